@@ -1,0 +1,80 @@
+# Every target makes its own environment in .venv from nothing but python3 (3.11 or newer) and make.
+# `make` alone prints the list below.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Scratch place of `make docs`; ignored by git.
+DOCS_DIR := build/docs
+
+# Sizes of the demo and the benchmark: `make demo EVENTS=20000`, `make bench BENCH_ARGS="--events 10000000"`.
+EVENTS ?= 2000
+# What pytest is given: `make test TESTS="tests/python/demo -k generator"`.
+TESTS ?=
+# One worker per core of a small runner; one file stays on one worker, so that module fixtures are made once.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DBT_SEND_ANONYMOUS_USAGE_STATS := False
+# A caller's PYTHONPATH would shadow what .venv holds.
+unexport PYTHONPATH
+
+.PHONY: help setup demo test lint format bench mutants docs clean
+
+help: ## Print this list
+	@echo "contact-sync: one place that knows whether a person may be contacted, and makes every platform obey."
+	@echo
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "New here? 'make demo' shows the whole loop in under two minutes. Then 'make test'."
+
+setup: $(STAMP) ## Install everything into .venv (the other targets do it by themselves)
+	@echo "Ready: $(BIN)/contact-sync, $(BIN)/dbt"
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 setup"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 setup"; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "Could not make $(VENV): on Debian and Ubuntu, install the package python3-venv."; exit 1; }
+	@echo "Installing into $(VENV) (once; a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bigquery,sandbox,dev]'
+	@touch $@
+
+demo: $(STAMP) ## Show the whole loop: webhooks in, build, push to a sandbox, a second day
+	@$(BIN)/contact-sync demo --events $(EVENTS)
+
+test: $(STAMP) ## Run every test: the dbt project's unit and data tests, and the Python tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+lint: $(STAMP) ## Check style and types: ruff, mypy, sqlfluff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint --processes 2 models snapshots tests
+
+format: $(STAMP) ## Rewrite the Python files to the style that lint asks for
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(STAMP) ## Measure the speed goals (a few minutes; BENCH_ARGS="--events 10000000" for the full size)
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+mutants: $(STAMP) ## Break the rules on purpose, one at a time: each break must be caught by the tests
+	@$(BIN)/python -m tests.mutants.run $(MUTANTS_ARGS)
+
+docs: $(STAMP) ## Write docs/cli.md from the commands' own help, and dbt's pages into target/
+	@$(BIN)/python -m sync.docs
+	@rm -rf $(DOCS_DIR) && mkdir -p $(DOCS_DIR)/landing && cp profiles.example.yml $(DOCS_DIR)/profiles.yml
+	@export CONTACT_SYNC_DUCKDB="$(CURDIR)/$(DOCS_DIR)/contact_sync.duckdb" CONTACT_SYNC_LANDING="$(CURDIR)/$(DOCS_DIR)/landing"; \
+	$(BIN)/dbt --quiet build --profiles-dir $(DOCS_DIR) --target duckdb --exclude-resource-type test unit_test; \
+	$(BIN)/dbt --quiet docs generate --profiles-dir $(DOCS_DIR) --target duckdb
+	@echo "docs/cli.md is written. dbt's pages: $(BIN)/dbt docs serve --profiles-dir $(DOCS_DIR)"
+
+clean: ## Delete what the targets made, the environment excepted
+	@rm -rf target logs build .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,29 @@
+{#- The fields of the row that comes last (first) in the order of the fields, as one struct:
+    put what decides first. Replaces arg_max over a tuple, which is five times slower on DuckDB.
+    fields: names of columns. Read a field as alias.field. -#}
+{% macro last_of(fields) %}{{ return(adapter.dispatch('last_of')(fields)) }}{% endmacro %}
+{% macro duckdb__last_of(fields) -%}
+    max(struct_pack({% for f in fields %}{{ f }} := {{ f }}{{ ', ' if not loop.last }}{% endfor %}))
+{%- endmacro %}
+{% macro default__last_of(fields) -%}
+    array_agg(
+        struct({{ fields | join(', ') }})
+        order by {% for f in fields %}{{ f }} desc{{ ', ' if not loop.last }}{% endfor %} limit 1
+    )[offset(0)]
+{%- endmacro %}
+
+{% macro first_of(fields) %}{{ return(adapter.dispatch('first_of')(fields)) }}{% endmacro %}
+{% macro duckdb__first_of(fields) -%}
+    min(struct_pack({% for f in fields %}{{ f }} := {{ f }}{{ ', ' if not loop.last }}{% endfor %}))
+{%- endmacro %}
+{% macro default__first_of(fields) -%}
+    array_agg(struct({{ fields | join(', ') }}) order by {{ fields | join(', ') }} limit 1)[offset(0)]
+{%- endmacro %}
+
+{#- Incremental strategy that replaces rows by unique_key. -#}
+{% macro replace_strategy() %}{{ return('merge' if target.type == 'bigquery' else 'delete+insert') }}{% endmacro %}
+
+{#- BigQuery partitioning by day; DuckDB has none. -#}
+{% macro by_day(field) -%}
+    {{ return({'field': field, 'data_type': 'timestamp', 'granularity': 'day'} if target.type == 'bigquery' else none) }}
+{%- endmacro %}

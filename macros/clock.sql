@@ -1,0 +1,33 @@
+{#- The instant that stands for now: var('as_of') or the start of the run. A UTC timestamp. -#}
+{% macro as_of() -%}
+    {{ utc_literal(var('as_of', none) or run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
+{%- endmacro %}
+
+{#- When this run takes what it reads: the watermark of every incremental model. -#}
+{% macro taken_now() -%}
+    {{ utc_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
+{%- endmacro %}
+
+{#- A UTC timestamp literal from ISO text (no zone = UTC). -#}
+{% macro utc_literal(text) %}{{ return(adapter.dispatch('utc_literal')(text)) }}{% endmacro %}
+{% macro default__utc_literal(text) -%} timestamp '{{ text }}' {%- endmacro %}
+{% macro duckdb__utc_literal(text) -%} (timestamptz '{{ text }}' at time zone 'UTC') {%- endmacro %}
+
+{#- Now, when the query runs (for views that are read between builds). A UTC timestamp. -#}
+{% macro utc_now() %}{{ return(adapter.dispatch('utc_now')()) }}{% endmacro %}
+{% macro default__utc_now() -%} current_timestamp() {%- endmacro %}
+{% macro duckdb__utc_now() -%} (now() at time zone 'UTC') {%- endmacro %}
+
+{#- timestamp + number of parts; stays a TIMESTAMP (dbt.dateadd returns DATETIME on BigQuery). -#}
+{% macro timestamp_plus(timestamp, number, part) %}{{ return(adapter.dispatch('timestamp_plus')(timestamp, number, part)) }}{% endmacro %}
+{% macro default__timestamp_plus(timestamp, number, part) -%}
+    timestamp_add({{ timestamp }}, interval {{ number }} {{ part }})
+{%- endmacro %}
+{% macro duckdb__timestamp_plus(timestamp, number, part) -%}
+    ({{ timestamp }} + interval ({{ number }}) {{ part }})
+{%- endmacro %}
+
+{#- Cut to the second, the grain at which instants are compared. -#}
+{% macro to_second(timestamp) %}{{ return(adapter.dispatch('to_second')(timestamp)) }}{% endmacro %}
+{% macro default__to_second(timestamp) -%} timestamp_trunc({{ timestamp }}, second) {%- endmacro %}
+{% macro duckdb__to_second(timestamp) -%} date_trunc('second', {{ timestamp }}) {%- endmacro %}

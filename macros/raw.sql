@@ -1,0 +1,133 @@
+{#- on-run-start: the raw schema, the ledger tables, and (DuckDB) views over the landing files.
+    Stops the run where the clock or var('as_of') went backwards: watermarks would miss rows. -#}
+{% macro prepare_raw() -%}
+    {%- if execute -%}
+        {%- for statement in adapter.dispatch('raw_tables')() -%}
+            {%- do run_query(statement) -%}
+        {%- endfor -%}
+        {%- do adapter.dispatch('open_landing')() -%}
+        {%- do check_clock() -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro ledger_tables(text, integer, timestamp) -%}
+    {{ return([
+        "create table if not exists raw.sync_ledger (run_id " ~ text ~ ", delta_id " ~ text
+        ~ ", destination " ~ text ~ ", channel " ~ text ~ ", scope " ~ text ~ ", address " ~ text
+        ~ ", contact_id " ~ text ~ ", action " ~ text ~ ", reason " ~ text ~ ", event_id " ~ text
+        ~ ", outcome " ~ text ~ ", http_status " ~ integer ~ ", error " ~ text ~ ", attempts " ~ integer
+        ~ ", pushed_at " ~ timestamp ~ ")",
+        "create table if not exists raw.sync_runs (run_id " ~ text ~ ", destination " ~ text
+        ~ ", started_at " ~ timestamp ~ ", ended_at " ~ timestamp ~ ", expires_at " ~ timestamp
+        ~ ", status " ~ text ~ ", suppressed " ~ integer ~ ", released " ~ integer
+        ~ ", subscribed " ~ integer ~ ", confirmed " ~ integer ~ ", accepted " ~ integer
+        ~ ", rejected " ~ integer ~ ", absent " ~ integer ~ ", failed " ~ integer
+        ~ ", plan_hash " ~ text ~ ")",
+        "create table if not exists raw.builds (invocation_id " ~ text ~ ", started_at " ~ timestamp
+        ~ ", ended_at " ~ timestamp ~ ", as_of " ~ timestamp ~ ", ok "
+        ~ ("bool" if target.type == "bigquery" else "boolean") ~ ")",
+    ]) }}
+{%- endmacro %}
+
+{% macro duckdb__raw_tables() -%}
+    {{ return(["create schema if not exists raw"] + ledger_tables("varchar", "bigint", "timestamp")) }}
+{%- endmacro %}
+
+{% macro default__raw_tables() -%}
+    {{ return([
+        "create schema if not exists raw",
+        "create table if not exists raw.webhook_deliveries (delivery_id string, source string,"
+        ~ " received_at timestamp, payload string) partition by date(received_at) cluster by source",
+        "create table if not exists raw.email_sends (recipient_email string, send_date timestamp, message_id string)",
+        "create table if not exists raw.email_opens (id string, recipient_email string, open_date timestamp)",
+        "create table if not exists raw.contacts (external_id string, email string, phone string,"
+        ~ " push_token string, updated_at timestamp)",
+    ] + ledger_tables("string", "int64", "timestamp")) }}
+{%- endmacro %}
+
+{% macro default__open_landing() -%}{%- endmacro %}
+
+{#- Views over the landing files, and raw.landing_files: each file's size BEFORE the run reads it,
+    so that what is appended meanwhile is read again by the next run. -#}
+{% macro duckdb__open_landing() -%}
+    {%- set landing = env_var('CONTACT_SYNC_LANDING', 'landing').rstrip('/') -%}
+    {%- set tables = {
+        'webhook_deliveries': ['delivery_id', 'received_at', 'payload'],
+        'email_sends': ['recipient_email', 'send_date', 'message_id'],
+        'email_opens': ['id', 'recipient_email', 'open_date'],
+        'contacts': ['external_id', 'email', 'phone', 'push_token', 'updated_at'],
+    } -%}
+    {%- set listed = [] -%}
+    {%- for table, columns in tables.items() -%}
+        {%- set files = (landing ~ '/' ~ table ~ '/**/*.ndjson') | replace("'", "''") -%}
+        {%- set types = [] -%}
+        {%- for column in columns -%}{%- do types.append(column ~ ": 'VARCHAR'") -%}{%- endfor -%}
+        {%- if run_query("select count(*) from glob('" ~ files ~ "')").columns[0].values()[0] | int -%}
+            {#- 64 MB: larger than any body a platform sends; a longer line is an unreadable line. -#}
+            {%- set rows -%}
+                read_json(
+                    '{{ files }}', format = 'newline_delimited', columns = { {{ types | join(', ') }} },
+                    filename = true, ignore_errors = true, hive_partitioning = false,
+                    maximum_object_size = 67108864
+                )
+            {%- endset -%}
+            {%- do listed.append("select filename as landing_part, size as landing_bytes from read_blob('" ~ files ~ "')") -%}
+        {%- else -%}
+            {%- set rows -%}
+                (select {% for column in columns %}cast(null as varchar) as {{ column }}, {% endfor %}'' as filename where false)
+            {%- endset -%}
+        {%- endif -%}
+        {%- call statement('open_' ~ table) -%}
+            create or replace view raw.{{ table }} as
+            select
+                {% for column in columns -%}
+                {% if column == 'received_at' -%}
+                try_cast(received_at as timestamptz) at time zone 'UTC' as received_at,
+                {% else -%}
+                {{ column }},
+                {% endif -%}
+                {%- endfor %}
+                {%- if table == 'webhook_deliveries' %}
+                regexp_extract(filename, 'source=([^/]+)/', 1) as source,
+                {%- endif %}
+                filename as landing_part
+            from {{ rows }}
+        {%- endcall -%}
+    {%- endfor -%}
+    {%- call statement('landing_files') -%}
+        create or replace table raw.landing_files as
+        {{ listed | join(' union all ') if listed else "select '' as landing_part, 0 as landing_bytes where false" }}
+    {%- endcall -%}
+{%- endmacro %}
+
+{#- Stops the run where time went backwards since the last recorded build. -#}
+{% macro check_clock() -%}
+    {%- set last = run_query(
+        "select coalesce(max(started_at) >= " ~ taken_now() ~ ", false), coalesce(max(as_of) > " ~ as_of() ~ ", false),"
+        ~ " cast(max(as_of) as " ~ dbt.type_string() ~ ") from raw.builds"
+    ) -%}
+    {%- if last.columns[0].values()[0] -%}
+        {{ exceptions.raise_compiler_error(
+            "The clock of this machine is behind the last recorded build: set it right, then build again."
+        ) }}
+    {%- elif last.columns[1].values()[0] -%}
+        {{ exceptions.raise_compiler_error(
+            "as_of is earlier than that of an earlier build (" ~ last.columns[2].values()[0]
+            ~ "). It moves forward only: build into a fresh schema to see the past."
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- on-run-end: one row of raw.builds; ok is false when anything failed, a data test included.
+    A test run on its own is recorded only when it failed: it builds nothing. -#}
+{% macro record_build(results) -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'test') -%}
+        {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
+        {%- if flags.WHICH != 'test' or failed -%}
+            {%- do run_query(
+                "insert into raw.builds (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
+                ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('false' if failed else 'true') ~ ")"
+            ) -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
