@@ -26,12 +26,12 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := False
 # A caller's PYTHONPATH would shadow what .venv holds.
 unexport PYTHONPATH
 
-.PHONY: help setup demo test lint format bench mutants docs clean
+.PHONY: help setup demo test lint format bench mutants docs constraints clean
 
 help: ## Print this list
 	@echo "contact-sync: one place that knows whether a person may be contacted, and makes every platform obey."
 	@echo
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "New here? 'make demo' shows the whole loop in under two minutes. Then 'make test'."
 
@@ -56,7 +56,7 @@ lint: $(STAMP) ## Check style and types: ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --processes 2 models snapshots tests
+	@$(BIN)/sqlfluff lint --processes 2 models tests/data
 
 format: $(STAMP) ## Rewrite the Python files to the style that lint asks for
 	@$(BIN)/ruff check --fix .
@@ -75,6 +75,14 @@ docs: $(STAMP) ## Write docs/cli.md from the commands' own help, and dbt's pages
 	$(BIN)/dbt --quiet build --profiles-dir $(DOCS_DIR) --target duckdb --exclude-resource-type test unit_test; \
 	$(BIN)/dbt --quiet docs generate --profiles-dir $(DOCS_DIR) --target duckdb
 	@echo "docs/cli.md is written. dbt's pages: $(BIN)/dbt docs serve --profiles-dir $(DOCS_DIR)"
+
+constraints: ## Resolve every dependency anew (from pyproject.toml) and write constraints.txt
+	@rm -rf build/lock && "$(PYTHON)" -m venv build/lock
+	@build/lock/bin/python -m pip install --quiet -e '.[bigquery,sandbox,dev]'
+	@{ echo "# Exact versions of everything that make setup installs, so that every install is the same."; \
+	   echo "# Written by make constraints."; \
+	   build/lock/bin/python -m pip freeze --exclude-editable; } > constraints.txt
+	@rm -rf build/lock
 
 clean: ## Delete what the targets made, the environment excepted
 	@rm -rf target logs build .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
