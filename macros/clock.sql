@@ -31,3 +31,10 @@
 {% macro to_second(timestamp) %}{{ return(adapter.dispatch('to_second')(timestamp)) }}{% endmacro %}
 {% macro default__to_second(timestamp) -%} timestamp_trunc({{ timestamp }}, second) {%- endmacro %}
 {% macro duckdb__to_second(timestamp) -%} date_trunc('second', {{ timestamp }}) {%- endmacro %}
+
+{#- The latest of three timestamps; nulls are passed over, null if all are. -#}
+{% macro latest_of_three(a, b, c) %}{{ return(adapter.dispatch('latest_of_three')(a, b, c)) }}{% endmacro %}
+{% macro default__latest_of_three(a, b, c) -%}
+    (select max(instant) from unnest([{{ a }}, {{ b }}, {{ c }}]) as instant)
+{%- endmacro %}
+{% macro duckdb__latest_of_three(a, b, c) -%} greatest({{ a }}, {{ b }}, {{ c }}) {%- endmacro %}

@@ -15,3 +15,8 @@
         else {{ surrogate_key([channel, address]) }}
     end
 {%- endmacro %}
+
+{#- The event that `unengaged` stands for: silence since the last sign of life (or the first send). -#}
+{% macro unengaged_event_id(address, engaged_event_id) -%}
+    {{ surrogate_key(["'unengaged'", address, engaged_event_id]) }}
+{%- endmacro %}

@@ -1,0 +1,131 @@
+{#
+  Reading JSON text. Malformed JSON is null on both engines, never an error: one bad body must not stop a build.
+  Paths are those that GoogleSQL reads too: `$."event-data".recipient`, never `$["a"]` or wildcards.
+#}
+
+{#
+  One row per element of each delivery: the columns of `relation`, and
+    element      JSON text of the element; the whole body where the body is one event or cannot be taken apart
+    position     its place in the body, from 0
+    shape_error  null, or why nothing can be read: `malformed JSON`, `empty`, `wrong shape`
+  Params: relation, a CTE; json, its column of JSON text; shape, what the platform sends: `array` (of objects), `object`,
+  or `any` (an object, an array, or an object whose `batch` is an array).
+  Why: the element is parsed again by `json_fields`, the body only here, and a body that is one object only there.
+#}
+{% macro json_elements(relation, json, shape) %}{{ return(adapter.dispatch('json_elements')(relation, json, shape)) }}{% endmacro %}
+
+{% macro default__json_elements(relation, json, shape) -%}
+{%- set kind = 'json_type(safe.parse_json(' ~ json ~ '))' -%}
+    select
+        bodies.* except (body_items),
+        element,
+        position,
+        case
+            when {{ json }} is null or trim({{ json }}) = '' then 'empty'
+            when {{ kind }} is null then 'malformed JSON'
+            when array_length(body_items) = 0 then 'empty'
+            when coalesce(json_type(safe.parse_json(element)), '') != 'object' then 'wrong shape'
+            {% if shape == 'array' %}when body_items is null then 'wrong shape'{% endif %}
+        end as shape_error
+    from (
+        select
+            *,
+            case
+                {% if shape in ('array', 'any') %}when {{ kind }} = 'array' then json_query_array({{ json }}){% endif %}
+                {% if shape == 'any' %}when json_type(json_query(safe.parse_json({{ json }}), '$.batch')) = 'array' then json_query_array({{ json }}, '$.batch'){% endif %}
+                else cast(null as array<string>)
+            end as body_items
+        from {{ relation }}
+    ) as bodies
+    cross join unnest(
+        case when array_length(body_items) > 0 then body_items else [{{ json }}] end
+    ) as element with offset as position
+{%- endmacro %}
+
+{% macro duckdb__json_elements(relation, json, shape) -%}
+{#- A scalar or an object answers `$[*]` with an empty list, malformed text with null. Elements come out minified: an object begins with a brace. -#}
+{%- set start = "ltrim(" ~ json ~ ", e' \\t\\r\\n')" -%}
+    select
+        * exclude (body_items, body_error),
+        coalesce(body_error, case when not starts_with({{ "element" if shape == 'array' else "ltrim(element, e' \\t\\r\\n')" }}, '{') then 'wrong shape' end) as shape_error
+    from (
+        select
+            *,
+            unnest(case when len(body_items) > 0 then body_items else [{{ json }}] end) as element,
+            unnest(range(greatest(coalesce(len(body_items), 1), 1))) as position
+        from (
+            select
+                *,
+                case
+                    when {{ start }} = '' or {{ json }} is null then 'empty'
+                    {% if shape == 'array' -%}
+                    when body_items is null then 'malformed JSON'
+                    when len(body_items) = 0 then case when starts_with({{ start }}, '[') then 'empty' else 'wrong shape' end
+                    {%- elif shape == 'any' -%}
+                    when starts_with({{ start }}, '[') and body_items is null then 'malformed JSON'
+                    when len(body_items) = 0 then 'empty'
+                    {%- endif %}
+                end as body_error
+            from (
+                select
+                    *,
+                    {% if shape == 'array' -%}
+                    cast(try(json_extract({{ json }}, '$[*]')) as varchar[]) as body_items
+                    {%- elif shape == 'any' -%}
+                    cast(case
+                        when starts_with({{ start }}, '[') then try(json_extract({{ json }}, '$[*]'))
+                        when contains({{ json }}, '"batch"') and try(json_type({{ json }}, '$.batch')) = 'ARRAY' then try(json_extract({{ json }}, '$.batch[*]'))
+                    end as varchar[]) as body_items
+                    {%- else -%}
+                    cast(null as varchar[]) as body_items
+                    {%- endif %}
+                from {{ relation }}
+            ) as split_bodies
+        ) as judged_bodies
+    ) as exploded
+{%- endmacro %}
+
+{#
+  The columns of `relation` and one column of text per path of `columns` (name -> path), all from one parse; a shape error is
+  set where `json` is no JSON at all. Missing and JSON null are null. An object or array is its JSON text on DuckDB and null on
+  BigQuery: no normalizer lets such a text through.
+  Params: relation, a CTE made by `json_elements`; json, its column; columns, a dict. Why: ten single extractions parse ten times.
+#}
+{% macro json_fields(relation, json, columns) %}{{ return(adapter.dispatch('json_fields')(relation, json, columns)) }}{% endmacro %}
+
+{% macro default__json_fields(relation, json, columns) -%}
+    select
+        * except (shape_error),
+        coalesce(shape_error, if(safe.parse_json({{ json }}) is null, 'malformed JSON', null)) as shape_error,
+        {% for name, path in columns.items() -%}
+        json_value({{ json }}, '{{ path }}') as {{ name }}{{ "," if not loop.last }}
+        {% endfor %}
+    from {{ relation }}
+{%- endmacro %}
+
+{% macro duckdb__json_fields(relation, json, columns) -%}
+    select
+        * exclude (shape_error, json_texts),
+        coalesce(shape_error, case when json_texts is null then 'malformed JSON' end) as shape_error,
+        {% for name in columns -%}
+        json_texts[{{ loop.index }}] as {{ name }}{{ "," if not loop.last }}
+        {% endfor %}
+    from (
+        select
+            *,
+            try(json_extract_string({{ json }}, [
+                {%- for path in columns.values() %}'{{ path }}'{{ ", " if not loop.last }}{% endfor -%}
+            ])) as json_texts
+        from {{ relation }}
+    ) as parsed
+{%- endmacro %}
+
+{# JSON text of an array -> array of the elements' JSON texts; null for what is no array. Params: json. Why: small arrays inside an event. #}
+{% macro json_array(json) %}{{ return(adapter.dispatch('json_array')(json)) }}{% endmacro %}
+{% macro default__json_array(json) -%} case when json_type(safe.parse_json({{ json }})) = 'array' then json_query_array({{ json }}) end {%- endmacro %}
+{% macro duckdb__json_array(json) -%} cast(case when starts_with({{ json }}, '[') then try(json_extract({{ json }}, '$[*]')) end as varchar[]) {%- endmacro %}
+
+{# One row per entry of an array: the columns of `relation` and the entry as `name`. Params: relation, array expression, name. Why: unnest stands elsewhere on each engine. #}
+{% macro explode(relation, array, name) %}{{ return(adapter.dispatch('explode')(relation, array, name)) }}{% endmacro %}
+{% macro default__explode(relation, array, name) -%} select {{ relation }}.*, {{ name }} from {{ relation }} cross join unnest({{ array }}) as {{ name }} {%- endmacro %}
+{% macro duckdb__explode(relation, array, name) -%} select *, unnest({{ array }}) as {{ name }} from {{ relation }} {%- endmacro %}

@@ -1,0 +1,39 @@
+{#- When a later grant may end a refusal by time and list: strictly later (at the same second the
+    refusal wins); a grant that names a list ends that list's refusals and those that name none;
+    a topic's own re-subscribe ends that topic's opt-out alone.
+    refusal: alias with effective_at, source, topic, is_topic. granted: alias of grants. -#}
+{% macro grant_follows(refusal, granted) -%}
+    {{ granted }}.effective_at > {{ refusal }}.effective_at
+        and (
+            (
+                {{ granted }}.is_topic
+                and {{ refusal }}.is_topic
+                and {{ granted }}.source = {{ refusal }}.source
+                and {{ granted }}.topic = {{ refusal }}.topic
+            )
+            or (
+                not {{ granted }}.is_topic
+                and (
+                    {{ granted }}.topic is null
+                    or {{ refusal }}.topic is null
+                    or ({{ granted }}.source = {{ refusal }}.source and {{ granted }}.topic = {{ refusal }}.topic)
+                )
+            )
+        )
+{%- endmacro %}
+
+{#- A model that a schedule may leave out (tag weekly): its rows, or none where it was never built.
+    columns: the columns to read; the last is a timestamp. -#}
+{% macro built_or_empty(name, columns) -%}
+    {%- set relation = ref(name) -%}
+    {%- if not execute or model.resource_type == 'unit_test' or load_relation(relation) or name in selected_resources | map('replace', 'model.contact_sync.', '') | list -%}
+    select {{ columns | join(', ') }} from {{ relation }}
+    {%- else -%}
+    select
+        {% for column in columns -%}
+        cast(null as {{ dbt.type_timestamp() if loop.last else dbt.type_string() }}) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor -%}
+    from {{ ref('suppression_policy') }}
+    where false
+    {%- endif -%}
+{%- endmacro %}

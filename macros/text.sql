@@ -1,0 +1,81 @@
+{#
+  Addresses, ids and words from text that others wrote. What cannot be used is null; the caller decides what that means.
+#}
+
+{# Text without blanks and line ends around it. Params: text. Why: `trim` alone leaves tabs and no-break spaces. #}
+{% macro trim_blanks(text) %}{{ return(adapter.dispatch('trim_blanks')(text)) }}{% endmacro %}
+{% macro default__trim_blanks(text) -%} trim({{ text }}, ' \t\r\n\f\v\u00a0\u3000\ufeff') {%- endmacro %}
+{% macro duckdb__trim_blanks(text) -%} trim({{ text }}, e' \t\r\n\f\x0b\u00a0\u3000\ufeff') {%- endmacro %}
+
+{# True where the whole text matches the RE2 pattern. Params: text, pattern (no single quotes). Why: names and quoting differ. #}
+{% macro regex_is(text, pattern) %}{{ return(adapter.dispatch('regex_is')(text, pattern)) }}{% endmacro %}
+{% macro default__regex_is(text, pattern) -%} regexp_contains({{ text }}, r'^(?:{{ pattern }})$') {%- endmacro %}
+{% macro duckdb__regex_is(text, pattern) -%} regexp_full_match({{ text }}, '{{ pattern }}') {%- endmacro %}
+
+{# Text with every match of the RE2 pattern replaced. Params: text, pattern and replacement (no single quotes). Why: DuckDB replaces the first only, unless told. #}
+{% macro regex_replace(text, pattern, replacement='') %}{{ return(adapter.dispatch('regex_replace')(text, pattern, replacement)) }}{% endmacro %}
+{% macro default__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, r'{{ pattern }}', '{{ replacement }}') {%- endmacro %}
+{% macro duckdb__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g') {%- endmacro %}
+
+{# Parts joined by a bar, nulls as nothing: a key of what identifies an event. Params: parts, text expressions. #}
+{% macro key_of(parts) -%}
+{%- for part in parts %}coalesce({{ part }}, ''){{ " || '|' || " if not loop.last }}{% endfor -%}
+{%- endmacro %}
+
+{#
+  An email address in the one form that is compared: trimmed, lower case. Null for what is not exactly one bare address:
+  no or several @, blanks or control characters inside, a display name, brackets, a list, an empty half.
+  Params: text. Why: dots and plus tags are kept, for only the mailbox's own server knows what they mean.
+#}
+{% macro normalize_email(text) -%}
+{#- The length is checked first: a pattern over megabytes of junk is slow. Quotes, colons and brackets keep JSON text out, too. -#}
+case when length({{ text }}) <= 400 and {{ regex_is('lower(' ~ trim_blanks(text) ~ ')', email_pattern()) }} then lower({{ trim_blanks(text) }}) end
+{%- endmacro %}
+{% macro email_pattern() -%} [^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+@[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+ {%- endmacro %}
+
+{#
+  A phone number as E.164, or null. Formatting and the prefixes `whatsapp:` and `rcs:` are removed; a number without `+` is read
+  with var('default_country_code') only (digits, `49` or `+49`), for a guessed country texts a stranger.
+  Params: text.
+#}
+{% macro normalize_phone(text) -%}
+{%- set e164 = '\\+[1-9][0-9]{6,14}' -%}
+{%- set bare = regex_replace(regex_replace('substr(' ~ text ~ ', 1, 64)', '(?i)^\\s*(whatsapp|rcs|sms|tel):|\\(0\\)'), '[\\s\\p{Z}\\p{Pd}\\p{Cf}()./]') -%}
+{%- set code = var('default_country_code', none) -%}
+case
+    when {{ regex_is(text, e164) }} then {{ text }}
+    when length({{ text }}) > 64 then null
+    when {{ regex_is(bare, e164) }} then {{ bare }}
+    {% if code is not none and code | string | trim -%}
+    {%- set code = code | string | trim | replace('+', '') -%}
+    {%- if code == '1' %}{# North America has no trunk 0; its long-distance 1 is the country code. #}
+    when {{ regex_is(bare, '1?[2-9][0-9]{9}') }} then '+1' || right({{ bare }}, 10)
+    {%- else %}
+    when {{ regex_is(bare, '00[1-9][0-9]{6,14}') }} then '+' || substr({{ bare }}, 3)
+    when {{ regex_is(bare, '0?[1-9][0-9]{4,12}') }} then '+{{ code }}' || ltrim({{ bare }}, '0')
+    {%- endif %}
+    {%- endif %}
+end
+{%- endmacro %}
+
+{# The production database's id of a contact, trimmed; null for what applications send when they have none. Params: text. #}
+{% macro normalize_external_id(text) -%}
+case
+    when lower({{ trim_blanks(text) }}) in ('', 'null', 'undefined', '0') then null
+    when starts_with({{ trim_blanks(text) }}, '{') or starts_with({{ trim_blanks(text) }}, '[') then null
+    else {{ trim_blanks(text) }}
+end
+{%- endmacro %}
+
+{# A device token as it is, case kept; null where it is empty, holds blanks, or says that there is none. Params: text. #}
+{% macro normalize_push_token(text) -%}
+case when {{ regex_is(trim_blanks(text), '[^\\s\\p{Cc}{\\[][^\\s\\p{Cc}]*') }} and lower({{ trim_blanks(text) }}) not in ('null', 'undefined', '0') then {{ trim_blanks(text) }} end
+{%- endmacro %}
+
+{# A boolean from text: true/1/yes/on, false/0/no/off, any case; else null. Params: text. Why: forms and some SDKs send booleans as words, and 'false' is no empty text. #}
+{% macro parse_boolean(text) -%}
+case
+    when lower(trim({{ text }})) in ('true', 't', '1', 'yes', 'y', 'on') then true
+    when lower(trim({{ text }})) in ('false', 'f', '0', 'no', 'n', 'off') then false
+end
+{%- endmacro %}

@@ -1,0 +1,187 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='latest_event_key',
+        on_schema_change='fail',
+        cluster_by=['channel', 'event_type', 'address'] if target.type == 'bigquery' else none,
+    )
+}}
+
+{%- set names = ['channel', 'external_id', 'address', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own'] %}
+{%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
+{%- set columns = (names + facts + ['taken_at']) | join(',\n        ') %}
+
+with
+
+new_events as (
+
+    select
+        {{ columns }}
+    from {{ ref('events') }}
+    where
+        channel is not null
+        {%- if is_incremental() %}
+        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+        {%- endif %}
+
+),
+
+{% if is_incremental() -%}
+superseded_names as (
+
+    select distinct
+        {{ names | reject('equalto', 'is_own') | join(',\n        ') }},
+        false as is_own
+    from {{ ref('int_superseded_events') }}
+    where
+        channel is not null
+        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+
+),
+
+superseded_keys as (
+
+    select {{ surrogate_key(names) }} as latest_event_key
+    from superseded_names
+
+),
+
+touched_keys as (
+
+    select distinct {{ surrogate_key(names) }} as latest_event_key
+    from new_events
+
+),
+
+-- What a superseded copy had named is read anew from the events that stand.
+reread_events as (
+
+    select
+        {% for name in names + facts + ['taken_at'] -%}
+        events.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('events') }} as events
+    inner join superseded_names
+        on
+            {% for name in names -%}
+            events.{{ name }} is not distinct from superseded_names.{{ name }}
+            {{ 'and' if not loop.last }}
+            {% endfor %}
+
+),
+
+known as (
+
+    select *
+    from {{ this }}
+    where
+        latest_event_key in (select touched_keys.latest_event_key from touched_keys)
+        and latest_event_key not in (select superseded_keys.latest_event_key from superseded_keys)
+        and last_at is not null
+
+),
+{%- endif %}
+
+-- The first and the last that are known stand for all before them.
+occurrences as (
+
+    select
+        {{ columns }}
+    from new_events
+
+    {% if is_incremental() -%}
+    union all
+
+    select
+        {{ columns }}
+    from reread_events
+
+    union all
+
+    select
+        {{ names | join(',\n        ') }},
+        first_at,
+        first_event_id,
+        first_received_at,
+        first_source_of_change,
+        taken_at
+    from known
+
+    union all
+
+    select
+        {{ names | join(',\n        ') }},
+        last_at,
+        last_event_id,
+        last_received_at,
+        last_source_of_change,
+        taken_at
+    from known
+    {%- endif %}
+
+),
+
+aggregated as (
+
+    select
+        {{ names | join(',\n        ') }},
+        {{ first_of(facts) }} as first_event,
+        {{ last_of(facts) }} as last_event,
+        max(taken_at) as taken_at
+    from occurrences
+    group by {{ names | join(', ') }}
+
+),
+
+keyed as (
+
+    select
+        {{ surrogate_key(names) }} as latest_event_key,
+        {{ names | join(',\n        ') }},
+        first_event.effective_at as first_at,
+        first_event.event_id as first_event_id,
+        first_event.received_at as first_received_at,
+        first_event.source_of_change as first_source_of_change,
+        last_event.effective_at as last_at,
+        last_event.event_id as last_event_id,
+        last_event.received_at as last_received_at,
+        last_event.source_of_change as last_source_of_change,
+        taken_at
+    from aggregated
+
+)
+
+select
+    latest_event_key,
+    {{ names | join(',\n    ') }},
+    first_at,
+    first_event_id,
+    first_received_at,
+    first_source_of_change,
+    last_at,
+    last_event_id,
+    last_received_at,
+    last_source_of_change,
+    taken_at
+from keyed
+
+{% if is_incremental() -%}
+union all
+
+-- Named by a superseded copy only: nothing names it any more.
+select
+    {{ surrogate_key(names) }} as latest_event_key,
+    {{ names | join(',\n    ') }},
+    null as first_at,
+    null as first_event_id,
+    null as first_received_at,
+    null as first_source_of_change,
+    null as last_at,
+    null as last_event_id,
+    null as last_received_at,
+    null as last_source_of_change,
+    {{ taken_now() }} as taken_at
+from superseded_names
+where {{ surrogate_key(names) }} not in (select keyed.latest_event_key from keyed)
+{%- endif %}

@@ -1,0 +1,209 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='trait_refusal_key',
+        on_schema_change='fail',
+        cluster_by=['channel', 'external_id'] if target.type == 'bigquery' else none,
+    )
+}}
+
+{%- set names = ['channel', 'external_id', 'address', 'source'] %}
+
+with
+
+{% if is_incremental() -%}
+touched_traits as (
+
+    select
+        channel,
+        external_id,
+        address
+    from {{ ref('events') }}
+    where
+        event_type = 'identify'
+        and channel is not null
+        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+
+    union all
+
+    select
+        channel,
+        external_id,
+        address
+    from {{ ref('int_superseded_events') }}
+    where
+        event_type = 'identify'
+        and channel is not null
+        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+
+),
+
+touched_contacts as (
+
+    select distinct
+        channel,
+        external_id,
+        case when external_id is null then address end as address
+    from touched_traits
+
+),
+{%- endif %}
+
+-- Late traits re-order the history: a touched contact is read whole.
+traits as (
+
+    select
+        events.channel,
+        events.external_id,
+        -- A trait is the contact's, even beside a device token.
+        case when not (events.channel = 'push' and events.external_id is not null) then events.address end as address,
+        events.source,
+        events.trait_value,
+        events.effective_at,
+        events.event_id,
+        events.received_at,
+        events.source_of_change,
+        events.taken_at
+    from {{ ref('events') }} as events
+    {% if is_incremental() -%}
+    inner join touched_contacts
+        on
+            events.channel = touched_contacts.channel
+            and events.external_id is not distinct from touched_contacts.external_id
+            and case when events.external_id is null then events.address end is not distinct from touched_contacts.address
+    {%- endif %}
+    where
+        events.event_type = 'identify'
+        and events.channel is not null
+        and events.trait_value is not null
+
+),
+
+instants as (
+
+    select
+        channel,
+        external_id,
+        case when external_id is null then address end as contact_address,
+        effective_at,
+        max(case when trait_value then 1 else 0 end) = 1 as has_positive,
+        max(case when not trait_value then 1 else 0 end) = 1 as has_negative
+    from traits
+    group by channel, external_id, case when external_id is null then address end, effective_at
+
+),
+
+-- In one second the negative is last.
+transitions as (
+
+    select
+        channel,
+        external_id,
+        contact_address,
+        effective_at,
+        has_negative and (has_positive or not coalesce(was_negative, false)) as is_refusal
+    from (
+        select
+            *,
+            lag(has_negative) over (
+                partition by channel, external_id, contact_address order by effective_at
+            ) as was_negative
+        from instants
+    ) as ordered
+
+),
+
+refusals as (
+
+    select
+        traits.channel,
+        traits.external_id,
+        traits.address,
+        traits.source,
+        traits.effective_at,
+        traits.event_id,
+        traits.received_at,
+        traits.source_of_change,
+        traits.taken_at
+    from traits
+    inner join transitions
+        on
+            traits.channel = transitions.channel
+            and traits.external_id is not distinct from transitions.external_id
+            and case when traits.external_id is null then traits.address end is not distinct from transitions.contact_address
+            and traits.effective_at = transitions.effective_at
+    where
+        transitions.is_refusal
+        and not traits.trait_value
+
+),
+
+aggregated as (
+
+    select
+        channel,
+        external_id,
+        address,
+        source,
+        {{ first_of(['effective_at', 'event_id', 'received_at', 'source_of_change']) }} as first_event,
+        {{ last_of(['effective_at', 'event_id', 'received_at', 'source_of_change']) }} as last_event,
+        max(taken_at) as taken_at
+    from refusals
+    group by channel, external_id, address, source
+
+)
+
+{% if is_incremental() -%}
+,
+
+-- Refusals of touched contacts that late news took back.
+withdrawn as (
+
+    select known.*
+    from {{ this }} as known
+    inner join touched_contacts
+        on
+            known.channel = touched_contacts.channel
+            and known.external_id is not distinct from touched_contacts.external_id
+            and case when known.external_id is null then known.address end is not distinct from touched_contacts.address
+    where known.trait_refusal_key not in (select {{ surrogate_key(names) }} from aggregated)
+
+)
+{%- endif %}
+
+select
+    {{ surrogate_key(names) }} as trait_refusal_key,
+    channel,
+    external_id,
+    address,
+    source,
+    first_event.effective_at as first_at,
+    first_event.event_id as first_event_id,
+    first_event.received_at as first_received_at,
+    last_event.effective_at as last_at,
+    last_event.event_id as last_event_id,
+    last_event.received_at as last_received_at,
+    last_event.source_of_change as last_source_of_change,
+    {{ taken_now() }} as taken_at
+from aggregated
+
+{% if is_incremental() -%}
+union all
+
+select
+    trait_refusal_key,
+    channel,
+    external_id,
+    address,
+    source,
+    null as first_at,
+    null as first_event_id,
+    null as first_received_at,
+    null as last_at,
+    null as last_event_id,
+    null as last_received_at,
+    null as last_source_of_change,
+    {{ taken_now() }} as taken_at
+from withdrawn
+{%- endif %}

@@ -1,0 +1,46 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='quarantine_id',
+        on_schema_change='fail',
+    )
+}}
+
+with
+
+quarantined as (
+
+    select * from {{ ref('int_events__unioned') }}
+    where
+        quarantine_reason is not null
+        and coalesce(received_at <= {{ as_of() }}, true)
+        {%- if is_incremental() %}
+        and (taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }}) or was_hidden)
+        {%- endif %}
+
+),
+
+numbered as (
+
+    -- Lines that cannot be read have nothing of their own to be told apart by.
+    select
+        *,
+        row_number() over (
+            partition by landing_part, delivery_id, position, quarantine_reason
+            order by taken_at, received_at, element
+        ) as occurrence
+    from quarantined
+
+)
+
+select
+    {{ surrogate_key(['landing_part', 'delivery_id', 'position', 'channel', 'quarantine_reason', 'occurrence']) }} as quarantine_id,
+    delivery_id,
+    source,
+    received_at,
+    position,
+    quarantine_reason as reason,
+    element as payload,
+    taken_at
+from numbered

@@ -1,0 +1,72 @@
+with
+
+states as (
+
+    select * from {{ ref('int_contact_state') }}
+
+),
+
+policy as (
+
+    select * from {{ ref('suppression_policy') }}
+
+),
+
+-- Listed if any contact's row for the address is suppressed.
+refusals as (
+
+    select
+        states.channel,
+        states.address,
+        states.reason,
+        states.reason_at,
+        states.reason_received_at,
+        states.reason_event_id,
+        states.source,
+        states.source_of_change
+    from states
+    inner join policy
+        on states.reason = policy.reason
+    where
+        states.is_suppressed
+        and states.address is not null
+    qualify
+        row_number() over (
+            partition by states.channel, states.address
+            order by policy.precedence, states.reason_at desc, states.reason_event_id desc
+        ) = 1
+
+),
+
+-- Where one label is needed, the contact that named the address last: it decides nothing.
+labels as (
+
+    select
+        channel,
+        address,
+        contact_id,
+        external_id
+    from states
+    where
+        address is not null
+        and is_last_namer
+
+)
+
+select
+    {{ surrogate_key(['refusals.channel', 'refusals.address']) }} as suppression_id,
+    refusals.channel,
+    refusals.address,
+    refusals.reason as event_type,
+    refusals.reason_at as event_timestamp,
+    refusals.reason_received_at as inserted_at,
+    labels.contact_id,
+    labels.external_id,
+    refusals.source,
+    refusals.source_of_change,
+    refusals.reason_event_id as event_id
+from refusals
+inner join labels
+    on
+        refusals.channel = labels.channel
+        and refusals.address = labels.address
