@@ -1,0 +1,290 @@
+"""Six people whose story the demonstration tells: what happened to them, and on the second day.
+
+Each shows one rule. `before` and `after` are what the rule promises for their addresses, and the
+demonstration checks that the build and the platform agree with it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from sync.demo.landing import Clock, Lander, epoch
+
+_DAY: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A named person: the addresses that are watched, and what the second day does to them."""
+
+    name: str
+    channel: str
+    addresses: tuple[str, ...]
+    before: str | None
+    """The reason that they are on the list for after the first build, None if they are not."""
+    after: str | None
+    """The same after the second build."""
+    happened: str
+    """What the second day brought."""
+    rule: str
+    """Why the state is what it is then."""
+
+
+PEOPLE: Final = (
+    Person(
+        "Noa",
+        "email",
+        ("noa@example.org",),
+        None,
+        "bounce",
+        "SendGrid: the mailbox does not exist any more",
+        "a permanent bounce lists the address",
+    ),
+    Person(
+        "Ben",
+        "email",
+        ("ben@example.org", "ben@work.example"),
+        None,
+        "unsubscribe",
+        "Segment: opted out in the app, naming only his id",
+        "a refusal reaches far: every address he ever had",
+    ),
+    Person(
+        "Mia",
+        "email",
+        ("mia@example.org",),
+        "unsubscribe",
+        None,
+        "Segment: subscribed again in the preference centre",
+        "her own later act ends her earlier one: latest wins",
+    ),
+    Person(
+        "Zoe",
+        "email",
+        ("zoe@example.org",),
+        "unsubscribe",
+        "unsubscribe",
+        "Segment: her phone resent a cached 'subscribed' trait",
+        "traits refuse, they never lift: only an act does",
+    ),
+    Person(
+        "Ivy",
+        "email",
+        ("ivy@example.org",),
+        "complaint",
+        "complaint",
+        "SendGrid: refused to send, she is on its spam list",
+        "an echo of an act that is on record adds nothing",
+    ),
+    Person(
+        "Leo",
+        "sms",
+        ("+12025550141",),
+        None,
+        "unsubscribe",
+        "Twilio: answered STOP to a text message",
+        "a refusal counts on its own channel: his email stays",
+    ),
+)
+"""In the order told."""
+
+_Delivery = tuple[str, int, object]
+
+
+def land_first_days(directory: Path, *, start: date, days: int) -> int:
+    """Lands what is known of the six before the second day; returns the number of deliveries.
+
+    `start` and `days` are those of the generator's period, at the end of which it happens.
+    """
+    now = epoch(start) + days * _DAY
+    known = [
+        ("mia", {"email": "mia@example.org"}),
+        ("noa", {"email": "noa@example.org"}),
+        ("ivy", {"email": "ivy@example.org"}),
+        ("zoe", {"email": "zoe@example.org"}),
+        ("leo", {"email": "leo@example.net", "phone": "+1 (202) 555-0141"}),
+        ("ben", {"email": "ben@example.org"}),
+        ("ben", {"email": "Ben@Work.example"}),
+    ]
+    deliveries: list[_Delivery] = [
+        ("segment", now - 14 * _DAY + place, _identify(uid, now - 14 * _DAY + place, traits))
+        for place, (uid, traits) in enumerate(known)
+    ]
+    sent, unsubscribed = now - 6 * _DAY, now - 5 * _DAY
+    deliveries += [
+        (
+            "sendgrid",
+            sent + 600,
+            [
+                _sendgrid("mia", "delivered", sent, response="250 2.0.0 OK"),
+                _sendgrid("noa", "delivered", sent, response="250 2.0.0 OK"),
+                _sendgrid("noa", "open", sent + 540, useragent="Mozilla/5.0"),
+            ],
+        ),
+        (
+            "sendgrid",
+            unsubscribed + 9,
+            [
+                _sendgrid("mia", "click", unsubscribed - 20, url="https://shop.example/may"),
+                _sendgrid("mia", "unsubscribe", unsubscribed),
+            ],
+        ),
+        ("mailgun", now - 4 * _DAY, _complained("ivy@example.org", now - 4 * _DAY - 3)),
+        ("postmark", now - 3 * _DAY, _suppressed("zoe", "zoe@example.org", now - 3 * _DAY - 5)),
+        ("twilio", now - 2 * _DAY, _delivered("+12025550141")),
+    ]
+    return _land(directory, "first", deliveries)
+
+
+def land_second_day(directory: Path, *, start: date, days: int) -> int:
+    """Lands the day after the generator's period; returns the number of deliveries."""
+    now = epoch(start) + days * _DAY + 8 * 3600
+    bounce = {
+        "type": "bounce",
+        "status": "5.1.1",
+        "reason": "550 5.1.1 The email account that you tried to reach does not exist.",
+        "bounce_classification": "Invalid Address",
+    }
+    dropped = {"reason": "Spam Reporting Address", "status": "5.0.0"}
+    deliveries: list[_Delivery] = [
+        ("sendgrid", now + 9, [_sendgrid("noa", "bounce", now, **bounce)]),
+        ("segment", now + 601, _preference("ben", now + 600, "unsubscribed", None)),
+        ("segment", now + 1_202, _preference("mia", now + 1_200, "subscribed", "mia@example.org")),
+        (
+            "segment",
+            now + 1_801,
+            _identify(
+                "zoe", now + 1_800, {"email": "zoe@example.org", "email_subscribed_status": True}
+            ),
+        ),
+        ("sendgrid", now + 2_405, [_sendgrid("ivy", "dropped", now + 2_400, **dropped)]),
+        ("twilio", now + 3_000, _stop("+12025550141")),
+    ]
+    # The platforms deliver at least once: the bounce comes twice.
+    deliveries.append(("sendgrid", now + 69, deliveries[0][2]))
+    return _land(directory, "second", deliveries)
+
+
+def _land(directory: Path, stem: str, deliveries: Sequence[_Delivery]) -> int:
+    clock, lander = Clock(), Lander(directory, f"story-{stem}")
+    for number, (source, received, body) in enumerate(deliveries, 1):
+        line = {
+            "delivery_id": f"story-{stem}-{number:02d}",
+            "received_at": f"{clock.iso(received)}Z",
+            "payload": json.dumps(body),
+        }
+        folder = f"webhook_deliveries/source={source}/date={clock.date(received)}"
+        lander.add(folder, json.dumps(line))
+    lander.close()
+    return len(deliveries)
+
+
+def _iso(second: int) -> str:
+    return f"{Clock().iso(second)}.000Z"
+
+
+def _identify(uid: str, second: int, traits: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "identify",
+        "messageId": f"story-{uid}-identify-{second}",
+        "userId": f"c-{uid}",
+        "timestamp": _iso(second),
+        "traits": traits,
+        "context": {},
+    }
+
+
+def _preference(uid: str, second: int, status: str, email: str | None) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "event": "Marketing Preference Updated",
+        "messageId": f"story-{uid}-preference-{second}",
+        "userId": f"c-{uid}",
+        "timestamp": _iso(second),
+        "context": {"traits": {"email": email}} if email else {},
+        "properties": {
+            "channel": "email",
+            "new_status": status,
+            "source_of_change": "preference_center" if email else "Mobile App Settings",
+        },
+    }
+
+
+def _sendgrid(uid: str, event: str, second: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "email": f"{uid}@example.org",
+        "timestamp": second,
+        "event": event,
+        **fields,
+        "sg_event_id": f"story-{uid}-{event}-{second}",
+        "sg_message_id": f"story-{uid}.recvd-1-0",
+        "user_id": f"c-{uid}",
+    }
+
+
+def _complained(email: str, second: int) -> dict[str, Any]:
+    return {
+        "signature": {
+            "timestamp": str(second + 1),
+            "token": "story5d0c7a91b2",
+            "signature": "9a1f",
+        },
+        "event-data": {
+            "event": "complained",
+            "id": "story-complained",
+            "timestamp": second + 0.118,
+            "log-level": "warn",
+            "recipient": email,
+            "message": {"headers": {"message-id": "story@mg.shop.example"}},
+            "user-variables": {"uid": "c-ivy"},
+        },
+    }
+
+
+def _suppressed(uid: str, email: str, second: int) -> dict[str, Any]:
+    return {
+        "RecordType": "SubscriptionChange",
+        "MessageID": "7c9e6679-7425-40de-944b-0000000570ae",
+        "ServerID": 55,
+        "MessageStream": "broadcast",
+        "ChangedAt": f"{Clock().iso(second)}Z",
+        "Recipient": email,
+        "Origin": "Recipient",
+        "SuppressSending": True,
+        "SuppressionReason": "ManualSuppression",
+        "Tag": "may",
+        "Metadata": {"customer": f"c-{uid}"},
+    }
+
+
+def _delivered(phone: str) -> dict[str, str]:
+    return {
+        "SmsSid": "SM000000000000000000000000000570a1",
+        "MessageSid": "SM000000000000000000000000000570a1",
+        "SmsStatus": "delivered",
+        "MessageStatus": "delivered",
+        "To": phone,
+        "From": "+12025550100",
+        "AccountSid": "AC00000000000000000000000000000001",
+        "ApiVersion": "2010-04-01",
+    }
+
+
+def _stop(phone: str) -> dict[str, str]:
+    return {
+        "SmsMessageSid": "SM000000000000000000000000000570a2",
+        "MessageSid": "SM000000000000000000000000000570a2",
+        "From": phone,
+        "To": "+12025550100",
+        "Body": "Stop",
+        "OptOutType": "STOP",
+        "NumMedia": "0",
+        "NumSegments": "1",
+        "SmsStatus": "received",
+        "MessagingServiceSid": "MG00000000000000000000000000000001",
+        "AccountSid": "AC00000000000000000000000000000001",
+        "ApiVersion": "2010-04-01",
+    }
