@@ -77,7 +77,7 @@
                 (select {% for column in columns %}cast(null as varchar) as {{ column }}, {% endfor %}'' as filename where false)
             {%- endset -%}
         {%- endif -%}
-        {%- call statement('open_' ~ table) -%}
+        {%- set view -%}
             create or replace view raw.{{ table }} as
             select
                 {% for column in columns -%}
@@ -92,12 +92,13 @@
                 {%- endif %}
                 filename as landing_part
             from {{ rows }}
-        {%- endcall -%}
+        {%- endset -%}
+        {%- do run_query(view) -%}
     {%- endfor -%}
-    {%- call statement('landing_files') -%}
-        create or replace table raw.landing_files as
-        {{ listed | join(' union all ') if listed else "select '' as landing_part, 0 as landing_bytes where false" }}
-    {%- endcall -%}
+    {%- do run_query(
+        "create or replace table raw.landing_files as "
+        ~ (listed | join(' union all ') if listed else "select '' as landing_part, 0 as landing_bytes where false")
+    ) -%}
 {%- endmacro %}
 
 {#- Stops the run where time went backwards since the last recorded build. -#}

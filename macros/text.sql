@@ -5,7 +5,9 @@
 {# Text without blanks and line ends around it. Params: text. Why: `trim` alone leaves tabs and no-break spaces. #}
 {% macro trim_blanks(text) %}{{ return(adapter.dispatch('trim_blanks')(text)) }}{% endmacro %}
 {% macro default__trim_blanks(text) -%} trim({{ text }}, ' \t\r\n\f\v\u00a0\u3000\ufeff') {%- endmacro %}
-{% macro duckdb__trim_blanks(text) -%} trim({{ text }}, e' \t\r\n\f\x0b\u00a0\u3000\ufeff') {%- endmacro %}
+{% macro duckdb__trim_blanks(text) -%}
+trim({{ text }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(12288) || chr(65279))
+{%- endmacro %}
 
 {# True where the whole text matches the RE2 pattern. Params: text, pattern (no single quotes). Why: names and quoting differ. #}
 {% macro regex_is(text, pattern) %}{{ return(adapter.dispatch('regex_is')(text, pattern)) }}{% endmacro %}
@@ -14,7 +16,7 @@
 
 {# Text with every match of the RE2 pattern replaced. Params: text, pattern and replacement (no single quotes). Why: DuckDB replaces the first only, unless told. #}
 {% macro regex_replace(text, pattern, replacement='') %}{{ return(adapter.dispatch('regex_replace')(text, pattern, replacement)) }}{% endmacro %}
-{% macro default__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, r'{{ pattern }}', '{{ replacement }}') {%- endmacro %}
+{% macro default__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, r'{{ pattern }}', r'{{ replacement }}') {%- endmacro %}
 {% macro duckdb__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g') {%- endmacro %}
 
 {# Parts joined by a bar, nulls as nothing: a key of what identifies an event. Params: parts, text expressions. #}
@@ -28,8 +30,13 @@
   Params: text. Why: dots and plus tags are kept, for only the mailbox's own server knows what they mean.
 #}
 {% macro normalize_email(text) -%}
-{#- The length is checked first: a pattern over megabytes of junk is slow. Quotes, colons and brackets keep JSON text out, too. -#}
-case when length({{ text }}) <= 400 and {{ regex_is('lower(' ~ trim_blanks(text) ~ ')', email_pattern()) }} then lower({{ trim_blanks(text) }}) end
+{#- Measured before it is matched, for a body may hold megabytes of junk; most addresses are plain and take the short way.
+    Quotes, colons and brackets keep JSON text out, too. -#}
+case
+    when length({{ text }}) > 400 then null
+    when {{ regex_is(text, '[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+') }} then lower({{ text }})
+    when {{ regex_is('lower(' ~ trim_blanks(text) ~ ')', email_pattern()) }} then lower({{ trim_blanks(text) }})
+end
 {%- endmacro %}
 {% macro email_pattern() -%} [^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+@[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+ {%- endmacro %}
 
@@ -61,6 +68,7 @@ end
 {# The production database's id of a contact, trimmed; null for what applications send when they have none. Params: text. #}
 {% macro normalize_external_id(text) -%}
 case
+    when {{ regex_is(text, '[A-Za-z]*[-_]?[1-9][A-Za-z0-9_-]*') }} then {{ text }}
     when lower({{ trim_blanks(text) }}) in ('', 'null', 'undefined', '0') then null
     when starts_with({{ trim_blanks(text) }}, '{') or starts_with({{ trim_blanks(text) }}, '[') then null
     else {{ trim_blanks(text) }}
@@ -69,7 +77,11 @@ end
 
 {# A device token as it is, case kept; null where it is empty, holds blanks, or says that there is none. Params: text. #}
 {% macro normalize_push_token(text) -%}
-case when {{ regex_is(trim_blanks(text), '[^\\s\\p{Cc}{\\[][^\\s\\p{Cc}]*') }} and lower({{ trim_blanks(text) }}) not in ('null', 'undefined', '0') then {{ trim_blanks(text) }} end
+case
+    when {{ regex_is(text, '[A-Za-z0-9_:.-]*[1-9_:.-][A-Za-z0-9_:.-]*') }} then {{ text }}
+    when lower({{ trim_blanks(text) }}) in ('null', 'undefined', '0') then null
+    when {{ regex_is(trim_blanks(text), '[^\\s\\p{Cc}{\\[][^\\s\\p{Cc}]*') }} then {{ trim_blanks(text) }}
+end
 {%- endmacro %}
 
 {# A boolean from text: true/1/yes/on, false/0/no/off, any case; else null. Params: text. Why: forms and some SDKs send booleans as words, and 'false' is no empty text. #}
@@ -79,3 +91,15 @@ case
     when lower(trim({{ text }})) in ('false', 'f', '0', 'no', 'n', 'off') then false
 end
 {%- endmacro %}
+
+{# The platform's second word about an event, as the seed compares it: trimmed, lower case, bounded; null where there is none. Params: text. #}
+{% macro word_of(text) -%} nullif(substr(lower(trim({{ text }})), 1, 100), '') {%- endmacro %}
+
+{# True for text that can be an event's name: neither empty nor the JSON text of an object or array. Params: text. #}
+{% macro is_word(text) -%} coalesce({{ text }} <> '' and substr({{ text }}, 1, 1) not in ('{', '['), false) {%- endmacro %}
+
+{#
+  The last part of the key of an event that has no id: its time, or, where it names none, the delivery and position. Else two opt-outs
+  without a time, months apart, would be one, and the second be lost. Params: text of the time; of the tables in scope delivery_id, position.
+#}
+{% macro event_instant(text) -%} coalesce({{ text }}, delivery_id || '#' || cast(position as {{ dbt.type_string() }})) {%- endmacro %}

@@ -23,7 +23,7 @@
                 when {{ number }} >= 1e14 and {{ number }} < 1e17 then timestamp_micros(cast(round({{ number }}) as int64))
             end
             when {{ regex_is(written, iso_pattern() ~ iso_zone_pattern() ~ '?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') }}
-                then safe_cast({{ regex_replace('replace(replace(' ~ written ~ ", ',', '.'), ' +', '+')", '([.][0-9]{6})[0-9]+', '\\\\1') }} as timestamp)
+                then safe_cast({{ regex_replace('replace(replace(' ~ written ~ ", ',', '.'), ' +', '+')", '([.][0-9]{6})[0-9]+', '\\1') }} as timestamp)
             else safe.parse_timestamp('%d %b %Y %H:%M:%S %z', {{ rfc_2822_text(text) }})
         end
     ]) as instant
@@ -44,6 +44,8 @@ list_filter([
             when {{ number }} >= 1e11 and {{ number }} < 1e14 then make_timestamp(cast(round({{ number }} * 1e3) as bigint))
             when {{ number }} >= 1e14 and {{ number }} < 1e17 then make_timestamp(cast(round({{ number }}) as bigint))
         end
+        when {{ regex_is(text, '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]*)?(Z|[+-](0[0-9]|1[0-8]):[0-9]{2})') }} then try_cast({{ text }} as timestamptz) at time zone 'UTC'
+        when length({{ text }}) > 64 then null
         when {{ regex_is(written, iso_pattern() ~ iso_zone_pattern()) }} then try_cast({{ iso }} as timestamptz) at time zone 'UTC'
         when {{ regex_is(written, iso_pattern() ~ '|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') }} then try_cast({{ iso }} as timestamp)
         else try_strptime({{ rfc_2822_text(text) }}, '%d %b %Y %H:%M:%S %z') at time zone 'UTC'
@@ -52,11 +54,11 @@ list_filter([
 {%- endmacro %}
 
 {% macro iso_pattern() -%} [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]*)?)? {%- endmacro %}
-{% macro iso_zone_pattern() -%} ?(Z|UTC|[+-](0[0-9]|1[0-8])(:?[0-9]{2})?) {%- endmacro %}
+{% macro iso_zone_pattern() -%} [ ]?(Z|UTC|[+-](0[0-9]|1[0-8])(:?[0-9]{2})?) {%- endmacro %}
 
 {#- RFC 2822 text in its one full form: no weekday (many are wrong), no comment, seconds, a numeric zone. -#}
 {% macro rfc_2822_text(text) -%}
 {%- set plain = regex_replace(trim_blanks('substr(' ~ text ~ ', 1, 64)'), '(?i)^[a-z]{3}, *| *\\(.*$') -%}
 {%- set zoned = regex_replace(plain, '(?i) *(gmt|utc|ut|z)$', ' +0000') -%}
-{{ regex_replace(zoned, '( [0-9]{1,2}:[0-9]{2}) ([+-])', '\\\\1:00 \\\\2') }}
+{{ regex_replace(zoned, '( [0-9]{1,2}:[0-9]{2}) ([+-])', '\\1:00 \\2') }}
 {%- endmacro %}

@@ -1,0 +1,155 @@
+"""A real dbt project over its own landing directory and DuckDB file, for tests of the models."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from dbt.cli.main import dbtRunner
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Warehouse:
+    """One landing directory and one DuckDB file that dbt builds."""
+
+    directory: Path
+    deliveries: int = 0
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def landing(self) -> Path:
+        return self.directory / "landing"
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "warehouse.duckdb"
+
+    def land(
+        self,
+        source: str,
+        payload: Any,
+        *,
+        received_at: str = "2026-05-02T08:00:00Z",
+        delivery_id: str | None = None,
+        file: str | None = None,
+    ) -> str:
+        """Land one delivery (text as it is, anything else as JSON); its delivery_id is returned."""
+        self.deliveries += 1
+        identity = delivery_id or f"delivery-{self.deliveries}"
+        body = payload if isinstance(payload, str) else json.dumps(payload)
+        line = json.dumps({"delivery_id": identity, "received_at": received_at, "payload": body})
+        self.append(f"webhook_deliveries/source={source}/date={received_at[:10]}", line, file)
+        return identity
+
+    def append(self, folder: str, line: str, file: str | None = None) -> None:
+        """Append one line to a landing file; by default a file of its own."""
+        path = self.landing / folder / (file or f"{self.deliveries:06d}.ndjson")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as out:
+            out.write(line + "\n")
+
+    def land_rows(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Land rows of email_sends, email_opens or contacts."""
+        self.deliveries += 1
+        for row in rows:
+            self.append(table, json.dumps(row))
+
+    def dbt(self, *arguments: str, **variables: Any) -> Any:
+        """Run dbt in this process; the result is returned whether it succeeded or not."""
+        profiles = self.directory / "profiles"
+        profiles.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
+        environment = {
+            "CONTACT_SYNC_LANDING": str(self.landing),
+            "CONTACT_SYNC_DUCKDB": str(self.database),
+        }
+        with _environment(environment):
+            try:
+                return dbtRunner().invoke(
+                    [
+                        "--quiet",
+                        "--log-path",
+                        str(self.directory / "logs"),
+                        *arguments,
+                        "--project-dir",
+                        str(ROOT),
+                        "--profiles-dir",
+                        str(profiles),
+                        "--target-path",
+                        str(self.directory / "target"),
+                        "--vars",
+                        json.dumps({**self.variables, **variables}),
+                    ]
+                )
+            finally:
+                _close_connections()
+
+    def build(self, *arguments: str, **variables: Any) -> None:
+        """`dbt build` without unit tests; fails with what dbt says."""
+        result = self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, **variables)
+        problems = [
+            f"{node.node.name}: {node.status}: {node.message}"
+            for node in getattr(result.result, "results", [])
+            if node.status in {"error", "fail", "runtime error"}
+        ]
+        assert result.success, "\n".join(problems) or str(result.exception)
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        """The rows of a query, as dictionaries."""
+        with duckdb.connect(str(self.database)) as connection:
+            cursor = connection.execute(query, list(parameters))
+            names = [column[0] for column in cursor.description or []]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def values(self, query: str, *parameters: Any) -> list[Any]:
+        """The first column of a query."""
+        return [next(iter(row.values())) for row in self.rows(query, *parameters)]
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _close_connections() -> None:
+    """Let go of the database file: dbt-duckdb keeps it open for the life of the process."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    """An empty warehouse of one test."""
+    return Warehouse(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def new_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Warehouse]:
+    """Makes warehouses that the tests of a module share."""
+    return lambda: Warehouse(tmp_path_factory.mktemp("warehouse"))
+
+
+def instant(text: str) -> datetime:
+    """ISO text as naive UTC, the way DuckDB gives timestamps back."""
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
