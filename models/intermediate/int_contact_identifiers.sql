@@ -13,6 +13,12 @@
 
 with
 
+superseded_events as (
+
+    select * from {{ ref('int_superseded_events') }}
+
+),
+
 naming_events as (
 
     select * from {{ ref('events') }}
@@ -55,7 +61,7 @@ superseded_links as (
         external_id,
         '{{ channel }}' as channel,
         {{ address }} as address
-    from {{ ref('int_superseded_events') }}
+    from superseded_events
     where
         external_id is not null
         and event_type <> 'other'

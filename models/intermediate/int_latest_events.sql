@@ -14,6 +14,12 @@
 
 with
 
+superseded_events as (
+
+    select * from {{ ref('int_superseded_events') }}
+
+),
+
 new_events as (
 
     select
@@ -33,7 +39,7 @@ superseded_names as (
     select distinct
         {{ names | reject('equalto', 'is_own') | join(',\n        ') }},
         false as is_own
-    from {{ ref('int_superseded_events') }}
+    from superseded_events
     where
         channel is not null
         and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})

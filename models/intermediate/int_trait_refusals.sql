@@ -12,6 +12,12 @@
 
 with
 
+superseded_events as (
+
+    select * from {{ ref('int_superseded_events') }}
+
+),
+
 {% if is_incremental() -%}
 touched_traits as (
 
@@ -31,7 +37,7 @@ touched_traits as (
         channel,
         external_id,
         address
-    from {{ ref('int_superseded_events') }}
+    from superseded_events
     where
         event_type = 'identify'
         and channel is not null
