@@ -1,4 +1,4 @@
-"""What dbt gives to a model's jinja, as far as this project uses it, so that sqlfluff renders quickly.
+"""What dbt gives to a model's jinja, as far as this project uses it, so that sqlfluff is fast.
 
 sqlfluff puts every name of this module into its jinja context (.sqlfluff, library_path). Models are
 rendered as the DuckDB target renders them, incrementally, and without a database: dispatch really
