@@ -7,7 +7,7 @@
   One row per element of each delivery: the columns of `relation`, and
     element      JSON text of the element; the whole body where the body is one event or cannot be taken apart
     position     its place in the body, from 0
-    shape_error  null, or why nothing can be read: `malformed JSON`, `empty`, `wrong shape`
+    shape_error  null, or why nothing can be read: `empty`, `wrong shape`; `json_fields` adds `malformed JSON`
   Params: relation, a CTE; json, its column of JSON text; shape, what the platform sends: `array` (of objects), `object`,
   or `any` (an object, an array, or an object whose `batch` is an array).
   Why: the element is parsed again by `json_fields`, the body only here, and a body that is one object only there.
@@ -22,7 +22,7 @@
         position,
         case
             when {{ json }} is null or trim({{ json }}) = '' then 'empty'
-            when {{ kind }} is null then 'malformed JSON'
+            {% if shape != 'array' %}when {{ regex_is(json, '\\s*{\\s*}\\s*') }} then 'empty'{% endif %}
             when array_length(body_items) = 0 then 'empty'
             when coalesce(json_type(safe.parse_json(element)), '') != 'object' then 'wrong shape'
             {% if shape == 'array' %}when body_items is null then 'wrong shape'{% endif %}
@@ -59,11 +59,9 @@
                 case
                     when {{ start }} = '' or {{ json }} is null then 'empty'
                     {% if shape == 'array' -%}
-                    when body_items is null then 'malformed JSON'
                     when len(body_items) = 0 then case when starts_with({{ start }}, '[') then 'empty' else 'wrong shape' end
-                    {%- elif shape == 'any' -%}
-                    when starts_with({{ start }}, '[') and body_items is null then 'malformed JSON'
-                    when len(body_items) = 0 then 'empty'
+                    {%- else -%}
+                    when {{ regex_is(json, '\\s*{\\s*}\\s*') }} or len(body_items) = 0 then 'empty'
                     {%- endif %}
                 end as body_error
             from (
@@ -89,24 +87,25 @@
   The columns of `relation` and one column of text per path of `columns` (name -> path), all from one parse; a shape error is
   set where `json` is no JSON at all. Missing and JSON null are null. An object or array is its JSON text on DuckDB and null on
   BigQuery: no normalizer lets such a text through.
-  Params: relation, a CTE made by `json_elements`; json, its column; columns, a dict. Why: ten single extractions parse ten times.
+  Params: relation, a CTE made by `json_elements`; json, its column; columns, a dict; arrays, names of those columns that hold
+  the JSON text of an array. Why: ten single extractions parse ten times.
 #}
-{% macro json_fields(relation, json, columns) %}{{ return(adapter.dispatch('json_fields')(relation, json, columns)) }}{% endmacro %}
+{% macro json_fields(relation, json, columns, arrays=[]) %}{{ return(adapter.dispatch('json_fields')(relation, json, columns, arrays)) }}{% endmacro %}
 
-{% macro default__json_fields(relation, json, columns) -%}
+{% macro default__json_fields(relation, json, columns, arrays) -%}
     select
         * except (shape_error),
-        coalesce(shape_error, if(safe.parse_json({{ json }}) is null, 'malformed JSON', null)) as shape_error,
+        case when shape_error != 'empty' or shape_error is null then if(safe.parse_json({{ json }}) is null, 'malformed JSON', shape_error) else shape_error end as shape_error,
         {% for name, path in columns.items() -%}
-        json_value({{ json }}, '{{ path }}') as {{ name }}{{ "," if not loop.last }}
+        {{ 'json_query' if name in arrays else 'json_value' }}({{ json }}, '{{ path }}') as {{ name }}{{ "," if not loop.last }}
         {% endfor %}
     from {{ relation }}
 {%- endmacro %}
 
-{% macro duckdb__json_fields(relation, json, columns) -%}
+{% macro duckdb__json_fields(relation, json, columns, arrays) -%}
     select
         * exclude (shape_error, json_texts),
-        coalesce(shape_error, case when json_texts is null then 'malformed JSON' end) as shape_error,
+        case when shape_error = 'empty' or json_texts is not null then shape_error else 'malformed JSON' end as shape_error,
         {% for name in columns -%}
         json_texts[{{ loop.index }}] as {{ name }}{{ "," if not loop.last }}
         {% endfor %}
@@ -120,6 +119,11 @@
     ) as parsed
 {%- endmacro %}
 
+{# One field of small JSON text inside an event, as `json_fields` reads it; null in, null out. Params: json, path. #}
+{% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
+{% macro default__json_text(json, path) -%} json_value({{ json }}, '{{ path }}') {%- endmacro %}
+{% macro duckdb__json_text(json, path) -%} try(json_extract_string({{ json }}, '{{ path }}')) {%- endmacro %}
+
 {# JSON text of an array -> array of the elements' JSON texts; null for what is no array. Params: json. Why: small arrays inside an event. #}
 {% macro json_array(json) %}{{ return(adapter.dispatch('json_array')(json)) }}{% endmacro %}
 {% macro default__json_array(json) -%} case when json_type(safe.parse_json({{ json }})) = 'array' then json_query_array({{ json }}) end {%- endmacro %}
@@ -129,3 +133,8 @@
 {% macro explode(relation, array, name) %}{{ return(adapter.dispatch('explode')(relation, array, name)) }}{% endmacro %}
 {% macro default__explode(relation, array, name) -%} select {{ relation }}.*, {{ name }} from {{ relation }} cross join unnest({{ array }}) as {{ name }} {%- endmacro %}
 {% macro duckdb__explode(relation, array, name) -%} select *, unnest({{ array }}) as {{ name }} from {{ relation }} {%- endmacro %}
+
+{# Columns of a row as the text of a JSON object, for quarantine. Params: columns, a list of names. Why: a log line has no body of its own. #}
+{% macro json_row(columns) %}{{ return(adapter.dispatch('json_row')(columns)) }}{% endmacro %}
+{% macro default__json_row(columns) -%} to_json_string(struct({{ columns | join(', ') }})) {%- endmacro %}
+{% macro duckdb__json_row(columns) -%} cast(json_object({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as varchar) {%- endmacro %}

@@ -87,8 +87,8 @@ end
 {# A boolean from text: true/1/yes/on, false/0/no/off, any case; else null. Params: text. Why: forms and some SDKs send booleans as words, and 'false' is no empty text. #}
 {% macro parse_boolean(text) -%}
 case
-    when lower(trim({{ text }})) in ('true', 't', '1', 'yes', 'y', 'on') then true
-    when lower(trim({{ text }})) in ('false', 'f', '0', 'no', 'n', 'off') then false
+    when lower(trim({{ text }})) in {{ true_words() }} then true
+    when lower(trim({{ text }})) in {{ false_words() }} then false
 end
 {%- endmacro %}
 
@@ -103,3 +103,24 @@ end
   without a time, months apart, would be one, and the second be lost. Params: text of the time; of the tables in scope delivery_id, position.
 #}
 {% macro event_instant(text) -%} coalesce({{ text }}, delivery_id || '#' || cast(position as {{ dbt.type_string() }})) {%- endmacro %}
+
+{# Full-width Latin letters as plain ones: some Asian keyboards write STOP so. Params: text. #}
+{% macro fold_width(text) -%}
+translate({{ text }}, 'ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ', 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
+{%- endmacro %}
+
+{# The word `true` or `false` for text that says one of them in any way; else null. Params: text. Why: the seed compares words. #}
+{% macro boolean_word(text) -%}
+case when lower(trim({{ text }})) in {{ true_words() }} then 'true' when lower(trim({{ text }})) in {{ false_words() }} then 'false' end
+{%- endmacro %}
+
+{# A subscription trait from text: a boolean, or the words of a status, which some applications send in its place. Params: text. #}
+{% macro subscription_trait(text) -%}
+case
+    when lower(trim({{ text }})) in {{ true_words() }} or lower(trim({{ text }})) in ('subscribed', 'opted_in') then true
+    when lower(trim({{ text }})) in {{ false_words() }} or lower(trim({{ text }})) in ('unsubscribed', 'opted_out') then false
+end
+{%- endmacro %}
+
+{% macro true_words() -%} ('true', 't', '1', 'yes', 'y', 'on') {%- endmacro %}
+{% macro false_words() -%} ('false', 'f', '0', 'no', 'n', 'off') {%- endmacro %}

@@ -1,0 +1,50 @@
+with contacts as (
+
+    select
+        external_id,
+        email,
+        phone,
+        push_token,
+        cast(updated_at as {{ dbt.type_string() }}) as updated_at,
+        landing_part
+    from {{ source('raw', 'contacts') }}
+
+),
+
+directory_rows as (
+
+    select
+        *,
+        coalesce(external_id, email, phone, push_token, updated_at) is null as is_unreadable,
+        {{ key_of(['external_id', 'email', 'phone', 'push_token', 'updated_at']) }} as event_key
+    from contacts
+
+)
+
+select
+    -- A directory has no deliveries: the row stands for one.
+    case when not is_unreadable then event_key end as delivery_id,
+    'directory' as source,
+    -- A row without a time was always so.
+    coalesce({{ parse_time('updated_at') }}, {{ utc_literal(var('earliest_event')) }}) as received_at,
+    landing_part,
+    cast(0 as {{ type_int64() }}) as position,
+    {{ json_row(['external_id', 'email', 'phone', 'push_token', 'updated_at']) }} as element,
+    cast(null as {{ dbt.type_string() }}) as shape_error,
+    'contact' as provider_event,
+    cast(null as {{ dbt.type_string() }}) as provider_subtype,
+    event_key,
+    cast(null as {{ dbt.type_string() }}) as channel,
+    external_id as external_id_raw,
+    email as email_raw,
+    phone as phone_raw,
+    push_token as push_token_raw,
+    cast(null as {{ dbt.type_string() }}) as push_token_type,
+    true as has_recipient,
+    cast(null as {{ dbt.type_string() }}) as topic,
+    cast(null as boolean) as trait_value,
+    cast(null as {{ dbt.type_string() }}) as reason,
+    cast(null as {{ dbt.type_string() }}) as source_of_change,
+    false as is_machine,
+    updated_at as happened_at_raw
+from directory_rows

@@ -1,0 +1,101 @@
+with email_sends as (
+
+    select
+        recipient_email,
+        cast(send_date as {{ dbt.type_string() }}) as send_date,
+        message_id,
+        landing_part
+    from {{ source('raw', 'email_sends') }}
+
+),
+
+email_opens as (
+
+    select
+        id,
+        recipient_email,
+        cast(open_date as {{ dbt.type_string() }}) as open_date,
+        landing_part
+    from {{ source('raw', 'email_opens') }}
+
+),
+
+sends as (
+
+    select
+        'sent' as provider_event,
+        recipient_email,
+        send_date as event_time,
+        coalesce(recipient_email, send_date, message_id) is null as is_unreadable,
+        -- A message to many is one send each; without an id the time tells sends apart.
+        {{ key_of(["'sent'", 'lower(trim(recipient_email))', "coalesce(nullif(message_id, ''), send_date)"]) }} as event_key,
+        {{ json_row(['recipient_email', 'send_date', 'message_id']) }} as element,
+        landing_part
+    from email_sends
+
+),
+
+opens as (
+
+    select
+        'opened' as provider_event,
+        recipient_email,
+        open_date as event_time,
+        coalesce(id, recipient_email, open_date) is null as is_unreadable,
+        case when id <> '' then 'opened|' || id else {{ key_of(["'opened'", 'lower(trim(recipient_email))', 'open_date']) }} end as event_key,
+        {{ json_row(['id', 'recipient_email', 'open_date']) }} as element,
+        landing_part
+    from email_opens
+
+),
+
+log_rows as (
+
+    select
+        provider_event,
+        recipient_email,
+        event_time,
+        is_unreadable,
+        event_key,
+        element,
+        landing_part
+    from sends
+    union all
+    select
+        provider_event,
+        recipient_email,
+        event_time,
+        is_unreadable,
+        event_key,
+        element,
+        landing_part
+    from opens
+
+)
+
+select
+    -- A log has no deliveries: the line stands for one.
+    case when not is_unreadable then event_key end as delivery_id,
+    'email_log' as source,
+    {{ parse_time('event_time') }} as received_at,
+    landing_part,
+    cast(0 as {{ type_int64() }}) as position,
+    element,
+    cast(null as {{ dbt.type_string() }}) as shape_error,
+    provider_event,
+    cast(null as {{ dbt.type_string() }}) as provider_subtype,
+    event_key,
+    'email' as channel,
+    cast(null as {{ dbt.type_string() }}) as external_id_raw,
+    recipient_email as email_raw,
+    cast(null as {{ dbt.type_string() }}) as phone_raw,
+    cast(null as {{ dbt.type_string() }}) as push_token_raw,
+    cast(null as {{ dbt.type_string() }}) as push_token_type,
+    true as has_recipient,
+    cast(null as {{ dbt.type_string() }}) as topic,
+    cast(null as boolean) as trait_value,
+    cast(null as {{ dbt.type_string() }}) as reason,
+    cast(null as {{ dbt.type_string() }}) as source_of_change,
+    false as is_machine,
+    event_time as happened_at_raw
+from log_rows

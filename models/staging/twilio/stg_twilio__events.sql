@@ -1,0 +1,109 @@
+with deliveries as (
+
+    select
+        delivery_id,
+        source,
+        received_at,
+        landing_part,
+        payload
+    from {{ source('raw', 'webhook_deliveries') }}
+    where source = 'twilio'
+
+),
+
+elements as (
+
+    {{ json_elements('deliveries', 'payload', shape='object') }}
+
+),
+
+fields as (
+
+    {{ json_fields('elements', 'element', {
+        'message_sid': '$.MessageSid',
+        'sms_message_sid': '$.SmsMessageSid',
+        'sms_sid': '$.SmsSid',
+        'message_status': '$.MessageStatus',
+        'sms_status': '$.SmsStatus',
+        'from_address': '$.From',
+        'to_address': '$.To',
+        'body': '$.Body',
+        'opt_out_type': '$.OptOutType',
+        'error_code': '$.ErrorCode',
+        'error_message': '$.ErrorMessage',
+        'service_sid': '$.MessagingServiceSid',
+        'operator_time': '$.RawDlrDoneDate',
+    }) }}
+
+),
+
+requests as (
+
+    select
+        *,
+        coalesce(message_sid, sms_message_sid, sms_sid) as sid,
+        {{ word_of('coalesce(message_status, sms_status)') }} as status,
+        {{ regex_replace(trim_blanks(fold_width('substr(body, 1, 40)')), '[\\p{P}\\p{S}\\p{M}\\p{Z}\\p{Cf}\\s]+$') }} as folded_body
+    from fields
+
+),
+
+events as (
+
+    select
+        *,
+        coalesce(status in ('received', 'receiving'), body is not null or opt_out_type is not null) as is_incoming,
+        lower(from_address) like 'whatsapp:%' as is_whatsapp,
+        case
+            when trim(opt_out_type) <> '' then {{ word_of('opt_out_type') }}
+            -- One short word or nothing: what people write stays out of the tables.
+            when length(body) <= 40 and {{ regex_is('folded_body', '\\p{L}{2,12}') }} then lower(folded_body)
+            else 'message'
+        end as keyword,
+        case when {{ regex_is('trim(error_code)', '[1-9][0-9]{2,6}') }} then trim(error_code) else 'none' end as error_word
+    from requests
+
+)
+
+select
+    delivery_id,
+    source,
+    received_at,
+    landing_part,
+    position,
+    element,
+    case
+        when shape_error is not null then shape_error
+        when is_incoming or {{ is_word('status') }} then null
+        else 'wrong shape'
+    end as shape_error,
+    case
+        when is_incoming and is_whatsapp then 'incoming_whatsapp'
+        when is_incoming then 'incoming'
+        else status
+    end as provider_event,
+    case
+        when is_incoming then keyword
+        when status in ('undelivered', 'failed') then error_word
+    end as provider_subtype,
+    case
+        when sid is null then {{ key_of(['status', 'from_address', 'to_address', event_instant('operator_time')]) }}
+        when is_incoming then sid
+        else {{ key_of(['sid', 'status', 'error_code', 'operator_time']) }}
+    end as event_key,
+    'sms' as channel,
+    cast(null as {{ dbt.type_string() }}) as external_id_raw,
+    cast(null as {{ dbt.type_string() }}) as email_raw,
+    -- The customer's number changes sides. A blank before the digits is a plus that careless decoding lost.
+    {{ regex_replace('case when is_incoming then from_address else to_address end', '^((?:whatsapp|rcs):)? ([1-9][0-9]{6,14})$', '+\\2') }} as phone_raw,
+    cast(null as {{ dbt.type_string() }}) as push_token_raw,
+    cast(null as {{ dbt.type_string() }}) as push_token_type,
+    coalesce(not (is_incoming and keyword in ('help', 'info', 'message')), true) as has_recipient,
+    coalesce(nullif(service_sid, ''), case when is_incoming then to_address else from_address end) as topic,
+    cast(null as boolean) as trait_value,
+    coalesce(nullif(error_message, ''), nullif(error_code, '')) as reason,
+    cast(null as {{ dbt.type_string() }}) as source_of_change,
+    false as is_machine,
+    -- The operator's time has no zone and no seconds: the arrival is the better clock.
+    cast(null as {{ dbt.type_string() }}) as happened_at_raw
+from events
