@@ -81,7 +81,7 @@ constraints: ## Resolve every dependency anew (from pyproject.toml) and write co
 	@build/lock/bin/python -m pip install --quiet -e '.[bigquery,sandbox,dev]'
 	@{ echo "# Exact versions of everything that make setup installs, so that every install is the same."; \
 	   echo "# Written by make constraints."; \
-	   build/lock/bin/python -m pip freeze --exclude-editable; } > constraints.txt
+	   build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > constraints.txt
 	@rm -rf build/lock
 
 clean: ## Delete what the targets made, the environment excepted

@@ -1,0 +1,128 @@
+"""The demonstration's own place (profile, landing zone, database, logs) and commands run in it."""
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sync.errors import ConfigError, SyncError
+
+_DBT: Final = (sys.executable, "-m", "dbt.cli.main")
+_CONTACT_SYNC: Final = (sys.executable, "-m", "sync")
+_OURS: Final = ("CONTACT_SYNC_", "SENDGRID_", "DBT_")
+# Only a directory that holds this file is ever emptied.
+_MARK: Final = ".contact-sync-demo"
+# What a failed command's log is searched for, so that the cause is told and not only the place.
+_CAUSE: Final = re.compile(r"error|failure|fail ", re.IGNORECASE)
+
+
+class CommandFailed(SyncError):
+    """A command of the demonstration did not succeed; the message tells its last words."""
+
+
+class Workspace:
+    """A directory with everything in it; nothing outside is read or written but the dbt project."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory.absolute()
+        self.project = find_project()
+        self.landing = self.directory / "landing"
+        self.database = self.directory / "contact_sync.duckdb"
+        self.log = self.directory / "commands.log"
+        self.api_key = f"SG.demo.{secrets.token_urlsafe(24)}"
+        self.base_url = ""
+
+    def prepare(self) -> None:
+        """Empties the directory and writes the profile.
+
+        Raises ConfigError where the directory holds something that no demonstration made.
+        """
+        if self.directory.exists():
+            if any(self.directory.iterdir()) and not (self.directory / _MARK).is_file():
+                raise ConfigError(
+                    f"{self.directory} is not empty and not a demonstration's. Name another folder."
+                )
+            shutil.rmtree(self.directory)
+        self.landing.mkdir(parents=True)
+        (self.directory / _MARK).touch()
+        profile = (self.project / "profiles.example.yml").read_text(encoding="utf-8")
+        # The demo's database stands in its profile, so that every command finds it without help.
+        profile = profile.replace("'contact_sync.duckdb'", f"'{self.database.as_posix()}'")
+        (self.directory / "profiles.yml").write_text(profile, encoding="utf-8")
+
+    def environment(self) -> dict[str, str]:
+        """The environment of every command: the caller's own settings and credentials left out."""
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(_OURS)}
+        ours = {
+            "CONTACT_SYNC_LANDING": str(self.landing),
+            "CONTACT_SYNC_DUCKDB": str(self.database),
+            "DBT_PROFILES_DIR": str(self.directory),
+            "DBT_PROJECT_DIR": str(self.project),
+            "DBT_TARGET_PATH": str(self.directory / "target"),
+            "DBT_LOG_PATH": str(self.directory / "logs"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
+            "SENDGRID_API_KEY": self.api_key,
+        }
+        if self.base_url:
+            ours["SENDGRID_BASE_URL"] = self.base_url
+        return kept | ours
+
+    def build(self) -> None:
+        """`dbt build` without the unit tests, which are for whoever changes a rule."""
+        self._run(
+            [*_DBT, "build", "--exclude-resource-type", "unit_test", "--target", "duckdb"],
+            "dbt build",
+        )
+
+    def command(self, *arguments: str) -> Any:
+        """Runs `contact-sync` with `--output json` and returns what it printed."""
+        said = self._run(
+            [*_CONTACT_SYNC, *arguments, "--output", "json"],
+            f"contact-sync {arguments[0]}",
+        )
+        return json.loads(said)
+
+    def _run(self, command: Sequence[str], name: str) -> str:
+        """The command's output. Raises CommandFailed with the end of it."""
+        done = subprocess.run(
+            command,
+            cwd=self.project,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ {name}\n{done.stdout}{done.stderr}\n")
+        if done.returncode:
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+            telling = [line for line in lines if _CAUSE.search(line)] or lines
+            raise CommandFailed(
+                "\n".join(
+                    [
+                        f"{name} ended with exit code {done.returncode}:",
+                        *(f"  {line.strip()}" for line in telling[-6:]),
+                        f"All that it said is in {self.log}",
+                    ]
+                )
+            )
+        return done.stdout
+
+
+def find_project() -> Path:
+    """The folder of the dbt project: the one we stand in, else the one this package lies in.
+
+    Raises ConfigError where neither is there.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).resolve().parents[2]):
+        if (folder / "dbt_project.yml").is_file() and (folder / "profiles.example.yml").is_file():
+            return folder
+    raise ConfigError("The demonstration needs the dbt project: run it in a clone of contact-sync.")
