@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +67,14 @@ class Warehouse:
         for row in rows:
             self.append(table, json.dumps(row))
 
-    def dbt(self, *arguments: str, **variables: Any) -> Any:
+    def dbt(self, *arguments: str, project: Path = ROOT, **variables: Any) -> Any:
         """Run dbt in this process; the result is returned whether it succeeded or not."""
         profiles = self.directory / "profiles"
         profiles.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
-        environment = {
-            "CONTACT_SYNC_LANDING": str(self.landing),
-            "CONTACT_SYNC_DUCKDB": str(self.database),
-        }
-        with _environment(environment):
+        # Relative names, so that every warehouse has the same profile and dbt parses the project once.
+        environment = {"CONTACT_SYNC_LANDING": "landing", "CONTACT_SYNC_DUCKDB": self.database.name}
+        with _environment(environment), chdir(self.directory):
             try:
                 return dbtRunner().invoke(
                     [
@@ -83,11 +83,11 @@ class Warehouse:
                         str(self.directory / "logs"),
                         *arguments,
                         "--project-dir",
-                        str(ROOT),
+                        str(project),
                         "--profiles-dir",
                         str(profiles),
                         "--target-path",
-                        str(self.directory / "target"),
+                        str(_parsed(project)),
                         "--vars",
                         json.dumps({**self.variables, **variables}),
                     ]
@@ -95,9 +95,10 @@ class Warehouse:
             finally:
                 _close_connections()
 
-    def build(self, *arguments: str, **variables: Any) -> None:
+    def build(self, *arguments: str, project: Path = ROOT, **variables: Any) -> None:
         """`dbt build` without unit tests; fails with what dbt says."""
-        result = self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, **variables)
+        unit_tests = ("--exclude-resource-type", "unit_test") if "--selector" not in arguments else ()
+        result = self.dbt("build", *unit_tests, *arguments, project=project, **variables)
         problems = [
             f"{node.node.name}: {node.status}: {node.message}"
             for node in getattr(result.result, "results", [])
@@ -129,6 +130,12 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@cache
+def _parsed(project: Path) -> Path:
+    """Where this process keeps what dbt parsed of a project."""
+    return Path(tempfile.mkdtemp(prefix="contact-sync-target-"))
 
 
 def _close_connections() -> None:

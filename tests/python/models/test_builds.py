@@ -1,0 +1,194 @@
+"""What a build takes, what it leaves alone, and when it refuses to run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.python.conftest import ROOT, Warehouse
+
+MARTS = ("events", "quarantined_deliveries", "unengaged", "suppression_list", "contact_profiles", "sync_deltas")
+DAY = "webhook_deliveries/source=sendgrid/date=2026-05-02"
+
+
+def event(number: int, kind: str = "spamreport", **changes: object) -> dict[str, object]:
+    named = {"email": f"person{number}@example.org", "event": kind, "timestamp": 1777706133}
+    return {**named, "sg_event_id": f"event-{number}-{kind}", **changes}
+
+
+def line(delivery: str, *events: dict[str, object], received_at: str = "2026-05-02T08:00:00Z") -> str:
+    return json.dumps({"delivery_id": delivery, "received_at": received_at, "payload": json.dumps(events)})
+
+
+def marts(warehouse: Warehouse, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:
+    """Every mart's rows as sorted text, without the columns named."""
+    found = {}
+    for mart in MARTS:
+        rows = warehouse.rows(f"select * from main.{mart}")
+        found[mart] = sorted(str({k: v for k, v in row.items() if k not in without}) for row in rows)
+    return found
+
+
+def history_rows(warehouse: Warehouse) -> int:
+    return int(warehouse.values("select count(*) from main.contact_state")[0])
+
+
+def test_a_build_with_nothing_new_changes_nothing(warehouse: Warehouse) -> None:
+    warehouse.land("sendgrid", [event(1), event(2, "open"), event(3, email="nobody")])
+    warehouse.build()
+    before, history = marts(warehouse), history_rows(warehouse)
+    warehouse.build()
+    assert marts(warehouse) == before
+    assert history_rows(warehouse) == history
+
+
+def test_a_file_that_has_grown_is_taken_once_more_and_only_what_is_new(warehouse: Warehouse) -> None:
+    warehouse.append(DAY, line("first", event(1)), "live.ndjson")
+    warehouse.build()
+    warehouse.append(DAY, line("second", event(2)), "live.ndjson")
+    warehouse.build()
+    taken = warehouse.rows("select delivery_id, count(*) as n from main.int_events__unioned group by 1 order by 1")
+    assert taken == [{"delivery_id": "first", "n": 1}, {"delivery_id": "second", "n": 1}]
+
+
+def test_a_torn_last_line_is_counted_and_taken_when_it_is_whole(warehouse: Warehouse) -> None:
+    whole = line("torn", event(1))
+    path = warehouse.landing / DAY / "live.ndjson"
+    path.parent.mkdir(parents=True)
+    path.write_text(line("first", event(2)) + "\n" + whole[:40])
+    warehouse.build()
+    assert warehouse.values("select reason from main.quarantined_deliveries") == ["unreadable line"]
+    path.write_text(line("first", event(2)) + "\n" + whole + "\n")
+    warehouse.build()
+    assert warehouse.values("select delivery_id from main.events order by 1") == ["first", "torn"]
+
+
+def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(warehouse: Warehouse) -> None:
+    warehouse.append(DAY, line("today", event(1)), "today.ndjson")
+    warehouse.build()
+    late = line("late", event(2), received_at="2026-03-01T00:00:00Z")
+    warehouse.append("webhook_deliveries/source=sendgrid/date=2026-03-01", late, "late.ndjson")
+    warehouse.build()
+    assert warehouse.values("select address from main.suppression_list order by 1") == [
+        "person1@example.org",
+        "person2@example.org",
+    ]
+
+
+def test_an_earlier_received_copy_that_lands_later_takes_the_place_of_the_other(warehouse: Warehouse) -> None:
+    later = {**event(1), "timestamp": None, "email": "wrong@example.org"}
+    warehouse.append(DAY, line("later", later, received_at="2026-05-02T10:00:00Z"), "a.ndjson")
+    warehouse.build()
+    earlier = {**event(1), "timestamp": None}
+    warehouse.append(DAY, line("earlier", earlier, received_at="2026-05-02T09:00:00Z"), "b.ndjson")
+    warehouse.build()
+    listed = warehouse.rows("select address, event_timestamp from main.suppression_list")
+    assert [(row["address"], row["event_timestamp"].hour) for row in listed] == [("person1@example.org", 9)]
+
+
+def test_as_of_hides_what_was_received_later_until_it_has_passed(warehouse: Warehouse) -> None:
+    warehouse.append(DAY, line("past", event(1), received_at="2026-05-02T08:00:00Z"))
+    warehouse.append(DAY, line("future", event(2), received_at="2026-05-04T08:00:00Z"))
+    warehouse.build(as_of="2026-05-03T00:00:00Z")
+    assert warehouse.values("select delivery_id from main.events") == ["past"]
+    warehouse.build(as_of="2026-05-05T00:00:00Z")
+    assert warehouse.values("select delivery_id from main.events order by 1") == ["future", "past"]
+    assert warehouse.values("select address from main.suppression_list order by 1") == [
+        "person1@example.org",
+        "person2@example.org",
+    ]
+
+
+def test_as_of_moves_forward_only(warehouse: Warehouse) -> None:
+    warehouse.build(as_of="2026-05-03T00:00:00Z")
+    result = warehouse.dbt("build", as_of="2026-05-02T00:00:00Z")
+    assert not result.success
+    assert "moves forward only" in str(result.exception or [r.message for r in result.result.results])
+
+
+def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
+    for number in range(6):
+        kinds = ("spamreport", "open", "bounce", "delivered", "group_unsubscribe", "unsubscribe")
+        warehouse.land("sendgrid", [event(n, kinds[(n + number) % 6], user_id="c-1") for n in range(number + 1)])
+        if number % 2:
+            warehouse.build(as_of="2026-06-01T00:00:00Z")
+    unstamped = frozenset({"taken_at"})
+    before = marts(warehouse, without=unstamped)
+    warehouse.build("--full-refresh", as_of="2026-06-01T00:00:00Z")
+    assert marts(warehouse, without=unstamped) == before
+
+
+def test_the_frequent_schedule_runs_on_an_empty_database_without_unengaged(warehouse: Warehouse) -> None:
+    warehouse.land("sendgrid", [event(1)])
+    warehouse.build("--selector", "frequent")
+    assert warehouse.values("select address from main.sync_deltas") == ["person1@example.org"]
+    with pytest.raises(duckdb.CatalogException):
+        warehouse.rows("select * from main.unengaged")
+
+
+def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(warehouse: Warehouse, tmp_path: Path) -> None:
+    warehouse.land("sendgrid", [event(1)])
+    warehouse.build()
+    with duckdb.connect(str(warehouse.database)) as connection:
+        connection.execute("insert into main.topics values ('sendgrid', null, true)")
+    result = warehouse.dbt("test", "--select", "topics")
+    assert not result.success
+    assert warehouse.values("select ok from raw.builds order by started_at") == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("seed", "row"),
+    [
+        ("suppression_policy.csv", "grumpy,consent,6,same"),
+        ("suppression_policy.csv", "bounce,deliverability,6,same"),
+        ("suppression_releases.csv", "bounce,applause"),
+        ("suppression_releases.csv", "grumpy,subscribe"),
+    ],
+)
+def test_a_policy_row_that_means_nothing_fails_the_build(
+    warehouse: Warehouse, tmp_path: Path, seed: str, row: str
+) -> None:
+    project = copy_of_the_project(tmp_path / "project")
+    with (project / "seeds" / seed).open("a") as out:
+        out.write(row + "\n")
+    result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    assert not result.success
+    assert any(node.status == "fail" for node in result.result.results)
+
+
+def test_a_precedence_that_stands_twice_fails_the_build(warehouse: Warehouse, tmp_path: Path) -> None:
+    project = copy_of_the_project(tmp_path / "project")
+    policy = project / "seeds" / "suppression_policy.csv"
+    policy.write_text(policy.read_text().replace("block,operator,4", "block,operator,3"))
+    result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    assert not result.success
+
+
+def test_one_cell_makes_opt_outs_universal(warehouse: Warehouse, tmp_path: Path) -> None:
+    project = copy_of_the_project(tmp_path / "project")
+    policy = project / "seeds" / "suppression_policy.csv"
+    policy.write_text(policy.read_text().replace("unsubscribe,consent,2,same", "unsubscribe,consent,2,all"))
+    warehouse.land_rows(
+        "contacts", [{"external_id": "c-1", "email": "mia@example.org", "phone": "+12025550141", "updated_at": "2026-01-01"}]
+    )
+    warehouse.land("sendgrid", [event(1, "unsubscribe", email="mia@example.org")])
+    warehouse.build(project=project)
+    listed = warehouse.rows("select channel, address, event_type from main.suppression_list order by channel")
+    assert [tuple(row.values()) for row in listed] == [
+        ("email", "mia@example.org", "unsubscribe"),
+        ("sms", "+12025550141", "unsubscribe"),
+    ]
+
+
+def copy_of_the_project(directory: Path) -> Path:
+    """The dbt project in a directory of its own, to change a seed in."""
+    import shutil
+
+    for name in ("models", "macros", "seeds", "snapshots", "tests/data"):
+        shutil.copytree(ROOT / name, directory / name)
+    for name in ("dbt_project.yml", "selectors.yml"):
+        shutil.copy(ROOT / name, directory / name)
+    return directory
