@@ -1,0 +1,1 @@
+"""contact-sync: makes every sending platform obey what the warehouse knows."""

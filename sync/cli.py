@@ -1,1 +1,389 @@
-def main() -> None: ...
+"""The console command: options in, a function of the package called, its result printed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sync.errors import SyncError
+
+if TYPE_CHECKING:
+    from sync.delivery.guard import Limits, Share
+    from sync.warehouse.base import Warehouse
+
+# Heavy imports are inside the commands: --help must not wait for them.
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class DurationType(click.ParamType[timedelta]):
+    """A span of time like 26h, 90m or 2d."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """The span as a timedelta."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is not a duration like 26h, 90m or 2d.", param, ctx)
+        unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
+        return timedelta(**{unit: float(found[1])})
+
+
+class ShareType(click.ParamType["Share"]):
+    """A share of the list, and the number of items below which it does not count."""
+
+    name = "share[:floor]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Share:
+        """The share as the guard takes it."""
+        from sync.delivery.guard import Share
+
+        if isinstance(value, Share):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)(?::(\d+))?", str(value).strip())
+        part = float(found[1]) / (100 if found[2] else 1) if found else 2.0
+        if found is None or part > 1:
+            self.fail(f"{value!r} is not a share like 0.2, 20% or 20%:100.", param, ctx)
+        # A plain 0 means none at all.
+        floor = int(found[3]) if found[3] else (100 if part else 0)
+        return Share(part, floor)
+
+
+def profile_options(command: Command) -> Command:
+    """--target, --profiles-dir, --project-dir: which warehouse, found as dbt finds it."""
+    folder = click.Path(path_type=Path, file_okay=False)
+    for decorator in (
+        click.option(
+            "--project-dir",
+            type=folder,
+            metavar="DIR",
+            help="Folder of dbt_project.yml.  [default: this one, or the nearest above it]",
+        ),
+        click.option(
+            "--profiles-dir",
+            type=folder,
+            metavar="DIR",
+            help="Folder of profiles.yml.  [default: this one, else ~/.dbt]",
+        ),
+        click.option("--target", help="Output of the dbt profile.  [default: the profile's own]"),
+    ):
+        command = decorator(command)
+    return command
+
+
+def output_option(command: Command) -> Command:
+    """--output: text for people, JSON for programs."""
+    choice = click.Choice(["text", "json"])
+    return click.option("--output", type=choice, default="text", show_default=True)(command)
+
+
+def selection_options(command: Command) -> Command:
+    """--destination, --limit: which deltas."""
+    for decorator in (
+        click.option(
+            "--limit",
+            type=click.IntRange(1),
+            metavar="N",
+            help="At most so many items per destination, the most urgent first.",
+        ),
+        click.option(
+            "--destination",
+            "destinations",
+            multiple=True,
+            metavar="NAME",
+            help="Only this platform; may be repeated.  [default: all that are enabled]",
+        ),
+    ):
+        command = decorator(command)
+    return command
+
+
+def guard_options(command: Command) -> Command:
+    """--max-age, --max-suppress, --max-release: what the guard lets pass."""
+    for decorator in (
+        click.option(
+            "--max-release",
+            type=ShareType(),
+            default="10%:100",
+            show_default=True,
+            help="Most releases and subscribes: a share of the list; up to the floor, any number.",
+        ),
+        click.option(
+            "--max-suppress",
+            type=ShareType(),
+            default="20%:100",
+            show_default=True,
+            help="Most suppressions: a share of the list; up to the floor, any number.",
+        ),
+        click.option(
+            "--max-age",
+            type=DurationType(),
+            default="26h",
+            show_default=True,
+            help="Oldest build that may be pushed.",
+        ),
+    ):
+        command = decorator(command)
+    return command
+
+
+def _limits(max_age: timedelta, max_suppress: Share, max_release: Share) -> Limits:
+    from sync.delivery.guard import Limits
+
+    return Limits(max_age, max_suppress, max_release)
+
+
+def _warehouse(
+    target: str | None, profiles_dir: Path | None, project_dir: Path | None, *, read_only: bool
+) -> Warehouse:
+    from sync.profile import load_target
+    from sync.warehouse import open_warehouse
+
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    return open_warehouse(found, read_only=read_only)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="contact-sync")
+def cli() -> None:
+    """One place that knows whether a person may be contacted, and makes every platform obey it.
+
+    \b
+    contact-sync demo                 see the whole loop on this machine
+    contact-sync plan                 what a push would send
+    contact-sync push                 send it
+    contact-sync status               how things are
+    """
+
+
+@cli.command()
+@profile_options
+@selection_options
+@guard_options
+@output_option
+def plan(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    destinations: tuple[str, ...],
+    limit: int | None,
+    max_age: timedelta,
+    max_suppress: Share,
+    max_release: Share,
+    output: str,
+) -> None:
+    """Show what a push would send, and a hash of exactly that.
+
+    Per destination: items by action and reason, calls, time at the platform's limit, and what the
+    guard would say. Nothing is sent, no credential is needed.
+
+    \b
+    Example:
+      contact-sync plan --destination sendgrid
+    """
+    from sync.delivery.plan import make_plan
+    from sync.output import plan_json, print_json, print_plan
+
+    warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
+    limits = _limits(max_age, max_suppress, max_release)
+    made = make_plan(warehouse, destinations, limits, os.environ, limit=limit)
+    if output == "json":
+        print_json(plan_json(made))
+    else:
+        print_plan(made)
+    if any(part.problem for part in made.destinations):
+        sys.exit(2)
+
+
+@cli.command()
+@profile_options
+@selection_options
+@click.option(
+    "--plan",
+    "plan_hash",
+    metavar="HASH",
+    help="Send exactly the set that `plan` printed this hash of; overrides the guard.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the requests, send and record nothing.")
+@guard_options
+@output_option
+def push(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    destinations: tuple[str, ...],
+    limit: int | None,
+    plan_hash: str | None,
+    dry_run: bool,
+    max_age: timedelta,
+    max_suppress: Share,
+    max_release: Share,
+    output: str,
+) -> None:
+    """Send what is pending to the platforms, and record each answer in the ledger.
+
+    A run that is cut off loses nothing: what is not recorded is sent again by the next one.
+
+    \b
+    Exit codes:
+      0    all confirmed or accepted     3    stopped by the guard, nothing sent
+      1    something rejected or failed  4    another run holds the lock
+      2    usage or configuration        143  stopped by SIGTERM, in-flight work recorded
+
+    \b
+    Examples:
+      contact-sync push
+      contact-sync push --plan 120-9f86d081884c7d65
+      contact-sync push --destination sendgrid --limit 10 --dry-run
+    """
+    from sync.delivery.push import Options, dry_run_requests, push
+    from sync.output import print_json, print_report, print_request, report_json, request_json
+    from sync.progress import make_progress
+
+    warehouse = _warehouse(target, profiles_dir, project_dir, read_only=dry_run)
+    options = Options(destinations, limit, plan_hash, _limits(max_age, max_suppress, max_release))
+    if dry_run:
+        requests = dry_run_requests(warehouse, options, os.environ)
+        if output == "json":
+            print_json({"requests": [request_json(*pair) for pair in requests]})
+        else:
+            for name, request in requests:
+                print_request(name, request)
+            click.echo("Dry run: nothing was sent.")
+        return
+    stop = threading.Event()
+    signals = _stop_on_signals(stop)
+    with make_progress() as progress:
+        report = push(warehouse, options, os.environ, progress=progress, stop=stop)
+    if output == "json":
+        print_json(report_json(report))
+    else:
+        print_report(report)
+    # Ctrl-C ends as shells expect it, SIGTERM with the code of design section 8.
+    sys.exit(130 if signal.SIGINT in signals and report.exit_code == 143 else report.exit_code)
+
+
+def _stop_on_signals(stop: threading.Event) -> list[int]:
+    """Lets a push finish what is in flight; a second Ctrl-C ends it. Gives the signals received."""
+    received: list[int] = []
+
+    def handle(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGINT, handle)
+    return received
+
+
+@cli.command()
+@profile_options
+@output_option
+def status(
+    target: str | None, profiles_dir: Path | None, project_dir: Path | None, output: str
+) -> None:
+    """Show builds, events, what could not be read, the list, the ledger and what is pending.
+
+    \b
+    Example:
+      contact-sync status --output json
+    """
+    from sync.output import print_json, print_status, status_json
+    from sync.status import read_status
+
+    found = read_status(_warehouse(target, profiles_dir, project_dir, read_only=True))
+    if output == "json":
+        print_json(status_json(found))
+    else:
+        print_status(found)
+
+
+@cli.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8025,
+    show_default=True,
+    help="Port on the loopback interface; 0 for a free one.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    help="Calls a second that each platform allows; more get 429. 0 for no limit.",
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="JSON file that keeps the lists between runs.  [default: in memory only]",
+)
+def sandbox(port: int, rate: float, state: Path | None) -> None:
+    """Serve a stand-in for the platforms: real HTTP, lists with state, limits, faults on request.
+
+    It prints the variables that point a push at it. Its lists: /_sandbox/lists; faults: POST
+    /_sandbox/faults with {"kind": "error", "status": 503, "count": 3}.
+
+    \b
+    Example:
+      contact-sync sandbox --port 8025 --rate 10
+    """
+    from sync.sandbox.server import serve
+
+    serve(port=port, rate=rate, state=state, environment=os.environ)
+
+
+@cli.command()
+@click.option(
+    "--events",
+    type=click.IntRange(100),
+    default=2000,
+    show_default=True,
+    help="How many webhook events to make up.",
+)
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".demo"),
+    show_default=True,
+    help="Where the demo works; emptied first.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same events.")
+@click.option("--keep", is_flag=True, help="Leave the sandbox running at the end.")
+def demo(events: int, directory: Path, seed: int, keep: bool) -> None:
+    """Show the whole loop: webhooks land, dbt builds, a push, a second day.
+
+    \b
+    Example:
+      contact-sync demo --events 20000
+    """
+    from sync import demo as the_demo
+
+    sys.exit(the_demo.run(events=events, directory=directory, seed=seed, keep=keep))
+
+
+def main() -> None:
+    """Entry point of the console script: errors become one line and their exit code."""
+    try:
+        cli.main(prog_name="contact-sync", standalone_mode=True)
+    except SyncError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,251 @@
+"""Sends one destination's deltas: batches, splitting of refused ones, an outcome for every item."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sync.delivery.ledger import LedgerWriter
+from sync.delivery.lock import Tally
+from sync.destinations.base import Destination, Item, Outcome
+from sync.errors import (
+    CallTooLarge,
+    CredentialRefused,
+    DestinationDown,
+    ItemsRefused,
+    PlatformError,
+    Stopped,
+    SyncError,
+    UnexpectedAnswer,
+    UnknownScope,
+)
+from sync.warehouse.base import Warehouse
+from sync.warehouse.spool import Spool
+
+#: So many items of one batch refused and none taken: the fault is not the items'.
+_ALL_REFUSED = 20
+_SUCCESS = frozenset({"confirmed", "accepted"})
+
+Verb = Callable[[Sequence[Item]], Iterator[Outcome]]
+
+
+class Drain:
+    """One destination's run. `tally` counts what has been handed to the ledger."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        warehouse: Warehouse,
+        ledger: LedgerWriter,
+        *,
+        batch_size: int,
+        workers: int,
+        stop: threading.Event,
+        advance: Callable[[int], None],
+    ) -> None:
+        """stop: ends the run after what is in flight. advance: told how many items are settled."""
+        self._destination = destination
+        self._warehouse = warehouse
+        self._ledger = ledger
+        self._batch_size = batch_size
+        self._workers = workers
+        self._stop = stop
+        self._advance = advance
+        self._lock = threading.Lock()
+        self._error: SyncError | None = None
+        self._unknown_scopes: dict[str, UnknownScope] = {}
+        self.tally = Tally()
+
+    def run(self, spool: Spool) -> None:
+        """Sends everything; raises what ended it early. What was answered is in the ledger."""
+        with ThreadPoolExecutor(self._workers, thread_name_prefix=self._destination.name) as pool:
+            slots = threading.BoundedSemaphore(self._workers)
+            for group in by_action(spool.pages(self._batch_size)):
+                futures: list[Future[None]] = []
+                for batch in batches(group, self._batch_size):
+                    slots.acquire()
+                    if self._is_over():
+                        slots.release()
+                        break
+                    future = pool.submit(self._settle, batch)
+                    future.add_done_callback(lambda _: slots.release())
+                    futures = [waiting for waiting in futures if not waiting.done()]
+                    futures.append(future)
+                # Suppressions are through before the first release starts.
+                for future in futures:
+                    future.result()
+                if self._is_over():
+                    break
+        if self._error is not None:
+            raise self._error
+        if self._stop.is_set():
+            raise Stopped(f"{self._destination.name}: stopped; what was in flight is recorded.")
+        for error in self._unknown_scopes.values():
+            raise error
+
+    def fail(self, error: SyncError) -> None:
+        """Ends the run after what is in flight, with this error."""
+        with self._lock:
+            self._error = self._error or error
+
+    def _is_over(self) -> bool:
+        return self._error is not None or self._stop.is_set()
+
+    def _settle(self, batch: Sequence[Item]) -> None:
+        """Delivers a batch and records what became of it. Never raises: errors end the run."""
+        outcomes: list[Outcome] = []
+        refused = taken = 0
+        try:
+            for outcome in self._deliver(batch):
+                outcomes.append(outcome)
+                refused += outcome.result == "rejected" and outcome.attempts > 0
+                taken += outcome.result in _SUCCESS
+                if refused == _ALL_REFUSED and not taken:
+                    outcomes = self._doubt(outcomes)
+                    break
+        except UnknownScope as error:
+            self._unknown_scopes[batch[0].scope] = error
+            done = {outcome.item.delta_id for outcome in outcomes}
+            outcomes += [
+                Outcome(item, "failed", None, str(error), 0)
+                for item in batch
+                if item.delta_id not in done
+            ]
+        except SyncError as error:
+            self.fail(error)
+        except Exception as error:
+            self.fail(
+                SyncError(f"{self._destination.name}: {type(error).__name__} in our own code")
+            )
+            raise
+        finally:
+            self._record(outcomes)
+
+    def _doubt(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """The refusals as failures, to be tried again: as rejected they would be hidden."""
+        self.fail(
+            UnexpectedAnswer(
+                f"{self._destination.name} refused {_ALL_REFUSED} items in a row and took none: "
+                f"{outcomes[-1].error}"
+            )
+        )
+        return [
+            outcome._replace(result="failed") if outcome.attempts else outcome
+            for outcome in outcomes
+        ]
+
+    def _record(self, outcomes: list[Outcome]) -> None:
+        try:
+            self._ledger.record(outcomes)
+        except SyncError as error:
+            self.fail(error)
+            return
+        with self._lock:
+            for outcome in outcomes:
+                self._count(outcome)
+        self._advance(len(outcomes))
+
+    def _count(self, outcome: Outcome) -> None:
+        tally = self.tally
+        setattr(tally, outcome.result, getattr(tally, outcome.result) + 1)
+        if outcome.result in _SUCCESS:
+            done = {"suppress": "suppressed", "release": "released", "subscribe": "subscribed"}
+            name = done[outcome.item.action]
+            setattr(tally, name, getattr(tally, name) + 1)
+
+    def _deliver(self, batch: Sequence[Item]) -> Iterator[Outcome]:
+        known_fault = self._unknown_scopes.get(batch[0].scope)
+        if known_fault is not None:
+            raise known_fault
+        sendable: list[Item] = []
+        for item in batch:
+            refusal = self._destination.refusal(item)
+            if refusal is None:
+                sendable.append(item)
+            else:
+                # Nothing was sent: attempts 0.
+                yield Outcome(item, "rejected", None, refusal, 0)
+        action = batch[0].action
+        if action == "suppress":
+            verb = self._destination.suppress
+        elif action == "release":
+            verb = self._destination.release
+            sendable = self._still_wanted(sendable)
+        else:
+            text = f"{self._destination.title} keeps a do-not-send list: it has no {action}"
+            yield from (Outcome(item, "rejected", None, text, 0) for item in sendable)
+            return
+        if sendable:
+            yield from self._isolate(verb, sendable, None)
+
+    def _still_wanted(self, items: list[Item]) -> list[Item]:
+        """Without those that a refusal, arrived since the run began, has stopped."""
+        wanted = self._warehouse.still_pending(items)
+        kept = [item for item in items if item.delta_id in wanted]
+        with self._lock:
+            self.tally.withdrawn += len(items) - len(kept)
+        self._advance(len(items) - len(kept))
+        return kept
+
+    def _isolate(
+        self, verb: Verb, items: Sequence[Item], refusal: PlatformError | None
+    ) -> Generator[Outcome, None, PlatformError | None]:
+        """Sends items; halves what is refused until the item at fault stands alone.
+
+        refusal: these items are known to hold one at fault, so a call with all of them is saved:
+        one poison item among n costs at most 2·log2(n)+1 calls. Returns the refusal met, if any.
+        """
+        if refusal is None or len(items) == 1:
+            items, error = yield from self._try(verb, items)
+            if error is None:
+                return None
+            if len(items) == 1:
+                yield Outcome.of_error(items[0], error)
+                return error
+            refusal = error if isinstance(error, ItemsRefused) else None
+        # The smaller half first: one call more is spent where it is refused.
+        middle = len(items) // 2
+        met = yield from self._isolate(verb, items[:middle], None)
+        second = yield from self._isolate(verb, items[middle:], None if met else refusal)
+        return met or second or refusal
+
+    def _try(
+        self, verb: Verb, items: Sequence[Item]
+    ) -> Generator[Outcome, None, tuple[list[Item], PlatformError | None]]:
+        """One use of the verb. Returns the items left over and the refusal that left them over."""
+        left = {item.delta_id: item for item in items}
+        try:
+            for outcome in verb(items):
+                left.pop(outcome.item.delta_id, None)
+                yield outcome
+        except (ItemsRefused, CallTooLarge) as error:
+            return list(left.values()), error
+        except Stopped:
+            raise
+        except PlatformError as error:
+            for item in left.values():
+                yield Outcome(item, "failed", error.status, str(error), error.attempts)
+            if isinstance(error, CredentialRefused | DestinationDown | UnexpectedAnswer):
+                raise
+        return [], None
+
+
+def by_action(pages: Iterator[list[Item]]) -> Iterator[Iterator[Item]]:
+    """The items in runs of suppressions and of positive verbs, in order."""
+    items = itertools.chain.from_iterable(pages)
+    for _, group in itertools.groupby(items, key=lambda item: item.action == "suppress"):
+        yield group
+
+
+def batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Full batches of one action, channel and scope as they fill up, then the rest."""
+    open_batches: dict[tuple[str, str, str], list[Item]] = {}
+    for item in items:
+        key = (item.action, item.channel, item.scope)
+        batch = open_batches.setdefault(key, [])
+        batch.append(item)
+        if len(batch) == size:
+            yield open_batches.pop(key)
+    yield from open_batches.values()

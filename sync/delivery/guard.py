@@ -1,0 +1,111 @@
+"""Stops a push that rests on a bad build or would change more than is plausible (exit 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sync.warehouse.base import Warehouse
+from sync.warehouse.spool import DeltaCount
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The larger of a part of the list and a number of items."""
+
+    part: float
+    floor: int
+
+    def of(self, total: int) -> int:
+        """How many items are plausible for a list of that size."""
+        return max(int(self.part * total), self.floor)
+
+    def __str__(self) -> str:
+        return f"{self.part:.0%} of the list, at least {self.floor:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is plausible. The defaults are those of the command line."""
+
+    max_age: timedelta = timedelta(hours=26)
+    max_suppress: Share = Share(0.2, 100)
+    max_release: Share = Share(0.1, 100)
+
+
+def build_faults(warehouse: Warehouse, limits: Limits, now: datetime) -> list[str]:
+    """Why the newest build, or what it made, cannot be pushed; empty if it can."""
+    newest = warehouse.rows(
+        "select ended_at, ok from {raw}.builds order by ended_at desc, started_at desc limit 1"
+    )
+    if not newest:
+        return ["no build is recorded: run `dbt build`"]
+    faults = []
+    if not newest[0]["ok"]:
+        faults.append("the newest build failed, or one of its tests did: run `dbt build`")
+    age = now - newest[0]["ended_at"]
+    if age > limits.max_age:
+        faults.append(
+            f"the newest build is {_hours(age)} old (--max-age {_hours(limits.max_age)}): "
+            "run `dbt build`"
+        )
+    sizes = warehouse.rows(
+        """
+        select
+            (select count(*) from {marts}.suppression_list) as listed,
+            (select count(*) from {raw}.sync_ledger) as recorded
+        """
+    )[0]
+    if not sizes["listed"] and sizes["recorded"]:
+        faults.append("suppression_list is empty although the ledger is not")
+    return faults
+
+
+def change_faults(
+    warehouse: Warehouse, destination: str, counts: Sequence[DeltaCount], limits: Limits
+) -> list[str]:
+    """Why these deltas are more than is plausible for one destination; empty if they are not."""
+    if not counts:
+        return []
+    pushed = {
+        (row["channel"], row["scope"] or "")
+        for row in warehouse.rows(
+            "select distinct channel, scope from {raw}.sync_ledger"
+            " where destination = @destination",
+            {"destination": destination},
+        )
+    }
+    sizes = {
+        row["channel"]: row["items"]
+        for row in warehouse.rows(
+            "select channel, count(*) as items from {marts}.suppression_list group by channel"
+        )
+    }
+    faults = []
+    for channel, scope in sorted({(count.channel, count.scope) for count in counts}):
+        name = f"{destination} {channel}{f' {scope}' if scope else ''}"
+        if (channel, scope) not in pushed:
+            faults.append(f"{name}: the first push to this row of destinations.csv")
+        by_action = {"suppress": 0, "release": 0, "subscribe": 0}
+        for count in counts:
+            if (count.channel, count.scope) == (channel, scope):
+                by_action[count.action] += count.items
+        freed = by_action["release"] + by_action["subscribe"]
+        # Freed addresses have left the list: it was that much longer.
+        listed = sizes.get(channel, 0)
+        if by_action["suppress"] > limits.max_suppress.of(listed):
+            faults.append(
+                f"{name}: {by_action['suppress']:,} to suppress of {listed:,} listed "
+                f"(--max-suppress: {limits.max_suppress})"
+            )
+        if freed > limits.max_release.of(listed + freed):
+            faults.append(
+                f"{name}: {freed:,} to release of {listed + freed:,} listed until now "
+                f"(--max-release: {limits.max_release})"
+            )
+    return faults
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.1f} h".replace(".0 h", " h")

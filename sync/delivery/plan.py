@@ -1,0 +1,132 @@
+"""What a push would do: counts, calls, duration, guard, and a hash of exactly that set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sync.delivery import settings
+from sync.delivery.guard import Limits, build_faults, change_faults
+from sync.delivery.lock import utc_now
+from sync.destinations import get, names
+from sync.destinations.base import Action
+from sync.errors import PlanChanged, UnknownDestination
+from sync.warehouse.base import Warehouse
+from sync.warehouse.spool import DeltaCount, Spool
+
+
+@dataclass(slots=True)
+class DestinationPlan:
+    """One destination's part. seconds: at its limit; problem: why it cannot be pushed at all."""
+
+    destination: str
+    counts: list[DeltaCount] = field(default_factory=list)
+    calls: int = 0
+    seconds: float = 0.0
+    guard: list[str] = field(default_factory=list)
+    problem: str | None = None
+
+    @property
+    def items(self) -> int:
+        """All deltas."""
+        return sum(count.items for count in self.counts)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What `plan` prints. guard: what stops every destination."""
+
+    hash: str
+    guard: list[str]
+    destinations: list[DestinationPlan]
+
+
+def plan_hash(fingerprints: Iterable[tuple[int, int]]) -> str:
+    """`<number of deltas>-<64 bits>`: equal for equal sets of delta_ids, whatever their order."""
+    size, digest = 0, 0
+    for part_size, part_digest in fingerprints:
+        size += part_size
+        digest ^= part_digest
+    return f"{size}-{digest & 0xFFFFFFFFFFFFFFFF:016x}"
+
+
+def check_hash(wanted: str, found: str) -> None:
+    """PlanChanged where the deltas are no longer those of the plan, and in what they differ."""
+    if wanted == found:
+        return
+    was, now = wanted.partition("-")[0], found.partition("-")[0]
+    if not was.isdigit() or "-" not in wanted:
+        why = "it is not a hash that `contact-sync plan` prints"
+    elif was != now:
+        why = f"it held {int(was):,} deltas, now there are {int(now):,}"
+    else:
+        why = "the number of deltas is the same, but others are among them"
+    raise PlanChanged(
+        f"Nothing was sent: plan {wanted} does not hold ({why}). Run `contact-sync plan` with the "
+        "same options, read it, and push the hash that it prints."
+    )
+
+
+def selected(warehouse: Warehouse, wanted: Sequence[str]) -> list[str]:
+    """The destinations to work on: those wanted, else all enabled in seeds/destinations.csv."""
+    for name in wanted:
+        get(name)
+    if wanted:
+        return sorted(set(wanted))
+    rows = warehouse.rows(
+        "select distinct destination from {marts}.destinations where enabled order by destination"
+    )
+    return [row["destination"] for row in rows]
+
+
+def make_plan(
+    warehouse: Warehouse,
+    wanted: Sequence[str],
+    limits: Limits,
+    environment: Mapping[str, str],
+    *,
+    limit: int | None = None,
+) -> Plan:
+    """The plan of a push with the same options. Needs no credential and calls no platform."""
+    guard = build_faults(warehouse, limits, utc_now())
+    parts: list[DestinationPlan] = []
+    fingerprints: list[tuple[int, int]] = []
+    for name in selected(warehouse, wanted):
+        with Spool(warehouse, name, limit=limit) as spool:
+            part = DestinationPlan(name, counts=spool.counts())
+            fingerprints.append(spool.fingerprint())
+        _estimate(part, environment)
+        part.guard = change_faults(warehouse, name, part.counts, limits)
+        parts.append(part)
+    return Plan(plan_hash(fingerprints), guard, parts)
+
+
+def _estimate(part: DestinationPlan, environment: Mapping[str, str]) -> None:
+    try:
+        destination = get(part.destination)
+    except UnknownDestination:
+        part.problem = unknown_row(part.destination)
+        return
+    size = settings.batch_size(destination, environment)
+    batches: dict[tuple[str, str], int] = {}
+    for count in part.counts:
+        action: Action = "suppress" if count.action == "suppress" else "release"
+        if action == "suppress":
+            # Reasons share a batch.
+            batches[count.channel, count.scope] = (
+                batches.get((count.channel, count.scope), 0) + count.items
+            )
+        else:
+            part.calls += destination.calls_for(action, count.reason, count.items, size)
+    for items in batches.values():
+        part.calls += destination.calls_for("suppress", "", items, size)
+    rate = settings.rate(destination, environment)
+    part.seconds = part.calls / rate if rate else 0.0
+
+
+def unknown_row(name: str) -> str:
+    """What to do about a row of destinations.csv that no code stands for."""
+    return (
+        f"seeds/destinations.csv enables {name!r}, which contact-sync does not know "
+        f"(known: {', '.join(names())}). Correct the row, or disable it."
+    )

@@ -1,0 +1,351 @@
+"""A push: lock, snapshot, hash and guard, then every destination side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sync.delivery.calls import Caller, DryRun
+from sync.delivery.drain import Drain, batches, by_action
+from sync.delivery.guard import Limits, build_faults, change_faults
+from sync.delivery.ledger import LedgerWriter
+from sync.delivery.lock import RENEW_EVERY, Lease, Tally, new_run_id, utc_now
+from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
+from sync.delivery.rate import Schedule
+from sync.delivery.settings import Settings, batch_size, read_settings
+from sync.destinations import get
+from sync.destinations.base import Destination, Request
+from sync.errors import (
+    ConfigError,
+    GuardStop,
+    LockHeld,
+    Stopped,
+    SyncError,
+    UnknownDestination,
+)
+from sync.warehouse.base import Warehouse
+from sync.warehouse.spool import Spool
+
+# Of the codes of several destinations, the first of these that occurred is the command's.
+_WORST_FIRST = (143, 2, 3, 4, 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `push`. plan: the hash that `plan` printed; limit: items per destination."""
+
+    destinations: Sequence[str] = ()
+    limit: int | None = None
+    plan: str | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+class Progress(Protocol):
+    """Who is told how far each destination is."""
+
+    def start(self, destination: str, items: int) -> None:
+        """Delivery begins."""
+
+    def advance(self, destination: str, items: int) -> None:
+        """So many items more are settled."""
+
+
+@dataclass(slots=True)
+class Part:
+    """What became of one destination. status as in raw.sync_runs; error: why it ended early."""
+
+    destination: str
+    items: int = 0
+    status: str = "finished"
+    tally: Tally = field(default_factory=Tally)
+    held_policy: int = 0
+    calls: int = 0
+    refusals: int = 0
+    seconds: float = 0.0
+    error: SyncError | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Design section 8."""
+        if self.error is not None:
+            return self.error.exit_code
+        return 1 if self.tally.rejected or self.tally.failed else 0
+
+
+@dataclass(slots=True)
+class Report:
+    """What `push` prints."""
+
+    run_id: str
+    plan_hash: str | None
+    parts: list[Part]
+
+    @property
+    def exit_code(self) -> int:
+        """The most urgent code of all destinations."""
+        codes = {part.exit_code for part in self.parts}
+        return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+@dataclass(slots=True)
+class _Job:
+    """One destination on its way through a push."""
+
+    part: Part
+    kind: type[Destination] | None = None
+    settings: Settings | None = None
+    lease: Lease | None = None
+    spool: Spool | None = None
+    drain: Drain | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.part.error is None
+
+
+def push(
+    warehouse: Warehouse,
+    options: Options,
+    environment: Mapping[str, str],
+    *,
+    progress: Progress,
+    stop: threading.Event,
+) -> Report:
+    """Sends what is pending. One destination's trouble stands in its part and stops no other.
+
+    Raises what concerns all: UnknownDestination, PlanChanged, WarehouseMissing, WarehouseBusy.
+    """
+    run_id = new_run_id()
+    jobs = [_configure(name, environment) for name in selected(warehouse, options.destinations)]
+    with contextlib.ExitStack() as stack:
+        for job in jobs:
+            if job.is_ready:
+                _lock(job, warehouse, run_id, options.plan)
+        try:
+            _snapshot(jobs, warehouse, options, stack)
+            if options.plan is not None:
+                prints = [job.spool.fingerprint() for job in jobs if job.spool is not None]
+                check_hash(options.plan, plan_hash(prints))
+            else:
+                _guard(jobs, warehouse, options.limits)
+            _deliver(jobs, warehouse, run_id, progress, stop)
+        except SyncError as error:
+            for job in jobs:
+                job.part.error = job.part.error or error
+            raise
+        finally:
+            for job in jobs:
+                _end(job)
+    return Report(run_id, options.plan, [job.part for job in jobs])
+
+
+def dry_run_requests(
+    warehouse: Warehouse, options: Options, environment: Mapping[str, str]
+) -> Iterator[tuple[str, Request]]:
+    """Every request that a push would make, without making it. Needs no credential."""
+    for name in selected(warehouse, options.destinations):
+        kind = get(name)
+        values = {item.name: environment.get(item.name, "") for item in kind.variables}
+        size = batch_size(kind, environment)
+        requests: list[Request] = []
+        destination = kind(DryRun(requests.append), values)
+        with_policy = options.plan is not None
+        with Spool(warehouse, name, limit=options.limit, with_policy=with_policy) as spool:
+            for group in by_action(spool.pages(size)):
+                for batch in batches(group, size):
+                    items = [item for item in batch if destination.refusal(item) is None]
+                    verb = (
+                        destination.suppress
+                        if batch[0].action == "suppress"
+                        else destination.release
+                    )
+                    for _ in verb(items):
+                        pass
+                    yield from ((name, request) for request in requests)
+                    requests.clear()
+
+
+def _configure(name: str, environment: Mapping[str, str]) -> _Job:
+    job = _Job(Part(name))
+    try:
+        job.kind = get(name)
+        job.settings = read_settings(job.kind, environment)
+    except UnknownDestination:
+        job.part.error = ConfigError(unknown_row(name))
+    except ConfigError as error:
+        job.part.error = error
+    return job
+
+
+def _lock(job: _Job, warehouse: Warehouse, run_id: str, plan: str | None) -> None:
+    lease = Lease(warehouse, run_id, job.part.destination, plan)
+    try:
+        lease.take()
+    except LockHeld as error:
+        job.part.error = error
+    else:
+        job.lease = lease
+
+
+def _snapshot(
+    jobs: Sequence[_Job], warehouse: Warehouse, options: Options, stack: contextlib.ExitStack
+) -> None:
+    for job in jobs:
+        # Under a plan the others are read too: they are part of its set.
+        if not job.is_ready and options.plan is None:
+            continue
+        name = job.part.destination
+        with_policy = options.plan is not None
+        job.spool = stack.enter_context(
+            Spool(
+                warehouse,
+                name,
+                limit=options.limit,
+                with_policy=with_policy,
+                plan_hash=options.plan,
+            )
+        )
+        job.part.items = sum(count.items for count in job.spool.counts())
+        if not with_policy:
+            held = warehouse.rows(
+                "select count(*) as items from {marts}.sync_deltas"
+                " where destination = @destination and reason = 'policy'",
+                {"destination": name},
+            )
+            job.part.held_policy = held[0]["items"]
+
+
+def _guard(jobs: Sequence[_Job], warehouse: Warehouse, limits: Limits) -> None:
+    general = build_faults(warehouse, limits, utc_now())
+    for job in jobs:
+        if not job.is_ready or job.spool is None:
+            continue
+        name = job.part.destination
+        faults = general + change_faults(warehouse, name, job.spool.counts(), limits)
+        if faults:
+            text = "\n  - ".join(["", *faults])
+            job.part.error = GuardStop(
+                f"{name}: the guard stopped this push, nothing was sent:{text}\n"
+                "If this is right, run `contact-sync plan`, read it, and send exactly that with "
+                "`contact-sync push --plan HASH`."
+            )
+
+
+def _deliver(
+    jobs: Sequence[_Job],
+    warehouse: Warehouse,
+    run_id: str,
+    progress: Progress,
+    stop: threading.Event,
+) -> None:
+    ready = [job for job in jobs if job.is_ready and job.part.items]
+    if not ready:
+        return
+    done = threading.Event()
+    with LedgerWriter(warehouse, run_id) as ledger:
+        renewal = threading.Thread(target=_renew, args=(ready, done), name="renewal", daemon=True)
+        renewal.start()
+        threads = [
+            threading.Thread(
+                target=_run_one,
+                args=(job, warehouse, ledger, progress, stop),
+                name=job.part.destination,
+                daemon=True,
+            )
+            for job in ready
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                # A join without a timeout would keep signals from being handled.
+                thread.join(0.2)
+        done.set()
+        renewal.join()
+
+
+def _run_one(
+    job: _Job,
+    warehouse: Warehouse,
+    ledger: LedgerWriter,
+    progress: Progress,
+    stop: threading.Event,
+) -> None:
+    from sync.http import HttpClient, base_url
+
+    assert job.kind is not None
+    assert job.settings is not None
+    assert job.spool is not None
+    part, settings, kind = job.part, job.settings, job.kind
+    name = part.destination
+    workers = min(max(math.ceil((settings.rate or 4.0) * 2.0), 2), 32)
+    started = time.monotonic()
+    caller: Caller | None = None
+    try:
+        url = base_url(kind.host, settings.base_url, f"{name.upper()}_BASE_URL")
+        with (
+            HttpClient(
+                url,
+                kind.headers(settings.values),
+                timeout=settings.timeout,
+                connections=workers,
+                secrets=settings.secrets,
+            ) as client,
+            ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-calls") as pool,
+        ):
+            schedule = Schedule(settings.rate)
+            caller = Caller(client, schedule, stop, policy=settings.retry, pool=pool)
+            job.drain = Drain(
+                kind(caller, settings.values),
+                warehouse,
+                ledger,
+                batch_size=settings.batch_size,
+                workers=workers,
+                stop=stop,
+                advance=lambda items: progress.advance(name, items),
+            )
+            part.tally = job.drain.tally
+            progress.start(name, part.items)
+            job.drain.run(job.spool)
+    except SyncError as error:
+        part.error = error
+    finally:
+        part.seconds = time.monotonic() - started
+        if caller is not None:
+            part.calls, part.refusals = caller.calls, caller.refusals
+
+
+def _renew(jobs: Sequence[_Job], done: threading.Event) -> None:
+    while not done.wait(RENEW_EVERY.total_seconds()):
+        for job in jobs:
+            if job.lease is None or job.drain is None:
+                continue
+            try:
+                job.lease.renew(job.part.tally)
+            except SyncError as error:
+                job.drain.fail(error)
+
+
+def _end(job: _Job) -> None:
+    part = job.part
+    if isinstance(part.error, Stopped):
+        part.status = "stopped"
+    elif isinstance(part.error, GuardStop):
+        part.status = "guarded"
+    elif isinstance(part.error, LockHeld):
+        part.status = "locked"
+    elif part.error is not None:
+        part.status = "failed"
+    else:
+        part.status = "finished" if part.exit_code == 0 else "incomplete"
+    if job.lease is not None:
+        try:
+            job.lease.release(part.status, part.tally)
+        except SyncError as error:
+            part.error = part.error or error

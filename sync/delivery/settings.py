@@ -1,0 +1,83 @@
+"""What the environment says about a destination: credentials, host, rate, batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sync.delivery.calls import RetryPolicy
+from sync.destinations.base import Destination
+from sync.errors import ConfigError, MissingCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one destination. values: its own variables that are set."""
+
+    values: Mapping[str, str] = field(repr=False)
+    base_url: str | None
+    #: Calls per second; None for no limit.
+    rate: float | None
+    batch_size: int
+    #: Seconds to wait for an answer.
+    timeout: float
+    retry: RetryPolicy
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def read_settings(destination: type[Destination], environment: Mapping[str, str]) -> Settings:
+    """The settings. MissingCredential names an unset variable, ConfigError a wrong one."""
+    prefix = destination.name.upper()
+    values: dict[str, str] = {}
+    for variable in destination.variables:
+        value = environment.get(variable.name, "").strip()
+        if not value and variable.required:
+            raise MissingCredential(
+                f"{variable.name} is not set: {destination.title} needs {variable.purpose}."
+            )
+        if not value.isprintable() or not value.isascii():
+            raise ConfigError(f"{variable.name} holds characters that no HTTP header can carry.")
+        if value:
+            values[variable.name] = value
+    rate = _number(environment, f"{prefix}_RATE", destination.calls_per_second)
+    return Settings(
+        values=values,
+        base_url=environment.get(f"{prefix}_BASE_URL", "").strip() or None,
+        rate=rate or None,
+        batch_size=batch_size(destination, environment),
+        timeout=_number(environment, "CONTACT_SYNC_TIMEOUT", 30.0) or 30.0,
+        retry=RetryPolicy(first_wait=_number(environment, "CONTACT_SYNC_RETRY_WAIT", 0.5)),
+        secrets=tuple(
+            values[variable.name]
+            for variable in destination.variables
+            if variable.secret and variable.name in values
+        ),
+    )
+
+
+def batch_size(destination: type[Destination], environment: Mapping[str, str]) -> int:
+    """Items per call; needs no credential."""
+    name = f"{destination.name.upper()}_BATCH_SIZE"
+    size = _number(environment, name, float(destination.batch_size))
+    if size < 1 or size != int(size):
+        raise ConfigError(f"{name} must be a whole number of at least 1.")
+    return int(size)
+
+
+def rate(destination: type[Destination], environment: Mapping[str, str]) -> float | None:
+    """Calls per second, None for no limit; needs no credential."""
+    name = f"{destination.name.upper()}_RATE"
+    return _number(environment, name, destination.calls_per_second) or None
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9:
+        raise ConfigError(f"{name} must be a number of at least 0, not {text!r}.")
+    return number

@@ -1,0 +1,164 @@
+"""What a destination is: plain data in, an outcome per item out; no HTTP library, rate or retry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from urllib.parse import quote
+
+from sync.destinations.identifiers import why_not_addressable
+from sync.errors import AnswerUnreadable, ItemsRefused, PlatformError
+
+Action = Literal["suppress", "release", "subscribe"]
+Result = Literal["confirmed", "accepted", "rejected", "absent", "failed"]
+
+
+class Item(NamedTuple):
+    """One row of `sync_deltas`, in the order of its columns."""
+
+    delta_id: str
+    destination: str
+    channel: str
+    scope: str
+    address: str | None
+    contact_id: str | None
+    external_id: str | None
+    email: str | None
+    phone: str | None
+    push_token_type: str | None
+    action: Action
+    reason: str
+    event_id: str | None
+    event_timestamp: datetime | None
+    priority: int
+
+
+class Outcome(NamedTuple):
+    """What became of one item. status: the HTTP status, None where no call was made."""
+
+    item: Item
+    result: Result
+    status: int | None = None
+    error: str | None = None
+    attempts: int = 1
+
+    @classmethod
+    def of_error(cls, item: Item, error: PlatformError) -> Outcome:
+        """The outcome of a call that was this item's alone: only a refusal of it is final."""
+        result: Result = "rejected" if isinstance(error, ItemsRefused) else "failed"
+        return cls(item, result, error.status, str(error), error.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. path is a template; each {name} in it is replaced by the encoded value of parts.
+
+    Messages and logs show the template only. sample: the answer that a dry run goes on with.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    parts: Mapping[str, str] = field(default_factory=dict)
+    json: object = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    sample: object = None
+
+    @property
+    def label(self) -> str:
+        """The call without anybody's address in it."""
+        return f"{self.method} {self.path}"
+
+    def encoded_path(self) -> str:
+        """The path with its parts percent-encoded whole; ValueError where a part is blank."""
+        encoded = {}
+        for name, value in self.parts.items():
+            if not value.strip() or value in (".", ".."):
+                # An empty part turns "delete this one" into "delete all" on some platforms.
+                raise ValueError(f"{self.label}: {name} is empty")
+            encoded[name] = quote(value, safe="")
+        return self.path.format_map(encoded)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A successful answer (2xx). data: its JSON, None where it has no body."""
+
+    status: int
+    data: Any
+    attempts: int = 1
+
+
+class Api(Protocol):
+    """How a destination calls its platform; limits, retries and credentials are behind it."""
+
+    def call(self, request: Request) -> Response:
+        """The answer; raises a PlatformError once retries are used up, Stopped on SIGTERM."""
+
+    def map(self, requests: Iterable[Request]) -> list[Response | PlatformError]:
+        """The answers in order, called side by side; errors of single calls stand in their place.
+
+        Raises what must end the run: CredentialRefused, DestinationDown, Stopped.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that a destination reads."""
+
+    name: str
+    purpose: str
+    required: bool = False
+    secret: bool = False
+
+
+class Destination(ABC):
+    """A platform that keeps a do-not-send list. One subclass per file in this folder."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    #: Scheme and host; <NAME>_BASE_URL replaces them.
+    host: ClassVar[str]
+    variables: ClassVar[tuple[Variable, ...]]
+    #: Documented limit of one credential; <NAME>_RATE replaces it.
+    calls_per_second: ClassVar[float]
+    #: Items per call; <NAME>_BATCH_SIZE replaces it.
+    batch_size: ClassVar[int]
+
+    def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
+        """settings: the variables of `variables` that are set."""
+        self.api = api
+        self.settings = settings
+
+    @classmethod
+    @abstractmethod
+    def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """The headers of every call, credentials included."""
+
+    @classmethod
+    def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
+        """How many calls `plan` expects for so many items."""
+        del action, reason
+        return -(-items // batch_size)
+
+    def refusal(self, item: Item) -> str | None:
+        """Why no call may be made for this item, or None."""
+        return why_not_addressable(item.channel, item.address)
+
+    @abstractmethod
+    def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Puts items of one scope on the list. May raise in the middle: what was yielded stands."""
+
+    @abstractmethod
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Takes the items of one scope off every list that their reason may have put them on."""
+
+
+def expect_list(data: object, label: str, key: str | None = None) -> list[Any]:
+    """data (or data[key]) if it is a list, else AnswerUnreadable."""
+    found = data.get(key) if key is not None and isinstance(data, dict) else data
+    if not isinstance(found, list):
+        raise AnswerUnreadable(f"{label}: the answer has no list{f' {key!r}' if key else ''}.")
+    return found

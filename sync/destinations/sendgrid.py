@@ -1,0 +1,224 @@
+"""SendGrid: global suppressions and, by scope, ASM groups.
+
+Facts from SendGrid's OpenAPI document tsg_suppressions_v3 and its rate-limit page. The lists
+bounces, blocks, spam_reports and invalid_emails fill themselves: they can only be released.
+`{"delete_all": true}`, which empties a list, is not implemented here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
+
+from sync.destinations.base import (
+    Action,
+    Api,
+    Destination,
+    Item,
+    Outcome,
+    Request,
+    Response,
+    Variable,
+    expect_list,
+)
+from sync.errors import NotThere, PlatformError, UnknownScope
+
+_CONSENT = frozenset({"complaint", "unsubscribe"})
+# The self-filling lists that each reason can have put a person on, in the order they are released.
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "complaint": ("bounces", "blocks", "spam_reports", "invalid_emails"),
+    "unsubscribe": ("bounces", "blocks", "spam_reports", "invalid_emails"),
+    "bounce": ("bounces", "blocks", "invalid_emails"),
+    "block": ("blocks",),
+}
+
+
+class SendGrid(Destination):
+    """Email suppressions of one SendGrid account or subuser."""
+
+    name = "sendgrid"
+    title = "SendGrid"
+    # Subusers hosted in the EU: SENDGRID_BASE_URL=https://api.eu.sendgrid.com (separate data).
+    host = "https://api.sendgrid.com"
+    variables: ClassVar[tuple[Variable, ...]] = (
+        Variable(
+            "SENDGRID_API_KEY",
+            "an API key with full access to Suppressions",
+            required=True,
+            secret=True,
+        ),
+        Variable("SENDGRID_ON_BEHALF_OF", "the subuser whose lists are meant"),
+    )
+    # 600 calls a minute: the only number SendGrid ever published; answers carry the real one.
+    calls_per_second = 10.0
+    # Not published for suppressions.
+    batch_size = 1000
+
+    def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
+        super().__init__(api, settings)
+        self._groups: frozenset[str] | None = None
+
+    @classmethod
+    def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """Bearer key and, for a subuser, on-behalf-of."""
+        headers = {
+            "Authorization": f"Bearer {settings['SENDGRID_API_KEY']}",
+            "Accept": "application/json",
+        }
+        if settings.get("SENDGRID_ON_BEHALF_OF"):
+            headers["on-behalf-of"] = settings["SENDGRID_ON_BEHALF_OF"]
+        return headers
+
+    @classmethod
+    def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
+        """Releases leave the global list one by one, the other lists by the batch."""
+        batches = -(-items // batch_size)
+        if action == "suppress":
+            return batches
+        # Off the global list one by one; the others by the batch; groups are looked up per group.
+        lookups = batches if reason in _CONSENT else 0
+        return items + batches * len(_KINDS.get(reason, ())) + lookups
+
+    def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """To the global list, or to the group that the scope names."""
+        if not items:
+            return
+        scope = items[0].scope
+        if scope:
+            self._check_group(scope)
+            path, parts = "/v3/asm/groups/{group}/suppressions", {"group": scope}
+        else:
+            path, parts = "/v3/asm/suppressions/global", {}
+        # The same address twice in one call is listed twice in the answer.
+        addresses = list(dict.fromkeys(_address(item) for item in items))
+        body = {"recipient_emails": addresses}
+        answer = self.api.call(Request("POST", path, parts, json=body, sample=body))
+        echoed = expect_list(answer.data, f"POST {path}", "recipient_emails")
+        listed = {str(address).lower() for address in echoed}
+        for item in items:
+            if _address(item).lower() in listed:
+                yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
+            else:
+                error = "the answer does not list this address"
+                yield Outcome(item, "failed", answer.status, error, answer.attempts)
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Off every list that the reason can have put the person on; the global list last."""
+        if not items:
+            return
+        scope = items[0].scope
+        for kind in ("bounces", "blocks", "spam_reports", "invalid_emails"):
+            self._release_kind(
+                kind, [item for item in items if kind in _KINDS.get(item.reason, ())]
+            )
+        pairs: list[tuple[Item, str]] = []
+        if scope:
+            pairs += [(item, scope) for item in items]
+        else:
+            consent = [item for item in items if item.reason in _CONSENT]
+            pairs += self._groups_of(consent)
+        requests = [self._group_delete(item, group) for item, group in pairs]
+        answers = self.api.map(requests)
+        faults: dict[str, PlatformError] = {}
+        for (item, _), answer in zip(pairs, answers, strict=True):
+            if isinstance(answer, PlatformError) and not isinstance(answer, NotThere):
+                faults[item.delta_id] = answer
+        if scope:
+            yield from _outcomes(items, answers, faults)
+            return
+        path = "/v3/asm/suppressions/global/{email}"
+        answers = self.api.map(
+            [Request("DELETE", path, {"email": _address(item)}) for item in items]
+        )
+        yield from _outcomes(items, answers, faults)
+
+    def _release_kind(self, kind: str, items: Sequence[Item]) -> None:
+        """Takes the items off a self-filling list; one that is not on it is no error."""
+        if not items:
+            return
+        emails = list(dict.fromkeys(_address(item) for item in items))
+        try:
+            self.api.call(Request("DELETE", f"/v3/suppression/{kind}", json={"emails": emails}))
+        except NotThere:
+            if len(items) == 1:
+                return
+            # Whether the others of the call were taken off is not documented: ask in halves.
+            middle = len(items) // 2
+            self._release_kind(kind, items[:middle])
+            self._release_kind(kind, items[middle:])
+
+    def _all_groups(self) -> frozenset[str]:
+        if self._groups is None:
+            sample = [{"id": 0, "name": "each group"}]
+            answer = self.api.call(Request("GET", "/v3/asm/groups", sample=sample))
+            groups = expect_list(answer.data, "GET /v3/asm/groups")
+            self._groups = frozenset(str(group["id"]) for group in groups if "id" in group)
+        return self._groups
+
+    def _check_group(self, group: str) -> None:
+        """An unknown group id would put the addresses on the global list."""
+        known = self._all_groups()
+        if group not in known and known != {"0"}:
+            raise UnknownScope(
+                f"seeds/destinations.csv: SendGrid has no unsubscribe group {group!r} "
+                f"(it has: {', '.join(sorted(known)) or 'none'}). Nothing was sent to it."
+            )
+
+    def _groups_of(self, items: Sequence[Item]) -> list[tuple[Item, str]]:
+        """The groups that each item is on: asked per group or per person, what is less."""
+        if not items:
+            return []
+        groups = sorted(self._all_groups())
+        if len(items) < len(groups):
+            return self._groups_by_person(items)
+        emails = [_address(item) for item in items]
+        found: list[tuple[Item, str]] = []
+        path = "/v3/asm/groups/{group}/suppressions/search"
+        for group in groups:
+            body = {"recipient_emails": emails}
+            answer = self.api.call(Request("POST", path, {"group": group}, json=body, sample=[]))
+            on_it = {str(email).lower() for email in expect_list(answer.data, f"POST {path}")}
+            found += [(item, group) for item in items if _address(item).lower() in on_it]
+        return found
+
+    def _groups_by_person(self, items: Sequence[Item]) -> list[tuple[Item, str]]:
+        path = "/v3/asm/suppressions/{email}"
+        sample: dict[str, list[object]] = {"suppressions": []}
+        answers = self.api.map(
+            [Request("GET", path, {"email": _address(item)}, sample=sample) for item in items]
+        )
+        found: list[tuple[Item, str]] = []
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(answer, PlatformError):
+                raise answer
+            for group in expect_list(answer.data, f"GET {path}", "suppressions"):
+                if group.get("suppressed"):
+                    found.append((item, str(group["id"])))
+        return found
+
+    @staticmethod
+    def _group_delete(item: Item, group: str) -> Request:
+        path = "/v3/asm/groups/{group}/suppressions/{email}"
+        return Request("DELETE", path, {"group": group, "email": _address(item)})
+
+
+def _address(item: Item) -> str:
+    # The engine asks refusal() first: an item without an address never gets here.
+    assert item.address
+    return item.address
+
+
+def _outcomes(
+    items: Iterable[Item],
+    answers: Iterable[Response | PlatformError],
+    faults: Mapping[str, PlatformError],
+) -> Iterator[Outcome]:
+    """An item is released when all its calls were; absent from a list is released from it."""
+    for item, answer in zip(items, answers, strict=True):
+        fault = faults.get(item.delta_id)
+        if fault is None and isinstance(answer, PlatformError) and not isinstance(answer, NotThere):
+            fault = answer
+        if fault is not None:
+            yield Outcome.of_error(item, fault)
+        else:
+            yield Outcome(item, "confirmed", answer.status, None, answer.attempts)

@@ -1,0 +1,158 @@
+"""Everything that contact-sync raises on purpose.
+
+SyncError                       exit 1
+├── ConfigError                 exit 2: something the user sets is missing or wrong
+│   ├── ProfileError            profiles.yml cannot be found, read or used
+│   ├── WarehouseMissing        the database or its tables are not there yet
+│   ├── UnknownDestination
+│   ├── MissingCredential
+│   └── UnknownScope            the platform lacks the list that destinations.csv names
+├── GuardStop                   exit 3: an implausible change, or a bad build
+│   └── PlanChanged             the set of deltas is not the one that `plan` printed
+├── LockHeld                    exit 4: another run sends to this destination
+├── LockLost                    another run took the lock over while this one could not renew it
+├── WarehouseBusy               another process kept the warehouse for itself for too long
+├── Stopped                     exit 143: SIGTERM
+└── PlatformError               what a platform answered, or that it did not
+    ├── RetryableError          the same call may succeed later
+    │   ├── RateLimited         429
+    │   ├── PlatformFailed      5xx, 408
+    │   ├── PlatformUnreachable no answer: refused, reset, timed out
+    │   └── AnswerUnreadable    an answer that is cut off or not what the platform documents
+    ├── CredentialRefused       401, 403: ends the destination's run
+    ├── ItemsRefused            400, 422: at least one item of the call is at fault
+    ├── CallTooLarge            413: the call must be split, no item is at fault
+    ├── NotThere                404
+    ├── UnexpectedAnswer        any other status: ends the destination's run
+    └── DestinationDown         too many calls in a row failed: ends the destination's run
+
+Whether a call is repeated is a property of the class. No message holds a credential or an address.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SyncError(Exception):
+    """Base of all; str() is what the user reads and says what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(SyncError):
+    """A setting, a row of a seed or an option is missing or wrong."""
+
+    exit_code = 2
+
+
+class ProfileError(ConfigError):
+    """The dbt profile cannot be found, read or used."""
+
+
+class WarehouseMissing(ConfigError):
+    """The warehouse, or a table that dbt makes, is not there yet."""
+
+
+class UnknownDestination(ConfigError):
+    """No platform of that name."""
+
+
+class MissingCredential(ConfigError):
+    """An environment variable that holds a credential is unset."""
+
+
+class UnknownScope(ConfigError):
+    """A row of seeds/destinations.csv names a list that the platform does not have."""
+
+
+class GuardStop(SyncError):
+    """The guard found something implausible; nothing was sent."""
+
+    exit_code = 3
+
+
+class PlanChanged(GuardStop):
+    """The deltas are no longer those that `plan` printed the hash of."""
+
+
+class LockHeld(SyncError):
+    """Another run holds the destination's lock."""
+
+    exit_code = 4
+
+
+class LockLost(SyncError):
+    """The lock expired before it could be renewed, and another run has it now."""
+
+
+class WarehouseBusy(SyncError):
+    """Another process holds the warehouse."""
+
+
+class Stopped(SyncError):
+    """SIGTERM arrived; what was in flight is recorded."""
+
+    exit_code = 143
+
+
+class PlatformError(SyncError):
+    """A call to a platform did not do what it should.
+
+    status: the HTTP status, None where no answer came. attempts: calls made for it.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, attempts: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
+        self.attempts = attempts
+
+
+class RetryableError(PlatformError):
+    """The same call may succeed later."""
+
+
+class RateLimited(RetryableError):
+    """Too many calls. retry_after: seconds that the platform asks us to wait, if it says so."""
+
+    def __init__(
+        self, message: str, *, retry_after: float | None, status: int | None = None
+    ) -> None:
+        super().__init__(message, status=status)
+        self.retry_after = retry_after
+
+
+class PlatformFailed(RetryableError):
+    """The platform had a fault of its own."""
+
+
+class PlatformUnreachable(RetryableError):
+    """No answer came; whether the call took effect is unknown."""
+
+
+class AnswerUnreadable(RetryableError):
+    """The answer is cut off or not what the platform documents; the effect is unknown."""
+
+
+class CredentialRefused(PlatformError):
+    """The platform does not accept the credential, or it lacks a right."""
+
+
+class ItemsRefused(PlatformError):
+    """The platform refused the whole call because of one or more of its items."""
+
+
+class CallTooLarge(PlatformError):
+    """The body is larger than the platform takes."""
+
+
+class NotThere(PlatformError):
+    """The thing that the call names is not at the platform."""
+
+
+class UnexpectedAnswer(PlatformError):
+    """An answer that nothing in the platform's documents explains."""
+
+
+class DestinationDown(PlatformError):
+    """So many calls failed in a row that going on makes no sense."""

@@ -1,0 +1,209 @@
+"""The only module that knows the HTTP library: one keep-alive client per destination.
+
+An answer becomes a Response or an exception of sync.errors; no message holds a credential or an
+address.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import logging
+import re
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from sync.destinations.base import Request, Response
+from sync.errors import (
+    AnswerUnreadable,
+    CallTooLarge,
+    ConfigError,
+    CredentialRefused,
+    ItemsRefused,
+    NotThere,
+    PlatformError,
+    PlatformFailed,
+    PlatformUnreachable,
+    RateLimited,
+    UnexpectedAnswer,
+)
+
+# The library logs every URL, and a path can hold an address.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+_LONGEST_ERROR = 300
+_ADDRESS = re.compile(r"[^\s\"'<>,;:()\[\]{}]+(?:@|%40)[^\s\"'<>,;:()\[\]{}]+")
+_NUMBER = re.compile(r"\+?\d[\d\s().-]{6,}\d")
+_TOKEN = re.compile(r"\b(?:SG\.|Bearer\s+|Basic\s+)[\w.~+/=-]+|\b[\w-]{32,}\b")
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """text without addresses, phone numbers, tokens, the given secrets and control characters."""
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "<secret>")
+    text = _TOKEN.sub("<secret>", text)
+    text = _ADDRESS.sub("<address>", text)
+    text = _NUMBER.sub("<number>", text)
+    text = "".join(char if char.isprintable() else " " for char in text)
+    return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"
+
+
+def base_url(host: str, override: str | None, variable: str) -> str:
+    """Scheme and host to call; a path in the override is put before the platform's path.
+
+    Raises ConfigError where the override is no URL.
+    """
+    if not override:
+        return host
+    parts = urlsplit(override)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(f"{variable} is not a URL like https://host: {redact(override)!r}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(f"{variable} must be scheme, host and perhaps a path, nothing else.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+class HttpClient:
+    """Sends one request at a time per thread, on pooled connections. Use as a context manager."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        timeout: float,
+        connections: int,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        """timeout: seconds to wait for an answer. secrets: what must never be in a message."""
+        self._url = url
+        self._secrets = tuple(secrets)
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._client = httpx.Client(
+            headers=dict(headers),
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0), pool=None),
+            limits=limits,
+            # A redirect would carry the credential to a host that nobody configured.
+            follow_redirects=False,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def send(self, request: Request) -> tuple[Response, float | None]:
+        """The answer, and seconds until the platform's limit allows the next call (None: at once).
+
+        Raises a PlatformError for anything but a readable 2xx answer.
+        """
+        url = self._url + request.encoded_path()
+        try:
+            answer = self._client.request(
+                request.method, url, params=dict(request.params) or None, json=request.json
+            )
+        except httpx.DecodingError:
+            raise AnswerUnreadable(f"{request.label}: the answer cannot be decoded") from None
+        except httpx.TransportError as error:
+            # The text of the library may name the URL; its class says enough.
+            raise PlatformUnreachable(
+                f"{request.label}: no answer from {urlsplit(self._url).netloc} ({_why(error)})"
+            ) from None
+        if answer.is_success:
+            return Response(answer.status_code, _json(request, answer)), _spent(answer.headers)
+        raise self._error(request, answer)
+
+    def _error(self, request: Request, answer: httpx.Response) -> PlatformError:
+        status = answer.status_code
+        said = redact(_message(answer), self._secrets)
+        text = f"{request.label}: HTTP {status}{f': {said}' if said else ''}"
+        if status == 429:
+            return RateLimited(text, retry_after=_seconds_to_wait(answer.headers), status=status)
+        if status >= 500 or status == 408:
+            return PlatformFailed(text, status=status)
+        if status in (401, 403):
+            return CredentialRefused(text, status=status)
+        if status in (400, 422):
+            return ItemsRefused(text, status=status)
+        if status == 413:
+            return CallTooLarge(text, status=status)
+        if status == 404:
+            return NotThere(text, status=status)
+        return UnexpectedAnswer(text, status=status)
+
+
+def _why(error: httpx.TransportError) -> str:
+    names = {
+        httpx.ConnectTimeout: "timed out while connecting",
+        httpx.ReadTimeout: "timed out",
+        httpx.ConnectError: "cannot connect",
+        httpx.RemoteProtocolError: "the connection was cut",
+        httpx.ReadError: "the connection was reset",
+    }
+    return names.get(type(error), type(error).__name__)
+
+
+def _json(request: Request, answer: httpx.Response) -> Any:
+    if not answer.content.strip():
+        return None
+    try:
+        return answer.json()
+    except ValueError:
+        raise AnswerUnreadable(
+            f"{request.label}: HTTP {answer.status_code} with a body that is not whole JSON",
+            status=answer.status_code,
+        ) from None
+
+
+def _message(answer: httpx.Response) -> str:
+    """What the platform says is wrong, in one line."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text[:2000]
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if isinstance(errors, list):
+        return "; ".join(
+            str(error.get("message", error)) if isinstance(error, dict) else str(error)
+            for error in errors[:3]
+        )
+    if isinstance(body, dict) and "message" in body:
+        return str(body["message"])
+    return answer.text[:2000]
+
+
+def _spent(headers: httpx.Headers) -> float | None:
+    """Seconds to wait where a successful answer says that it used up the limit."""
+    if headers.get("x-ratelimit-remaining", "").strip() == "0":
+        return _seconds_to_wait(headers)
+    return None
+
+
+def _seconds_to_wait(headers: httpx.Headers) -> float | None:
+    for name in ("retry-after", "x-ratelimit-reset"):
+        value = headers.get(name, "").strip()
+        if not value:
+            continue
+        try:
+            number = float(value)
+        except ValueError:
+            try:
+                number = email.utils.parsedate_to_datetime(value).timestamp()
+            except ValueError:
+                continue
+        # A number this large is an instant (epoch seconds), a small one a duration.
+        seconds = number - time.time() if number > 1e9 else number
+        return min(max(seconds, 0.0), 3600.0)
+    return None

@@ -1,0 +1,257 @@
+"""Results as text for people (tables) and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from sync.delivery.plan import DestinationPlan, Plan
+from sync.delivery.push import Part, Report
+from sync.destinations.base import Request
+from sync.status import SECTIONS, Status
+
+# Where the output is no terminal: wide enough that no row is folded.
+_WIDE = 160
+# Addresses of one body that a dry run prints as text; JSON has them all.
+_SHOWN_ADDRESSES = 3
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output; instants in ISO form, UTC."""
+    click.echo(json.dumps(value, default=_json, indent=2, ensure_ascii=False))
+
+
+def print_plan(plan: Plan) -> None:
+    """The plan as a table per destination, the guard's verdict and the next command."""
+    for part in plan.destinations:
+        _print_destination_plan(part)
+    faults = plan.guard + [fault for part in plan.destinations for fault in part.guard]
+    click.echo(f"Plan {plan.hash}")
+    if faults:
+        click.echo("The guard would stop `contact-sync push`:")
+        for fault in faults:
+            click.echo(f"  - {fault}")
+    items = sum(part.items for part in plan.destinations)
+    if items:
+        click.echo(f"Send exactly this: contact-sync push --plan {plan.hash}")
+    else:
+        click.echo("Nothing to send.")
+
+
+def _print_destination_plan(part: DestinationPlan) -> None:
+    if part.problem:
+        click.echo(f"{part.destination}: {part.problem}")
+        return
+    if not part.counts:
+        click.echo(f"{part.destination}: nothing to send\n")
+        return
+    click.echo(
+        f"{part.destination}: {part.items:,} to send, about {part.calls:,} calls, "
+        f"about {duration(part.seconds)}"
+    )
+    _table(
+        ("channel", "scope", "action", "reason", "items"),
+        [
+            (count.channel, count.scope, count.action, count.reason, count.items)
+            for count in part.counts
+        ],
+    )
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan as data."""
+    return {
+        "hash": plan.hash,
+        "guard": plan.guard + [fault for part in plan.destinations for fault in part.guard],
+        "destinations": [
+            {
+                "destination": part.destination,
+                "items": part.items,
+                "calls": part.calls,
+                "seconds": round(part.seconds, 1),
+                "guard": part.guard,
+                "problem": part.problem,
+                "counts": [
+                    {
+                        "channel": count.channel,
+                        "scope": count.scope,
+                        "action": count.action,
+                        "reason": count.reason,
+                        "items": count.items,
+                    }
+                    for count in part.counts
+                ],
+            }
+            for part in plan.destinations
+        ],
+    }
+
+
+def print_report(report: Report) -> None:
+    """What was sent, per destination; errors go to standard error."""
+    for part in report.parts:
+        click.echo(f"{part.destination}: {_summary(part)}")
+        if part.held_policy:
+            click.echo(
+                f"{part.destination}: {part.held_policy:,} releases that no event explains (reason "
+                "policy) were left out: they are sent by `push --plan HASH` only"
+            )
+        if part.error is not None:
+            click.echo(f"Error: {part.error}", err=True)
+        elif part.tally.rejected:
+            click.echo(
+                f"{part.destination}: `contact-sync status` shows why items were rejected", err=True
+            )
+
+
+def _summary(part: Part) -> str:
+    tally = part.tally
+    counts = [
+        (tally.suppressed, "suppressed"),
+        (tally.released, "released"),
+        (tally.subscribed, "subscribed"),
+        (tally.rejected, "rejected"),
+        (tally.absent, "absent"),
+        (tally.failed, "failed"),
+        (tally.withdrawn, "no longer wanted"),
+    ]
+    shown = [f"{count:,} {name}" for count, name in counts if count]
+    if not shown:
+        return "nothing sent" if part.items or part.error else "nothing to send"
+    return f"{', '.join(shown)} ({part.calls:,} calls, {duration(part.seconds)})"
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """The report as data."""
+    return {
+        "run_id": report.run_id,
+        "plan": report.plan_hash,
+        "exit_code": report.exit_code,
+        "destinations": [
+            {
+                "destination": part.destination,
+                "status": part.status,
+                "exit_code": part.exit_code,
+                "items": part.items,
+                "suppressed": part.tally.suppressed,
+                "released": part.tally.released,
+                "subscribed": part.tally.subscribed,
+                "confirmed": part.tally.confirmed,
+                "accepted": part.tally.accepted,
+                "rejected": part.tally.rejected,
+                "absent": part.tally.absent,
+                "failed": part.tally.failed,
+                "withdrawn": part.tally.withdrawn,
+                "held_policy": part.held_policy,
+                "calls": part.calls,
+                "rate_limited": part.refusals,
+                "seconds": round(part.seconds, 3),
+                "error": None if part.error is None else str(part.error),
+            }
+            for part in report.parts
+        ],
+    }
+
+
+def request_json(destination: str, request: Request) -> dict[str, Any]:
+    """A request of a dry run as data."""
+    return {
+        "destination": destination,
+        "method": request.method,
+        "path": request.encoded_path(),
+        "body": request.json,
+    }
+
+
+def print_request(destination: str, request: Request) -> None:
+    """A request of a dry run in one line; of a long body the first addresses."""
+    body = "" if request.json is None else f" {json.dumps(_shortened(request.json))}"
+    click.echo(f"{destination}: {request.method} {request.encoded_path()}{body}")
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _shortened(item) for key, item in value.items()}
+    if isinstance(value, list) and len(value) > _SHOWN_ADDRESSES:
+        return [*value[:_SHOWN_ADDRESSES], f"... and {len(value) - _SHOWN_ADDRESSES:,} more"]
+    return value
+
+
+def print_status(status: Status) -> None:
+    """The sections that have rows, and what to do about them."""
+    build = status.build
+    if build is None:
+        click.echo("No build is recorded. Next: dbt build\n")
+    else:
+        verdict = "ok" if build["ok"] else "FAILED (or a test of it): run `dbt build`"
+        click.echo(f"Newest build: {verdict}, {duration(build['age_seconds'])} ago\n")
+    for section in SECTIONS:
+        rows = status.sections[section.key]
+        if not rows:
+            continue
+        click.echo(section.title)
+        _table(section.columns, [[row[column] for column in section.columns] for row in rows])
+        if section.hint:
+            click.echo(f"{section.hint}\n")
+
+
+def status_json(status: Status) -> dict[str, Any]:
+    """The status as data: `build` and one list per section, empty ones included."""
+    return {"build": status.build, **status.sections}
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the two largest units: 3.4 s, 12 min, 5 h 30 min, 2 d 3 h."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    body = [[_cell(value) for value in row] for row in rows]
+    # A column of blanks (a scope that no row has) says nothing.
+    kept = [index for index in range(len(columns)) if any(row[index] for row in body)]
+    for index in kept:
+        numeric = all(row[index].replace(",", "").isdigit() for row in body)
+        table.add_column(columns[index], justify="right" if numeric else "left", no_wrap=numeric)
+    for row in body:
+        table.add_row(*(row[index] for index in kept))
+    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
+    with console.capture() as capture:
+        console.print(table)
+    text = capture.get()
+    click.echo("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return str(value)
+
+
+def _json(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat() + ("" if value.tzinfo else "Z")
+    return str(value)

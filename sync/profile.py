@@ -1,0 +1,141 @@
+"""Connection settings from the same profiles.yml and target as dbt uses, without importing dbt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sync.errors import ProfileError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One output of a dbt profile. settings: its keys as rendered, for the engine's own module."""
+
+    name: str
+    engine: str
+    schema: str
+    project_dir: Path
+    settings: Mapping[str, Any] = field(repr=False)
+
+
+def load_target(
+    *, target: str | None, profiles_dir: Path | None, project_dir: Path | None
+) -> Target:
+    """The output that dbt would use with the same options and environment.
+
+    Searched as dbt does: --profiles-dir, DBT_PROFILES_DIR, ./profiles.yml, ~/.dbt.
+    Raises ProfileError where dbt would not find its way either.
+    """
+    project = _project_dir(project_dir)
+    path = _profiles_file(profiles_dir)
+    profiles = _read_yaml(path)
+    name = _profile_name(project, profiles, path)
+    profile = profiles.get(name)
+    if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict):
+        known = ", ".join(sorted(key for key in profiles if key != "config")) or "none"
+        raise ProfileError(f"{path} has no profile {name!r} with outputs (it has: {known}).")
+    wanted = target or os.environ.get("DBT_TARGET") or _render(profile.get("target"), path)
+    chosen = str(wanted or "default")
+    outputs = profile["outputs"]
+    if chosen not in outputs:
+        known = ", ".join(sorted(outputs))
+        raise ProfileError(f"{path}: profile {name!r} has no target {chosen!r} (it has: {known}).")
+    settings = _render(outputs[chosen], path)
+    if not isinstance(settings, dict) or "type" not in settings:
+        raise ProfileError(f"{path}: target {chosen!r} of profile {name!r} has no type.")
+    return Target(
+        name=chosen,
+        engine=str(settings["type"]),
+        # BigQuery calls its schema a dataset; dbt takes both words.
+        schema=str(settings.get("schema") or settings.get("dataset") or "main"),
+        project_dir=project,
+        settings=settings,
+    )
+
+
+def _project_dir(given: Path | None) -> Path:
+    if given is None and os.environ.get("DBT_PROJECT_DIR"):
+        given = Path(os.environ["DBT_PROJECT_DIR"])
+    if given is not None:
+        return given.absolute()
+    here = Path.cwd()
+    return next((p for p in (here, *here.parents) if (p / "dbt_project.yml").is_file()), here)
+
+
+def _profiles_file(given: Path | None) -> Path:
+    if given is None and os.environ.get("DBT_PROFILES_DIR"):
+        given = Path(os.environ["DBT_PROFILES_DIR"])
+    candidates = [given] if given is not None else [Path.cwd(), Path.home() / ".dbt"]
+    for directory in candidates:
+        if (directory / "profiles.yml").is_file():
+            return directory / "profiles.yml"
+    places = " or ".join(str(directory) for directory in candidates)
+    raise ProfileError(
+        f"No profiles.yml in {places}. Copy profiles.example.yml to profiles.yml, "
+        "or name its folder with --profiles-dir."
+    )
+
+
+def _profile_name(project: Path, profiles: Mapping[str, Any], path: Path) -> str:
+    if (project / "dbt_project.yml").is_file():
+        name = _read_yaml(project / "dbt_project.yml").get("profile")
+        if name:
+            return str(_render(name, project / "dbt_project.yml"))
+    names = [key for key in profiles if key != "config"]
+    if len(names) == 1:
+        return names[0]
+    raise ProfileError(
+        f"{path} holds several profiles and no dbt_project.yml says which: name its folder with "
+        "--project-dir."
+    )
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        # Only the place: the line itself may hold a secret.
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        raise ProfileError(f"{path} is not valid YAML{line}.") from None
+    if not isinstance(content, dict):
+        raise ProfileError(f"{path} holds no settings.")
+    return content
+
+
+def _env_var(name: str, default: str | None = None) -> str:
+    value = os.environ.get(name, default)
+    if value is None:
+        raise ProfileError(
+            f"The profile needs the environment variable {name}. Set it, then retry."
+        )
+    return value
+
+
+def _render(value: Any, path: Path) -> Any:
+    """value with jinja rendered in every text that it holds."""
+    if isinstance(value, dict):
+        return {key: _render(item, path) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_render(item, path) for item in value]
+    if not isinstance(value, str) or "{" not in value:
+        return value
+    import jinja2
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    # dbt's own filters: what they would make of the text is made by the reader of the setting.
+    for name in ("as_number", "as_bool", "as_native", "as_text"):
+        environment.filters[name] = str
+    try:
+        return environment.from_string(value).render(env_var=_env_var)
+    except jinja2.TemplateError as error:
+        # The value itself may be a secret: only the fault is told.
+        raise ProfileError(f"{path}: a setting cannot be rendered: {error}") from None

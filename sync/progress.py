@@ -1,0 +1,103 @@
+"""How far a push is: a bar on a terminal, a plain line now and then anywhere else."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import click
+
+# Seconds between two plain lines of one destination.
+_LINE_EVERY = 5.0
+
+
+class Lines:
+    """Plain lines on standard error, for logs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._totals: dict[str, int] = {}
+        self._settled: dict[str, int] = {}
+        self._last: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def start(self, destination: str, items: int) -> None:
+        """Delivery begins."""
+        with self._lock:
+            self._totals[destination] = items
+            self._settled[destination] = 0
+            self._last[destination] = time.monotonic()
+        click.echo(f"{destination}: {items:,} to send", err=True)
+
+    def advance(self, destination: str, items: int) -> None:
+        """So many items more are settled."""
+        with self._lock:
+            self._settled[destination] += items
+            now = time.monotonic()
+            if now - self._last[destination] < _LINE_EVERY:
+                return
+            self._last[destination] = now
+            text = f"{self._settled[destination]:,} of {self._totals[destination]:,}"
+        click.echo(f"{destination}: {text}", err=True)
+
+
+class Bar:
+    """A bar per destination, on standard error."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def start(self, destination: str, items: int) -> None:
+        """Delivery begins."""
+        self._tasks[destination] = self._progress.add_task(destination, total=items)
+
+    def advance(self, destination: str, items: int) -> None:
+        """So many items more are settled."""
+        self._progress.advance(self._tasks[destination], items)
+
+
+def make_progress() -> Lines | Bar:
+    """The form that standard error can show."""
+    return Bar() if sys.stderr.isatty() else Lines()

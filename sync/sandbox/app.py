@@ -1,0 +1,279 @@
+"""The ASGI application: the platforms' APIs behind credential, limit and faults; control routes.
+
+Each platform answers under its own paths and, for those that would collide, under /<platform>/...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Message, Receive, Scope, Send
+
+from sync.sandbox.faults import Fault, Faults
+from sync.sandbox.platforms import all_platforms
+from sync.sandbox.platforms.base import Platform
+
+
+class Bucket:
+    """The limit of one credential: `rate` calls a second, at most a second's worth at once."""
+
+    def __init__(self, rate: float) -> None:
+        """rate: 0 for no limit."""
+        self.rate = rate
+        self._size = max(rate, 1.0)
+        self._tokens = self._size
+        self._at = time.monotonic()
+
+    def take(self) -> tuple[bool, int, float]:
+        """Whether the call may pass, how many more may, and when (epoch) the next one may."""
+        if not self.rate:
+            return True, 1_000_000, time.time()
+        now = time.monotonic()
+        self._tokens = min(self._size, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        passes = self._tokens >= 1.0
+        if passes:
+            self._tokens -= 1.0
+        missing = max(1.0 - self._tokens, 0.0)
+        return passes, int(self._tokens), time.time() + missing / self.rate
+
+
+class Sandbox:
+    """The ASGI application and its state."""
+
+    def __init__(
+        self,
+        *,
+        rate: float = 10.0,
+        keys: Mapping[str, str] | None = None,
+        state: Path | None = None,
+    ) -> None:
+        """rate: calls per second and platform, 0 for no limit. keys: credential per platform.
+
+        state: a JSON file that the lists are read from and kept in.
+        """
+        self.platforms: dict[str, Platform] = {item.name: item for item in all_platforms()}
+        self.faults = Faults()
+        self.calls: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self._rate = rate
+        self._keys = {
+            name: (keys or {}).get(name) or platform.default_key
+            for name, platform in self.platforms.items()
+        }
+        self._buckets = {name: Bucket(rate) for name in self.platforms}
+        self._routes: list[tuple[Platform, BaseRoute]] = [
+            (platform, route) for platform in self.platforms.values() for route in platform.routes()
+        ]
+        self._state = state
+        # Counts what may have changed the lists, so that they are written only then.
+        self._changes = 0
+        self._saved_changes = 0
+        if state is not None and state.is_file():
+            self._fill(json.loads(state.read_text(encoding="utf-8")))
+        self._control = Starlette(
+            routes=[
+                Route("/", self._index),
+                Route("/_sandbox/lists", self._lists_page),
+                Route("/_sandbox/lists.json", self._lists),
+                Route("/_sandbox/lists", self._fill_lists, methods=["PUT"]),
+                Route("/_sandbox/calls", self._calls),
+                Route("/_sandbox/faults", self._faults),
+                Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
+                Route("/_sandbox/faults", self._clear_faults, methods=["DELETE"]),
+                Route("/_sandbox/reset", self._reset, methods=["POST"]),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request, or the life of the server."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        platform, route, child = self._find(scope)
+        if platform is None or route is None:
+            await self._control(scope, receive, send)
+            return
+        await self._serve(platform, route, child, receive, send)
+
+    def _find(self, scope: Scope) -> tuple[Platform | None, Route | None, Scope]:
+        """The platform's route for a path, with or without the platform's name before it."""
+        path: str = scope["path"]
+        first, _, rest = path.lstrip("/").partition("/")
+        named = self.platforms.get(first)
+        child = dict(scope)
+        if named is not None:
+            child["path"] = f"/{rest}"
+        for platform, route in self._routes:
+            if named is not None and platform is not named:
+                continue
+            match, params = route.matches(child)
+            if match is Match.FULL and isinstance(route, Route):
+                child.update(params)
+                return platform, route, child
+        return None, None, child
+
+    async def _serve(
+        self, platform: Platform, route: Route, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        request = Request(scope, receive)
+        raw = await request.body()
+        try:
+            body = json.loads(raw) if raw else None
+        except ValueError:
+            body = None
+        self.calls[f"{request.method} {route.path}"] += 1
+        addresses = platform.addresses_in(body, scope["path"])
+        faults = self.faults.pick(platform.name, request.method, scope["path"], addresses)
+        if "slow" in faults:
+            await asyncio.sleep(faults["slow"].seconds)
+        if "reset" in faults:
+            _cut(send)
+            return
+        passes, remaining, reset = self._buckets[platform.name].take()
+        if "unauthorized" in faults or not platform.accepts(request, self._keys[platform.name]):
+            response = platform.error(401, "authorization required")
+        elif not passes:
+            response = platform.error(429, "too many requests")
+        elif "error" in faults:
+            response = platform.error(faults["error"].status, "sandbox fault")
+        elif "poison" in faults:
+            response = platform.error(400, "email is not a valid email address")
+        else:
+            response = await route.endpoint(request)
+            self._changes += request.method != "GET"
+        response.headers.update(platform.limit_headers(max(int(self._rate), 1), remaining, reset))
+        self.statuses[response.status_code] += 1
+        if "timeout" in faults:
+            await asyncio.sleep(faults["timeout"].seconds)
+        if "reset_after" in faults:
+            _cut(send)
+            return
+        if "truncate" in faults and response.body:
+            response = Response(
+                bytes(response.body)[: len(response.body) // 2],
+                status_code=response.status_code,
+                media_type="application/json",
+            )
+        await response(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        keeper: asyncio.Task[None] | None = None
+        while True:
+            message: Message = await receive()
+            if message["type"] == "lifespan.startup":
+                if self._state is not None:
+                    keeper = asyncio.create_task(self._keep())
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                if keeper is not None:
+                    keeper.cancel()
+                    self._save()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self._save()
+
+    def _save(self) -> None:
+        """Writes the lists where they changed, never half of them."""
+        if self._state is None or self._changes == self._saved_changes:
+            return
+        self._saved_changes = self._changes
+        new = self._state.with_suffix(".new")
+        new.write_text(json.dumps(self._all_lists()), encoding="utf-8")
+        new.replace(self._state)
+
+    def _all_lists(self) -> dict[str, Any]:
+        return {name: platform.lists() for name, platform in self.platforms.items()}
+
+    def _fill(self, content: Mapping[str, Any]) -> None:
+        for name, lists in content.items():
+            self.platforms[name].fill(lists)
+        self._changes += 1
+
+    async def _index(self, _: Request) -> Response:
+        return HTMLResponse('<a href="/_sandbox/lists">Lists</a>')
+
+    async def _lists(self, _: Request) -> Response:
+        return JSONResponse(self._all_lists())
+
+    async def _lists_page(self, _: Request) -> Response:
+        parts = ["<!doctype html><title>Sandbox</title><h1>What the platforms hold</h1>"]
+        for name, lists in self._all_lists().items():
+            parts.append(f"<h2>{html.escape(name)}</h2>")
+            flat = {key: value for key, value in lists.items() if isinstance(value, list)}
+            for key, value in lists.items():
+                if isinstance(value, dict):
+                    flat |= {f"{key} {inner}": entries for inner, entries in value.items()}
+            for key, entries in flat.items():
+                shown = "<br>".join(html.escape(str(entry)) for entry in entries[:1000])
+                parts.append(f"<h3>{html.escape(key)} ({len(entries):,})</h3><p>{shown}</p>")
+        return HTMLResponse("".join(parts))
+
+    async def _fill_lists(self, request: Request) -> Response:
+        try:
+            self._fill(await request.json())
+        except (ValueError, KeyError, AttributeError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return Response(status_code=204)
+
+    async def _calls(self, _: Request) -> Response:
+        return JSONResponse(
+            {
+                "total": sum(self.calls.values()),
+                "calls": dict(self.calls),
+                "statuses": {str(status): count for status, count in self.statuses.items()},
+            }
+        )
+
+    async def _faults(self, _: Request) -> Response:
+        return JSONResponse(self.faults.shown())
+
+    async def _add_fault(self, request: Request) -> Response:
+        try:
+            self.faults.active.append(Fault.from_json(await request.json()))
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return JSONResponse(self.faults.shown(), status_code=201)
+
+    async def _clear_faults(self, _: Request) -> Response:
+        self.faults.active.clear()
+        return Response(status_code=204)
+
+    async def _reset(self, _: Request) -> Response:
+        self.faults.active.clear()
+        self.calls.clear()
+        self.statuses.clear()
+        self._buckets = {name: Bucket(self._rate) for name in self.platforms}
+        for platform in self.platforms.values():
+            platform.clear()
+        self._changes += 1
+        return Response(status_code=204)
+
+
+def _cut(send: Send) -> None:
+    """Cuts the connection with a TCP reset: the ASGI interface has no word for it."""
+    transport: Any = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise RuntimeError("this server does not let the sandbox cut connections")
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()

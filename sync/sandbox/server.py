@@ -1,0 +1,91 @@
+"""Runs the sandbox: here, or as a process of its own for tests and the demo."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sync.errors import ConfigError
+
+PORT = 8025
+RATE = 10.0
+
+
+def serve(
+    *,
+    port: int,
+    rate: float,
+    state: Path | None,
+    environment: Mapping[str, str],
+    announce: bool = True,
+) -> None:
+    """Serves on the loopback interface until SIGTERM or Ctrl-C. port 0: a free one.
+
+    Credentials are those of the environment (SENDGRID_API_KEY ...) or the defaults it prints.
+    """
+    try:
+        import uvicorn
+
+        from sync.sandbox.app import Sandbox
+    except ImportError:
+        raise ConfigError(
+            "The sandbox needs an extra: pip install 'contact-sync[sandbox]'."
+        ) from None
+    from sync.sandbox.platforms import all_platforms
+
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        raise ConfigError(
+            f"Port {port} cannot be used ({error.strerror}). Choose another with --port."
+        ) from None
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    platforms = all_platforms()
+    keys = {item.name: environment.get(item.key_variable, "") for item in platforms}
+    app = Sandbox(rate=rate, keys=keys, state=state)
+    lines = [f"Sandbox at {url} (lists: {url}/_sandbox/lists). In another terminal:"]
+    for item in platforms:
+        lines.append(f"  export {item.name.upper()}_BASE_URL={url}/{item.name}")
+        if not keys[item.name]:
+            lines.append(f"  export {item.key_variable}={item.default_key}")
+    if announce:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, http="h11", timeout_graceful_shutdown=1
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def running(
+    *, rate: float = 0.0, state: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """The URL of a sandbox in a process of its own on a free port, stopped on leaving."""
+    command = [sys.executable, "-m", "sync", "sandbox", "--port", "0", "--rate", str(rate)]
+    if state is not None:
+        command += ["--state", str(state)]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(environment or {})},
+    )
+    try:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        if "http://" not in first:
+            raise ConfigError("The sandbox did not start; its message is above.")
+        yield first.split()[2]
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()

@@ -1,0 +1,178 @@
+"""What `contact-sync status` shows: one query per section, in the SQL that all engines share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sync.delivery.lock import utc_now
+from sync.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table of the status. hint: what to do where it has rows."""
+
+    key: str
+    title: str
+    columns: Sequence[str]
+    sql: str
+    hint: str = ""
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        "events",
+        "Events",
+        ("source", "event_type", "events"),
+        """
+        select source, event_type, count(*) as events from {marts}.events
+        group by source, event_type order by source, event_type
+        """,
+    ),
+    Section(
+        "quarantined",
+        "Quarantined",
+        ("source", "reason", "deliveries"),
+        """
+        select source, reason, count(*) as deliveries from {marts}.quarantined_deliveries
+        group by source, reason order by source, reason
+        """,
+        "Look at them in quarantined_deliveries.",
+    ),
+    Section(
+        "unknown_events",
+        "Unknown events",
+        ("source", "provider_event", "events"),
+        """
+        select source, provider_event, count(*) as events from {marts}.int_events__unioned
+        where is_unmapped
+        group by source, provider_event order by events desc, source, provider_event
+        """,
+        "Say what they mean in seeds/provider_events.csv.",
+    ),
+    Section(
+        "unlisted_topics",
+        "Opt-outs of topics that seeds/topics.csv does not list",
+        ("source", "topic", "events"),
+        """
+        select events.source, events.topic, count(*) as events
+        from {marts}.events as events
+        left join {marts}.topics as topics
+            on events.source = topics.source and events.topic = topics.topic
+        where events.event_type = 'topic_unsubscribe' and topics.topic is null
+        group by events.source, events.topic order by events desc, source, topic
+        """,
+        "They suppress nothing until a row of seeds/topics.csv says so.",
+    ),
+    Section(
+        "crowded_contacts",
+        "External ids that name too many addresses",
+        ("channel", "external_id", "addresses"),
+        """
+        select channel, external_id, count(*) as addresses
+        from {marts}.int_contact_addresses
+        where is_crowded group by channel, external_id order by addresses desc, channel, external_id
+        """,
+        "Grants and refusals no longer pass along their links (var max_addresses_per_contact).",
+    ),
+    Section(
+        "suppression_list",
+        "Suppression list",
+        ("channel", "reason", "addresses"),
+        """
+        select channel, event_type as reason, count(*) as addresses
+        from {marts}.suppression_list group by channel, event_type order by channel, reason
+        """,
+    ),
+    Section(
+        "ledger",
+        "Ledger",
+        ("destination", "outcome", "items"),
+        """
+        select destination, outcome, count(*) as items from {raw}.sync_ledger
+        group by destination, outcome order by destination, outcome
+        """,
+    ),
+    Section(
+        "pending",
+        "Pending",
+        ("destination", "channel", "scope", "action", "reason", "items"),
+        """
+        select destination, channel, scope, action, reason, count(*) as items
+        from {marts}.sync_deltas group by destination, channel, scope, action, reason
+        order by destination, channel, scope, min(priority), action, reason
+        """,
+        "Next: contact-sync plan",
+    ),
+    Section(
+        "rejected",
+        "Rejected: the platform will never take these",
+        ("destination", "scope", "action", "reason", "error", "items", "latest"),
+        """
+        select
+            destination, scope, action, reason, error,
+            count(*) as items, max(pushed_at) as latest
+        from {raw}.sync_ledger where outcome = 'rejected'
+        group by destination, scope, action, reason, error order by destination, items desc, error
+        """,
+    ),
+    Section(
+        "runs",
+        "Last runs",
+        (
+            "run_id",
+            "destination",
+            "status",
+            "started_at",
+            "ended_at",
+            "suppressed",
+            "released",
+            "rejected",
+            "absent",
+            "failed",
+        ),
+        """
+        select
+            run_id, destination, status, started_at, ended_at,
+            suppressed, released, subscribed, confirmed, accepted, rejected, absent, failed,
+            plan_hash, expires_at
+        from {raw}.sync_runs
+        where true
+        qualify row_number() over (
+            partition by run_id, destination order by ended_at is not null desc, expires_at desc
+        ) = 1
+        order by started_at desc, destination limit 10
+        """,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The newest build (None: none is recorded) and the rows of every section, by its key."""
+
+    build: Mapping[str, Any] | None
+    sections: Mapping[str, list[dict[str, Any]]]
+
+
+def read_status(warehouse: Warehouse) -> Status:
+    """Everything that `status` shows. Raises WarehouseMissing before the first build."""
+    builds = warehouse.rows(
+        """
+        select invocation_id, started_at, ended_at, as_of, ok from {raw}.builds
+        order by ended_at desc, started_at desc limit 1
+        """
+    )
+    build: dict[str, Any] | None = None
+    if builds:
+        build = dict(builds[0])
+        build["age_seconds"] = int((utc_now() - build["ended_at"]).total_seconds())
+    sections = {section.key: warehouse.rows(section.sql) for section in SECTIONS}
+    now = utc_now()
+    for run in sections["runs"]:
+        if run["status"] == "running" and run["expires_at"] < now:
+            # Nobody was there to write its end.
+            run["status"] = "killed"
+    return Status(build, sections)

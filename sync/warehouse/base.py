@@ -1,0 +1,91 @@
+"""What the CLI needs of a warehouse. Queries are in the SQL that all engines share.
+
+In every query {marts} stands for the schema of the models, {raw} for that of the raw tables, and
+@name for a parameter; values are never pasted. Timestamps are naive UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from sync.destinations.base import Item
+
+
+class LedgerRow(NamedTuple):
+    """One row of raw.sync_ledger, in the order of its columns."""
+
+    run_id: str
+    delta_id: str
+    destination: str
+    channel: str
+    scope: str
+    address: str | None
+    contact_id: str | None
+    action: str
+    reason: str
+    event_id: str | None
+    outcome: str
+    http_status: int | None
+    error: str | None
+    attempts: int
+    pushed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One row of raw.sync_runs: a run's state for one destination. Appended, never changed."""
+
+    run_id: str
+    destination: str
+    started_at: datetime
+    ended_at: datetime | None
+    expires_at: datetime
+    status: str
+    suppressed: int = 0
+    released: int = 0
+    subscribed: int = 0
+    confirmed: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    absent: int = 0
+    failed: int = 0
+    plan_hash: str | None = None
+
+
+LEDGER_COLUMNS = LedgerRow._fields
+RUN_COLUMNS = tuple(field.name for field in fields(RunRow))
+ITEM_COLUMNS = Item._fields
+
+
+class Warehouse(Protocol):
+    """One per engine. Thread-safe."""
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The whole result of a small query.
+
+        Raises WarehouseMissing where a table is not there, WarehouseBusy where another process
+        holds the database.
+        """
+
+    def export(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
+        """Writes the result of one evaluation of a query, in its order, to a Parquet file."""
+
+    def still_pending(self, items: Sequence[Item]) -> set[str]:
+        """Which of these deltas `sync_deltas` holds now."""
+
+    def append_ledger(self, rows: Sequence[LedgerRow]) -> None:
+        """Adds rows to raw.sync_ledger, all or none."""
+
+    def append_run(self, row: RunRow) -> None:
+        """Adds a row to raw.sync_runs."""
+
+    def take_lock(self, row: RunRow, ignored: Sequence[str] = ()) -> RunRow | None:
+        """Adds row unless another run holds its destination, then gives that run's latest row.
+
+        Safe between processes. A run holds a destination while its latest row says `running` and
+        has not expired. ignored: runs that are known to be dead.
+        """

@@ -1,0 +1,196 @@
+"""The DuckDB file that dbt builds, shared with it by short connections."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import re
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import stamina
+
+from sync.destinations.base import Item
+from sync.errors import ConfigError, ProfileError, WarehouseBusy, WarehouseMissing
+from sync.profile import Target
+from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow
+
+log = logging.getLogger(__name__)
+
+_LEDGER_TYPES = {"http_status": "bigint", "attempts": "bigint", "pushed_at": "timestamp"}
+# A build holds the file for its whole run; losing the record of a call costs more than waiting.
+_PATIENCE_TO_READ = 30.0
+_PATIENCE_TO_WRITE = 600.0
+
+
+class DuckDbWarehouse:
+    """Implements Warehouse. One connection at a time, open only while it is needed."""
+
+    def __init__(
+        self, path: Path, *, marts: str = "main", raw: str = "raw", read_only: bool = False
+    ) -> None:
+        self.path = path
+        self._marts = marts
+        self._raw = raw
+        self._read_only = read_only
+        self._lock = threading.RLock()
+
+    @classmethod
+    def from_target(cls, target: Target, *, read_only: bool) -> DuckDbWarehouse:
+        """The file that the target's `path` names, relative to the project as for dbt."""
+        given = str(target.settings.get("path", ":memory:"))
+        if given == ":memory:" or "://" in given or given.startswith("md:"):
+            raise ProfileError(
+                f"Target {target.name!r}: path {given!r} is not a file. contact-sync needs a "
+                "DuckDB file, set by CONTACT_SYNC_DUCKDB in the example profile."
+            )
+        path = target.project_dir / given
+        return cls(path, marts=target.schema, read_only=read_only)
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """See Warehouse."""
+        with self._connect(_PATIENCE_TO_READ) as connection:
+            result = connection.execute(self._text(sql), dict(parameters or {}))
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def export(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
+        """See Warehouse."""
+        target = str(path).replace("'", "''")
+        statement = f"copy ({self._text(sql)}) to '{target}' (format parquet)"
+        with self._connect(_PATIENCE_TO_READ) as connection:
+            # What does not fit is sorted on disk, beside the result.
+            connection.execute("set memory_limit = '1GB'")
+            connection.execute(f"set temp_directory = '{target}.tmp'")
+            connection.execute(statement, dict(parameters or {}))
+
+    def still_pending(self, items: Sequence[Item]) -> set[str]:
+        """See Warehouse."""
+        if not items:
+            return set()
+        sql = """
+            select delta_id from {marts}.sync_deltas
+            where destination = @destination and delta_id in (select unnest(@ids::varchar[]))
+        """
+        parameters = {
+            "destination": items[0].destination,
+            "ids": [item.delta_id for item in items],
+        }
+        with self._connect(_PATIENCE_TO_WRITE) as connection:
+            found = connection.execute(self._text(sql), parameters).fetchall()
+        return {row[0] for row in found}
+
+    def append_ledger(self, rows: Sequence[LedgerRow]) -> None:
+        """See Warehouse."""
+        if not rows:
+            return
+        columns = ", ".join(
+            f"unnest(${number}::{_LEDGER_TYPES.get(name, 'varchar')}[])"
+            for number, name in enumerate(LEDGER_COLUMNS, 1)
+        )
+        sql = f"insert into {{raw}}.sync_ledger ({', '.join(LEDGER_COLUMNS)}) select {columns}"
+        with self._connect(_PATIENCE_TO_WRITE) as connection:
+            connection.execute(
+                self._text(sql), [list(values) for values in zip(*rows, strict=True)]
+            )
+
+    def append_run(self, row: RunRow) -> None:
+        """See Warehouse."""
+        with self._connect(_PATIENCE_TO_WRITE) as connection:
+            self._insert_run(connection, row)
+
+    def take_lock(self, row: RunRow, ignored: Sequence[str] = ()) -> RunRow | None:
+        """See Warehouse."""
+        # No other process can open the file while this connection is open: reading and adding are
+        # one step, and need no lock file of their own.
+        with self._connect(_PATIENCE_TO_READ) as connection:
+            sql = f"""
+                select {", ".join(RUN_COLUMNS)} from {{raw}}.sync_runs
+                where destination = $destination and run_id <> $run_id
+                qualify row_number() over (
+                    partition by run_id order by ended_at is not null desc, expires_at desc
+                ) = 1
+            """
+            parameters = {"destination": row.destination, "run_id": row.run_id}
+            now = datetime.now(UTC).replace(tzinfo=None)
+            for values in connection.execute(self._text(sql), parameters).fetchall():
+                other = RunRow(*values)
+                is_live = other.status == "running" and other.expires_at > now
+                if is_live and other.run_id not in ignored:
+                    return other
+            self._insert_run(connection, row)
+        return None
+
+    def _insert_run(self, connection: duckdb.DuckDBPyConnection, row: RunRow) -> None:
+        marks = ", ".join("?" for _ in RUN_COLUMNS)
+        sql = f"insert into {{raw}}.sync_runs ({', '.join(RUN_COLUMNS)}) values ({marks})"
+        connection.execute(self._text(sql), list(dataclasses.astuple(row)))
+
+    def _text(self, sql: str) -> str:
+        text = sql.replace("{marts}", f'"{self._marts}"').replace("{raw}", f'"{self._raw}"')
+        return re.sub(r"@(\w+)", r"$\1", text)
+
+    @contextmanager
+    def _connect(self, patience: float) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection; waits up to `patience` seconds while another process holds the file."""
+        with self._lock:
+            connection = self._open(patience)
+            try:
+                yield connection
+            except duckdb.CatalogException as error:
+                raise WarehouseMissing(
+                    f"{self.path} lacks a table that dbt makes ({_first_line(error)}). "
+                    "Run `dbt build`, then retry."
+                ) from None
+            except duckdb.BinderException as error:
+                raise WarehouseMissing(
+                    f"{self.path} was built by another version ({_first_line(error)}). "
+                    "Run `dbt build --full-refresh`, then retry."
+                ) from None
+            finally:
+                connection.close()
+
+    def _open(self, patience: float) -> duckdb.DuckDBPyConnection:
+        if not self.path.is_file():
+            # Connecting would create an empty one.
+            raise WarehouseMissing(
+                f"There is no DuckDB file at {self.path}. Run `dbt build` first, or set "
+                "CONTACT_SYNC_DUCKDB to the file that it makes."
+            )
+        try:
+            for attempt in stamina.retry_context(
+                on=_is_locked,
+                attempts=None,
+                timeout=patience,
+                wait_initial=0.02,
+                wait_max=1.0,
+                wait_jitter=0.05,
+            ):
+                with attempt:
+                    if attempt.num == 8:
+                        log.warning("Waiting for the DuckDB file: another process has it open.")
+                    connection = duckdb.connect(str(self.path), read_only=self._read_only)
+        except duckdb.IOException as error:
+            if not _is_locked(error):
+                raise ConfigError(f"{self.path} cannot be opened: {_first_line(error)}") from None
+            holder = re.search(r"held in (.*?) \(PID (\d+)\)", str(error))
+            who = f" (process {holder[2]}, {holder[1]})" if holder else ""
+            raise WarehouseBusy(
+                f"{self.path} is in use by another process{who} for more than {patience:.0f} s. "
+                "A dbt build holds it while it runs: retry when it has ended."
+            ) from None
+        connection.execute("set TimeZone = 'UTC'")
+        return connection
+
+
+def _is_locked(error: Exception) -> bool:
+    return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
