@@ -1,1 +1,17 @@
 """The demonstration: `contact-sync demo`, and the generator of landed deliveries behind it."""
+
+from pathlib import Path
+
+
+def run(*, events: int, directory: Path, seed: int, keep: bool) -> int:
+    """Shows the whole loop on this machine, with made-up data and a sandbox of the platform.
+
+    Works in `directory` (emptied first, if a demonstration made it) and nowhere else. Returns 0 if
+    the sandbox's list was equal to the mart's after each push, else 1. With `keep` the sandbox
+    stays until Ctrl-C. Raises SyncError where a command does not succeed.
+    """
+    # Late: `contact-sync --help` must not wait for these.
+    from sync.demo.tour import Tour, make_console
+    from sync.demo.workspace import Workspace
+
+    return Tour(Workspace(directory), make_console()).run(events=events, seed=seed, keep=keep)

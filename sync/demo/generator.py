@@ -260,7 +260,7 @@ class _Maker:
         )
         self._counts.sends += 1
         opened = self._after(at + 30, 2 * _DAY)
-        if person % 12 == 7 or self._random() > 0.5 or opened >= self._end:
+        if person % 12 == 7 or self._random() > 0.6 or opened >= self._end:
             return
         moment = self._clock.iso(opened)
         self._lander.add(
@@ -316,7 +316,7 @@ class _Maker:
                 return
         add("delivered", self._after(at, 900))
         # One person in twelve never opens anything.
-        if person % 12 == 7 or rand() > 0.5:
+        if person % 12 == 7 or rand() > 0.6:
             return
         opened = self._after(at + 30, 2 * _DAY)
         add("machine_open" if rand() < 0.4 else "open", opened)
@@ -376,7 +376,7 @@ class _Maker:
         if draw < 0.04 and not legacy:
             add("temporary", at + 3)
         add("delivered", self._after(at, 900))
-        if person % 12 == 7 or rand() > 0.5:
+        if person % 12 == 7 or rand() > 0.6:
             return
         opened = self._after(at + 30, 2 * _DAY)
         add("opened" if legacy or rand() > 0.4 else "machine_opened", opened)
@@ -429,7 +429,7 @@ class _Maker:
             add("SoftBounce", at + 4)
             return
         add("Delivery", self._after(at, 900))
-        if person % 12 == 7 or rand() > 0.5:
+        if person % 12 == 7 or rand() > 0.6:
             return
         opened = self._after(at + 30, 2 * _DAY)
         add("Open", opened)
@@ -514,10 +514,10 @@ class _Maker:
             values["status"] = "UNSUBSCRIBED" if rand() < 0.1 else "SUBSCRIBED"
         elif draw < 0.72:
             kind = "push"
-            values["enabled"] = ("true", "false", '\\"false\\"')[int(rand() * 3)]
+            values["enabled"] = ("true", "true", "true", "false", '\\"false\\"')[int(rand() * 5)]
         elif draw < 0.74:
             kind = "order"
-        elif draw < 0.90:
+        elif draw < 0.93:
             kind = "page"
         else:
             kind = "preference" if rand() < 0.7 else "preference_named"

@@ -41,7 +41,7 @@ PEOPLE: Final = (
         None,
         "bounce",
         "SendGrid: the mailbox does not exist any more",
-        "a permanent bounce lists the address",
+        "A permanent bounce lists the address",
     ),
     Person(
         "Ben",
@@ -50,7 +50,7 @@ PEOPLE: Final = (
         None,
         "unsubscribe",
         "Segment: opted out in the app, naming only his id",
-        "a refusal reaches far: every address he ever had",
+        "A refusal reaches far: every address he ever had",
     ),
     Person(
         "Mia",
@@ -59,7 +59,7 @@ PEOPLE: Final = (
         "unsubscribe",
         None,
         "Segment: subscribed again in the preference centre",
-        "her own later act ends her earlier one: latest wins",
+        "Her own later act ends her earlier one: latest wins",
     ),
     Person(
         "Zoe",
@@ -68,7 +68,7 @@ PEOPLE: Final = (
         "unsubscribe",
         "unsubscribe",
         "Segment: her phone resent a cached 'subscribed' trait",
-        "traits refuse, they never lift: only an act does",
+        "Traits refuse, they never lift: only an act does",
     ),
     Person(
         "Ivy",
@@ -77,7 +77,7 @@ PEOPLE: Final = (
         "complaint",
         "complaint",
         "SendGrid: refused to send, she is on its spam list",
-        "an echo of an act that is on record adds nothing",
+        "An echo of an act that is on record adds nothing",
     ),
     Person(
         "Leo",
@@ -86,7 +86,7 @@ PEOPLE: Final = (
         None,
         "unsubscribe",
         "Twilio: answered STOP to a text message",
-        "a refusal counts on its own channel: his email stays",
+        "A refusal counts on its own channel: his email stays",
     ),
 )
 """In the order told."""

@@ -7,13 +7,15 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from sync.errors import ConfigError, SyncError
+from sync.profile import load_target
+from sync.warehouse import open_warehouse
 
-_DBT: Final = (sys.executable, "-m", "dbt.cli.main")
+_DBT: Final = (sys.executable, "-c", "from dbt.cli.main import cli; cli()")
 _CONTACT_SYNC: Final = (sys.executable, "-m", "sync")
 _OURS: Final = ("CONTACT_SYNC_", "SENDGRID_", "DBT_")
 # Only a directory that holds this file is ever emptied.
@@ -35,6 +37,7 @@ class Workspace:
         self.landing = self.directory / "landing"
         self.database = self.directory / "contact_sync.duckdb"
         self.log = self.directory / "commands.log"
+        # Made up for this run: no credential of the caller's is read.
         self.api_key = f"SG.demo.{secrets.token_urlsafe(24)}"
         self.base_url = ""
 
@@ -52,8 +55,10 @@ class Workspace:
         self.landing.mkdir(parents=True)
         (self.directory / _MARK).touch()
         profile = (self.project / "profiles.example.yml").read_text(encoding="utf-8")
-        # The demo's database stands in its profile, so that every command finds it without help.
-        profile = profile.replace("'contact_sync.duckdb'", f"'{self.database.as_posix()}'")
+        # Written out: every command finds the database, whatever the caller's environment says.
+        fixed = {"CONTACT_SYNC_DUCKDB": self.database.as_posix(), "CONTACT_SYNC_TARGET": "duckdb"}
+        for name, text in fixed.items():
+            profile = re.sub(rf"env_var\('{name}'[^)]*\)", repr(text), profile)
         (self.directory / "profiles.yml").write_text(profile, encoding="utf-8")
 
     def environment(self) -> dict[str, str]:
@@ -81,12 +86,20 @@ class Workspace:
         )
 
     def command(self, *arguments: str) -> Any:
-        """Runs `contact-sync` with `--output json` and returns what it printed."""
+        """Runs `contact-sync` with `--output json` and returns what it printed.
+
+        Raises CommandFailed where it ends with anything but 0.
+        """
         said = self._run(
             [*_CONTACT_SYNC, *arguments, "--output", "json"],
             f"contact-sync {arguments[0]}",
         )
         return json.loads(said)
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The result of a query, read and written as the commands do (sync.warehouse.base)."""
+        target = load_target(target="duckdb", profiles_dir=self.directory, project_dir=self.project)
+        return open_warehouse(target, read_only=True).rows(sql, parameters)
 
     def _run(self, command: Sequence[str], name: str) -> str:
         """The command's output. Raises CommandFailed with the end of it."""

@@ -1,0 +1,182 @@
+"""The demonstration, end to end: real commands, a real build, a real server."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sync import demo
+from sync.demo import facts
+from sync.demo.story import PEOPLE
+from sync.demo.tour import difference
+from sync.demo.workspace import CommandFailed, Workspace, find_project
+from sync.errors import ConfigError
+from sync.sandbox.server import running
+
+
+@pytest.fixture(scope="module")
+def shown(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """The directory and the output of a small demonstration, run as a user runs it."""
+    directory = tmp_path_factory.mktemp("demo") / "work"
+    done = subprocess.run(
+        [sys.executable, "-m", "sync", "demo", "--events", "300", "--directory", str(directory)],
+        capture_output=True,
+        text=True,
+        check=False,
+        # A user's own settings and credentials: the demonstration must use none of them.
+        env={
+            **os.environ,
+            "CONTACT_SYNC_DUCKDB": str(directory.parent / "production.duckdb"),
+            "CONTACT_SYNC_TARGET": "bigquery",
+            "SENDGRID_API_KEY": "SG.production",
+            "SENDGRID_BASE_URL": "http://127.0.0.1:9",
+        },
+    )
+    return directory, done
+
+
+Shown = tuple[Path, "subprocess.CompletedProcess[str]"]
+
+
+def test_the_demonstration_succeeds_and_says_nothing_on_standard_error(shown: Shown) -> None:
+    _, done = shown
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def test_the_list_at_the_platform_equals_the_mart_on_both_days(shown: Shown) -> None:
+    _, done = shown
+    assert done.stdout.count("equal.") == 2
+
+
+def test_a_platform_that_holds_another_list_is_found_out(shown: Shown) -> None:
+    workspace = Workspace(shown[0])
+    mart = facts.wanted_at(workspace, "sendgrid", "email")
+    with running() as url:
+        empty = difference(mart, facts.held_by_sandbox(url, "sendgrid"))
+        assert empty is not None
+        assert empty.startswith(f"{len(mart)} missing there")
+        request = urllib.request.Request(
+            f"{url}/_sandbox/lists",
+            data=json.dumps({"sendgrid": {"global": [*mart, "stranger@example.org"]}}).encode(),
+            headers={"Content-Type": "application/json"},
+            method="PUT",
+        )
+        urllib.request.urlopen(request, timeout=5).close()
+        more = difference(mart, facts.held_by_sandbox(url, "sendgrid"))
+    assert more == "1 there and not here (such as stranger@example.org)"
+
+
+def test_the_ledger_has_every_listed_address_confirmed(shown: Shown) -> None:
+    directory, _ = shown
+    with duckdb.connect(str(directory / "contact_sync.duckdb"), read_only=True) as database:
+        listed = database.sql("select address from suppression_list where channel = 'email'")
+        latest = database.sql(
+            """
+            select address from raw.sync_ledger
+            qualify row_number() over (partition by address order by pushed_at desc) = 1
+            and action = 'suppress' and outcome = 'confirmed'
+            """
+        )
+        assert sorted(listed.fetchall()) == sorted(latest.fetchall())
+        assert database.sql("select count(*) from sync_deltas").fetchall() == [(0,)]
+
+
+def test_the_six_are_told_with_the_state_that_their_rule_promises(shown: Shown) -> None:
+    directory, done = shown
+    with duckdb.connect(str(directory / "contact_sync.duckdb"), read_only=True) as database:
+        listed = dict(database.sql("select address, event_type from suppression_list").fetchall())
+    for person in PEOPLE:
+        assert [listed.get(address) for address in person.addresses] == [
+            person.after for _ in person.addresses
+        ]
+        assert f" {person.name} " in done.stdout
+        assert person.happened in done.stdout
+        assert person.rule in done.stdout
+
+
+def test_the_output_is_plain_and_ends_with_a_command_that_works(shown: Shown) -> None:
+    directory, done = shown
+    assert "\x1b" not in done.stdout
+    assert "Traceback" not in done.stdout
+    last = done.stdout.rstrip().splitlines()[-1].split()
+    assert last[0].endswith("contact-sync")
+    assert last[1:] == ["status", "--profiles-dir", str(directory)]
+    again = subprocess.run(
+        [sys.executable, "-m", "sync", *last[1:], "--output", "json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    status = json.loads(again.stdout)
+    assert status["build"]["ok"]
+    assert status["pending"] == []
+
+
+def test_nothing_is_written_outside_the_directory_and_no_credential_inside(shown: Shown) -> None:
+    directory, done = shown
+    assert [path.name for path in directory.parent.iterdir()] == ["work"]
+    written = [path for path in directory.rglob("*") if path.is_file() and path.suffix != ".ndjson"]
+    for path in written:
+        assert b"SG.demo." not in path.read_bytes(), path
+        assert b"SG.production" not in path.read_bytes(), path
+    assert "SG." not in done.stdout
+
+
+def test_the_sandbox_is_gone_afterwards(shown: Shown) -> None:
+    _, done = shown
+    url = next(word for word in done.stdout.split() if word.startswith("http://127.0.0.1:"))
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url.rstrip(").,"), timeout=5)
+
+
+def test_the_default_directory_is_ignored_by_git() -> None:
+    assert "/.demo/" in (find_project() / ".gitignore").read_text().splitlines()
+
+
+def test_a_folder_that_no_demonstration_made_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "profiles.yml").write_text("precious")
+    with pytest.raises(ConfigError, match="not empty"):
+        demo.run(events=100, directory=tmp_path, seed=1, keep=False)
+    assert (tmp_path / "profiles.yml").read_text() == "precious"
+
+
+def test_a_second_demonstration_begins_anew(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "demo")
+    workspace.prepare()
+    (workspace.landing / "old.ndjson").touch()
+    workspace.prepare()
+    assert not list(workspace.landing.iterdir())
+
+
+def test_a_command_that_fails_is_told_with_its_last_words_and_its_log(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "demo")
+    workspace.prepare()
+    with pytest.raises(CommandFailed) as failed:
+        workspace.command("plan", "--destination", "carrier-pigeon")
+    assert "exit code 2" in str(failed.value)
+    assert str(workspace.log) in str(failed.value)
+    assert "Traceback" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("mart", "platform", "words"),
+    [
+        ({"a"}, {"a"}, None),
+        ({"a", "b"}, {"a"}, "1 missing there (such as b)"),
+        ({"a"}, {"a", "c"}, "1 there and not here (such as c)"),
+        ({"b"}, {"c"}, "1 missing there (such as b) and 1 there and not here (such as c)"),
+    ],
+)
+def test_a_list_that_differs_is_told_by_what_differs(
+    mart: set[str], platform: set[str], words: str | None
+) -> None:
+    assert difference(mart, platform) == words
