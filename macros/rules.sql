@@ -33,7 +33,7 @@
         {% for column in columns -%}
         cast(null as {{ dbt.type_timestamp() if loop.last else dbt.type_string() }}) as {{ column }}{{ ',' if not loop.last }}
         {% endfor -%}
-    from {{ ref('suppression_policy') }}
+    from (select 1 as nothing) as no_rows
     where false
     {%- endif -%}
 {%- endmacro %}

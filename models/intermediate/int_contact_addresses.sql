@@ -1,15 +1,37 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ withdraw_touched('contact_id') }}",
+    )
+}}
+
 with
 
 identifiers as (
 
     select * from {{ ref('int_contact_identifiers') }}
-    where last_at is not null
+    where
+        last_at is not null
+        and {{ is_touched('contact_id') }}
+
+),
+
+touched_contacts as (
+
+    select * from {{ ref('int_touched_contacts') }}
+    where {{ is_touched('contact_id') }}
 
 ),
 
 latest_events as (
 
-    select * from {{ ref('int_latest_events') }}
+    select
+        channel,
+        external_id,
+        address
+    from {{ ref('int_latest_events') }}
     where
         last_at is not null
         and event_type <> 'other'
@@ -19,6 +41,8 @@ latest_events as (
 links as (
 
     select
+        contact_id,
+        address_id,
         external_id,
         channel,
         address,
@@ -41,10 +65,16 @@ current_links as (
 named_addresses as (
 
     select distinct
-        channel,
-        address
+        latest_events.channel,
+        latest_events.address
     from latest_events
-    where address is not null
+    {% if touches_part() -%}
+    inner join touched_contacts
+        on
+            latest_events.channel = touched_contacts.channel
+            and latest_events.address = touched_contacts.address
+    {%- endif %}
+    where latest_events.address is not null
 
 ),
 
@@ -66,10 +96,14 @@ unlinked_addresses as (
 named_contacts as (
 
     select distinct
-        channel,
-        external_id
+        latest_events.channel,
+        latest_events.external_id
     from latest_events
-    where external_id is not null
+    {% if touches_part() -%}
+    inner join touched_contacts
+        on latest_events.external_id = touched_contacts.external_id
+    {%- endif %}
+    where latest_events.external_id is not null
 
 ),
 
@@ -93,6 +127,8 @@ contacts_without_address as (
 addresses as (
 
     select
+        contact_id,
+        address_id,
         external_id,
         channel,
         address,
@@ -105,6 +141,8 @@ addresses as (
     union all
 
     select
+        {{ surrogate_key(['channel', 'address']) }} as contact_id,
+        {{ surrogate_key(['channel', 'address']) }} as address_id,
         null as external_id,
         channel,
         address,
@@ -117,6 +155,8 @@ addresses as (
     union all
 
     select
+        {{ surrogate_key(["'external_id'", 'external_id']) }} as contact_id,
+        null as address_id,
         external_id,
         channel,
         null as address,
@@ -126,20 +166,12 @@ addresses as (
         false as is_last_namer
     from contacts_without_address
 
-),
-
-identified as (
-
-    select
-        *,
-        {{ contact_id('external_id', 'channel', 'address') }} as contact_id
-    from addresses
-
 )
 
 select
-    {{ surrogate_key(['contact_id', 'channel', 'address']) }} as contact_state_id,
+    {{ surrogate_key(['contact_id', 'channel', 'address_id']) }} as contact_state_id,
     contact_id,
+    address_id,
     external_id,
     channel,
     address,
@@ -147,5 +179,6 @@ select
     last_at,
     is_crowded,
     is_last_namer,
-    row_number() over (partition by contact_id, channel order by last_at desc, address desc) = 1 as is_latest_address
-from identified
+    row_number() over (partition by contact_id, channel order by last_at desc, address desc) = 1 as is_latest_address,
+    {{ taken_now() }} as computed_at
+from addresses

@@ -182,6 +182,8 @@ keyed as (
 
     select
         {{ surrogate_key(names) }} as contact_identifier_key,
+        {{ surrogate_key(["'external_id'", 'external_id']) }} as contact_id,
+        {{ surrogate_key(['channel', 'address']) }} as address_id,
         external_id,
         channel,
         address,
@@ -194,6 +196,8 @@ keyed as (
 
 select
     contact_identifier_key,
+    contact_id,
+    address_id,
     external_id,
     channel,
     address,
@@ -208,6 +212,8 @@ union all
 -- Linked by a superseded copy only: nothing links them any more.
 select
     {{ surrogate_key(names) }} as contact_identifier_key,
+    {{ surrogate_key(["'external_id'", 'external_id']) }} as contact_id,
+    {{ surrogate_key(['channel', 'address']) }} as address_id,
     external_id,
     channel,
     address,

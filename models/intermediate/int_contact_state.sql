@@ -1,14 +1,27 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ withdraw_touched('contact_id', ['int_touched_contacts', 'int_unengaged_changes']) }}",
+    )
+}}
+
+-- depends_on: {{ ref('int_touched_contacts') }}
+-- depends_on: {{ ref('int_unengaged_changes') }}
 with
 
 addresses as (
 
     select * from {{ ref('int_contact_addresses') }}
+    where {{ is_touched('contact_id', ['int_touched_contacts', 'int_unengaged_changes']) }}
 
 ),
 
 reasons as (
 
     select * from {{ ref('int_suppression_reasons') }}
+    where {{ is_touched('contact_id', ['int_touched_contacts', 'int_unengaged_changes']) }}
 
 ),
 
@@ -175,6 +188,7 @@ states as (
     select
         addresses.contact_state_id,
         addresses.contact_id,
+        addresses.address_id,
         addresses.external_id,
         addresses.channel,
         addresses.address,
@@ -204,7 +218,8 @@ states as (
         signs_of_life.engaged_at,
         addresses.last_at,
         addresses.is_last_namer,
-        addresses.is_latest_address
+        addresses.is_latest_address,
+        addresses.computed_at
     from addresses
     left join summaries
         on addresses.contact_state_id = summaries.contact_state_id
@@ -226,6 +241,7 @@ states as (
 select
     contact_state_id,
     contact_id,
+    address_id,
     external_id,
     channel,
     address,
@@ -247,5 +263,6 @@ select
     engaged_event_id,
     engaged_at,
     is_last_namer,
-    is_latest_address
+    is_latest_address,
+    computed_at
 from states

@@ -1,3 +1,13 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ withdraw_touched('address_id') }}",
+    )
+}}
+
+-- depends_on: {{ ref('int_touched_contacts') }}
 with
 
 latest_events as (
@@ -25,24 +35,31 @@ addresses as (
     where
         channel = 'email'
         and address is not null
-        and not is_crowded
+        and {{ is_touched('address_id') }}
 
 ),
 
 signs as (
 
     select
-        address,
-        last_at as effective_at,
-        last_event_id as event_id
+        addresses.address_id,
+        addresses.address,
+        addresses.computed_at,
+        latest_events.last_at as effective_at,
+        latest_events.last_event_id as event_id
     from latest_events
-    where address is not null
+    inner join addresses
+        on
+            latest_events.address = addresses.address
+            and addresses.is_last_namer
 
     union all
 
     -- A person who subscribes by name is alive behind all of their addresses.
     select
+        addresses.address_id,
         addresses.address,
+        addresses.computed_at,
         latest_events.last_at,
         latest_events.last_event_id
     from latest_events
@@ -51,21 +68,26 @@ signs as (
     where
         latest_events.address is null
         and latest_events.event_type = 'subscribe'
+        and not addresses.is_crowded
 
 ),
 
 last_signs as (
 
     select
+        address_id,
         address,
-        {{ last_of(['effective_at', 'event_id']) }} as sign
+        {{ last_of(['effective_at', 'event_id']) }} as sign,
+        max(computed_at) as computed_at
     from signs
-    group by address
+    group by address_id, address
 
 )
 
 select
+    address_id,
     address,
     sign.effective_at as engaged_at,
-    sign.event_id as engaged_event_id
+    sign.event_id as engaged_event_id,
+    computed_at
 from last_signs

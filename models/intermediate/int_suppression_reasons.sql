@@ -1,8 +1,20 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ withdraw_touched('contact_id', ['int_touched_contacts', 'int_unengaged_changes']) }}",
+    )
+}}
+
+-- depends_on: {{ ref('int_touched_contacts') }}
+-- depends_on: {{ ref('int_unengaged_changes') }}
 with
 
 addresses as (
 
     select * from {{ ref('int_contact_addresses') }}
+    where {{ is_touched('contact_id', ['int_touched_contacts', 'int_unengaged_changes']) }}
 
 ),
 
@@ -836,7 +848,8 @@ select
     deciding_facts.source,
     deciding_facts.source_of_change,
     deciding_facts.ended_at,
-    deciding_facts.ended_event_id
+    deciding_facts.ended_event_id,
+    addresses.computed_at
 from deciding_facts
 inner join addresses
     on deciding_facts.contact_state_id = addresses.contact_state_id

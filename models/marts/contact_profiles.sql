@@ -1,11 +1,23 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ withdraw_touched('contact_id', ['int_touched_contacts', 'int_unengaged_changes']) }}",
+    )
+}}
+
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
 {%- set statuses = {'email': 'email_subscribed_status', 'sms': 'sms_subscribed_status', 'push': 'push_notification_enabled'} %}
 
+-- depends_on: {{ ref('int_touched_contacts') }}
+-- depends_on: {{ ref('int_unengaged_changes') }}
 with
 
 states as (
 
     select * from {{ ref('int_contact_state') }}
+    where {{ is_touched('contact_id', ['int_touched_contacts', 'int_unengaged_changes']) }}
 
 ),
 
@@ -39,6 +51,7 @@ contacts as (
     select
         contact_id,
         max(external_id) as external_id,
+        max(computed_at) as computed_at,
         {% for channel, address in channels.items() -%}
         max(case when channel = '{{ channel }}' and is_latest_address then address end) as {{ address }},
         {% endfor -%}
@@ -82,5 +95,6 @@ select
     push_suppressed,
     email_reason,
     sms_reason,
-    push_reason
+    push_reason,
+    computed_at
 from contacts

@@ -1,8 +1,20 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        pre_hook="{{ withdraw_touched('suppression_id', ['int_touched_contacts', 'int_unengaged_changes']) }}",
+    )
+}}
+
+-- depends_on: {{ ref('int_touched_contacts') }}
+-- depends_on: {{ ref('int_unengaged_changes') }}
 with
 
 states as (
 
     select * from {{ ref('int_contact_state') }}
+    where {{ is_touched('address_id', ['int_touched_contacts', 'int_unengaged_changes']) }}
 
 ),
 
@@ -16,6 +28,7 @@ policy as (
 refusals as (
 
     select
+        states.address_id,
         states.channel,
         states.address,
         states.reason,
@@ -23,7 +36,8 @@ refusals as (
         states.reason_received_at,
         states.reason_event_id,
         states.source,
-        states.source_of_change
+        states.source_of_change,
+        states.computed_at
     from states
     inner join policy
         on states.reason = policy.reason
@@ -54,7 +68,7 @@ labels as (
 )
 
 select
-    {{ surrogate_key(['refusals.channel', 'refusals.address']) }} as suppression_id,
+    refusals.address_id as suppression_id,
     refusals.channel,
     refusals.address,
     refusals.reason as event_type,
@@ -64,7 +78,8 @@ select
     labels.external_id,
     refusals.source,
     refusals.source_of_change,
-    refusals.reason_event_id as event_id
+    refusals.reason_event_id as event_id,
+    refusals.computed_at
 from refusals
 inner join labels
     on

@@ -108,7 +108,7 @@ class Warehouse:
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows of a query, as dictionaries."""
-        with duckdb.connect(str(self.database)) as connection:
+        with chdir(self.directory), duckdb.connect(str(self.database)) as connection:
             cursor = connection.execute(query, list(parameters))
             names = [column[0] for column in cursor.description or []]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

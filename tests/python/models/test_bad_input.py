@@ -50,7 +50,8 @@ def fed(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
     warehouse.append("webhook_deliveries/source=sendgrid/date=2026-05-02", '"a string, not a delivery"')
     warehouse.append(
         "webhook_deliveries/source=sendgrid/date=2026-05-02",
-        '{"delivery_id":"when","received_at":"the day before","payload":"[{}]"}',
+        '{"delivery_id":"when","received_at":"the day before",'
+        '"payload":"[{\\"email\\":\\"noa@example.org\\",\\"event\\":\\"open\\",\\"sg_event_id\\":\\"w\\"}]"}',
     )
     noise = warehouse.landing / "webhook_deliveries/source=sendgrid/date=2026-05-02/noise.ndjson"
     noise.write_bytes(random.Random(5).randbytes(20_000))
