@@ -26,7 +26,8 @@ SyncError                       exit 1
     ├── UnexpectedAnswer        any other status: ends the destination's run
     └── DestinationDown         too many calls in a row failed: ends the destination's run
 
-Whether a call is repeated is a property of the class. No message holds a credential or an address.
+Whether a call is repeated, and whether it ends the run, are properties of the class.
+No message holds a credential or an address.
 """
 
 from __future__ import annotations
@@ -102,6 +103,9 @@ class PlatformError(SyncError):
     status: the HTTP status, None where no answer came. attempts: calls made for it.
     """
 
+    #: Whether the destination's run makes no sense after it.
+    ends_run: ClassVar[bool] = False
+
     def __init__(self, message: str, *, status: int | None = None, attempts: int = 1) -> None:
         super().__init__(message)
         self.status = status
@@ -137,6 +141,8 @@ class AnswerUnreadable(RetryableError):
 class CredentialRefused(PlatformError):
     """The platform does not accept the credential, or it lacks a right."""
 
+    ends_run = True
+
 
 class ItemsRefused(PlatformError):
     """The platform refused the whole call because of one or more of its items."""
@@ -153,6 +159,10 @@ class NotThere(PlatformError):
 class UnexpectedAnswer(PlatformError):
     """An answer that nothing in the platform's documents explains."""
 
+    ends_run = True
+
 
 class DestinationDown(PlatformError):
     """So many calls failed in a row that going on makes no sense."""
+
+    ends_run = True

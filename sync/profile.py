@@ -18,7 +18,6 @@ class Target:
     name: str
     engine: str
     schema: str
-    project_dir: Path
     settings: Mapping[str, Any] = field(repr=False)
 
 
@@ -52,7 +51,6 @@ def load_target(
         engine=str(settings["type"]),
         # BigQuery calls its schema a dataset; dbt takes both words.
         schema=str(settings.get("schema") or settings.get("dataset") or "main"),
-        project_dir=project,
         settings=settings,
     )
 

@@ -8,18 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import stamina
-
 from sync.delivery.rate import Schedule
 from sync.destinations.base import Request, Response
 from sync.errors import (
-    CredentialRefused,
     DestinationDown,
     PlatformError,
     RateLimited,
     RetryableError,
     Stopped,
+    SyncError,
 )
+from sync.retries import retry_context
 
 # So many calls in a row that failed through all their attempts: the platform is down.
 _GIVE_UP_AFTER = 3
@@ -83,7 +82,7 @@ class Caller:
             return faults < self._policy.attempts
 
         try:
-            for attempt in stamina.retry_context(
+            for attempt in retry_context(
                 on=again,
                 attempts=None,
                 timeout=None,
@@ -109,16 +108,12 @@ class Caller:
             self._note(error)
             raise
 
-    def map(self, requests: Iterable[Request]) -> list[Response | PlatformError]:
-        """All the answers in order, side by side on the pool; raises what ends the run."""
+    def map(self, requests: Iterable[Request]) -> list[Response | SyncError]:
+        """All the answers or errors in order, called side by side on the pool."""
         futures = [self._pool.submit(self._settle, request) for request in requests]
-        answers = [future.result() for future in futures]
-        for answer in answers:
-            if isinstance(answer, CredentialRefused | DestinationDown | Stopped):
-                raise answer
-        return [answer for answer in answers if not isinstance(answer, Stopped)]
+        return [future.result() for future in futures]
 
-    def _settle(self, request: Request) -> Response | PlatformError | Stopped:
+    def _settle(self, request: Request) -> Response | SyncError:
         try:
             return self.call(request)
         except (PlatformError, Stopped) as error:
@@ -150,7 +145,7 @@ class Caller:
     def _note(self, error: PlatformError | None) -> None:
         """Counts calls that failed for good: three in a row, or a refused key, end the run."""
         with self._lock:
-            if isinstance(error, CredentialRefused | DestinationDown):
+            if error is not None and error.ends_run:
                 self._fatal = self._fatal or error
             elif isinstance(error, RetryableError):
                 self._failed_in_a_row += 1
@@ -177,6 +172,6 @@ class DryRun:
         self._show(request)
         return Response(200, request.sample)
 
-    def map(self, requests: Iterable[Request]) -> list[Response | PlatformError]:
+    def map(self, requests: Iterable[Request]) -> list[Response | SyncError]:
         """The sample answers."""
         return [self.call(request) for request in requests]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import Tally
-from sync.destinations.base import Destination, Item, Outcome
+from sync.destinations.base import Action, Destination, Item, Outcome
 from sync.errors import (
     CallTooLarge,
-    CredentialRefused,
-    DestinationDown,
     ItemsRefused,
+    NotThere,
     PlatformError,
     Stopped,
     SyncError,
@@ -23,6 +24,8 @@ from sync.errors import (
 )
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import Spool
+
+log = logging.getLogger(__name__)
 
 #: So many items of one batch refused and none taken: the fault is not the items'.
 _ALL_REFUSED = 20
@@ -61,16 +64,21 @@ class Drain:
     def run(self, spool: Spool) -> None:
         """Sends everything; raises what ended it early. What was answered is in the ledger."""
         with ThreadPoolExecutor(self._workers, thread_name_prefix=self._destination.name) as pool:
-            slots = threading.BoundedSemaphore(self._workers)
-            for group in by_action(spool.pages(self._batch_size)):
+            for action, group in by_action(spool.pages(self._batch_size)):
+                size, side_by_side = self._batch_size, self._workers
+                if action != "suppress":
+                    size = min(size, self._destination.release_batch_size)
+                    # Few at a time: what waits here was read again too early.
+                    side_by_side = max(self._workers // size, 2)
+                slots = threading.BoundedSemaphore(side_by_side)
                 futures: list[Future[None]] = []
-                for batch in batches(group, self._batch_size):
+                for batch in batches(group, size):
                     slots.acquire()
                     if self._is_over():
                         slots.release()
                         break
                     future = pool.submit(self._settle, batch)
-                    future.add_done_callback(lambda _: slots.release())
+                    future.add_done_callback(partial(_free, slots))
                     futures = [waiting for waiting in futures if not waiting.done()]
                     futures.append(future)
                 # Suppressions are through before the first release starts.
@@ -119,7 +127,7 @@ class Drain:
             self.fail(
                 SyncError(f"{self._destination.name}: {type(error).__name__} in our own code")
             )
-            raise
+            log.exception("%s: a fault of contact-sync itself", self._destination.name)
         finally:
             self._record(outcomes)
 
@@ -227,16 +235,20 @@ class Drain:
         except PlatformError as error:
             for item in left.values():
                 yield Outcome(item, "failed", error.status, str(error), error.attempts)
-            if isinstance(error, CredentialRefused | DestinationDown | UnexpectedAnswer):
+            # A path that is not there is a host that is not the platform.
+            if error.ends_run or isinstance(error, NotThere):
                 raise
         return [], None
 
 
-def by_action(pages: Iterator[list[Item]]) -> Iterator[Iterator[Item]]:
-    """The items in runs of suppressions and of positive verbs, in order."""
+def _free(slots: threading.BoundedSemaphore, _: Future[None]) -> None:
+    slots.release()
+
+
+def by_action(pages: Iterator[list[Item]]) -> Iterator[tuple[Action, Iterator[Item]]]:
+    """The items in runs of one action, in the order of delivery."""
     items = itertools.chain.from_iterable(pages)
-    for _, group in itertools.groupby(items, key=lambda item: item.action == "suppress"):
-        yield group
+    yield from itertools.groupby(items, key=lambda item: item.action)
 
 
 def batches(items: Iterator[Item], size: int) -> Iterator[list[Item]]:

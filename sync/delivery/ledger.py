@@ -83,3 +83,6 @@ class LedgerWriter:
                     self._warehouse.append_ledger(rows)
                 except SyncError as error:
                     self._error = error
+                except Exception as error:
+                    # The senders must hear of it: they would wait for ever.
+                    self._error = SyncError(f"The ledger cannot be written: {error}")

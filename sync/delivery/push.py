@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import threading
 import time
@@ -28,9 +29,12 @@ from sync.errors import (
     Stopped,
     SyncError,
     UnknownDestination,
+    WarehouseBusy,
 )
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import Spool
+
+log = logging.getLogger(__name__)
 
 # Of the codes of several destinations, the first of these that occurred is the command's.
 _WORST_FIRST = (143, 2, 3, 4, 1, 0)
@@ -129,10 +133,10 @@ def push(
                 _lock(job, warehouse, run_id, options.plan)
         try:
             _snapshot(jobs, warehouse, options, stack)
-            if options.plan is not None:
+            if options.plan is not None and any(job.is_ready for job in jobs):
                 prints = [job.spool.fingerprint() for job in jobs if job.spool is not None]
                 check_hash(options.plan, plan_hash(prints))
-            else:
+            elif options.plan is None:
                 _guard(jobs, warehouse, options.limits)
             _deliver(jobs, warehouse, run_id, progress, stop)
         except SyncError as error:
@@ -157,15 +161,11 @@ def dry_run_requests(
         destination = kind(DryRun(requests.append), values)
         with_policy = options.plan is not None
         with Spool(warehouse, name, limit=options.limit, with_policy=with_policy) as spool:
-            for group in by_action(spool.pages(size)):
-                for batch in batches(group, size):
-                    items = [item for item in batch if destination.refusal(item) is None]
-                    verb = (
-                        destination.suppress
-                        if batch[0].action == "suppress"
-                        else destination.release
-                    )
-                    for _ in verb(items):
+            for action, group in by_action(spool.pages(size)):
+                verb = destination.suppress if action == "suppress" else destination.release
+                together = size if action == "suppress" else min(size, kind.release_batch_size)
+                for batch in batches(group, together):
+                    for _ in verb([item for item in batch if destination.refusal(item) is None]):
                         pass
                     yield from ((name, request) for request in requests)
                     requests.clear()
@@ -315,6 +315,10 @@ def _run_one(
             job.drain.run(job.spool)
     except SyncError as error:
         part.error = error
+    except Exception as error:
+        # Never taken for success: the thread would end without a word.
+        part.error = SyncError(f"{name}: a fault of contact-sync itself ({type(error).__name__})")
+        log.exception("%s: a fault of contact-sync itself", name)
     finally:
         part.seconds = time.monotonic() - started
         if caller is not None:
@@ -328,6 +332,9 @@ def _renew(jobs: Sequence[_Job], done: threading.Event) -> None:
                 continue
             try:
                 job.lease.renew(job.part.tally)
+            except WarehouseBusy:
+                # Who holds the file keeps others from the lock too; the next renewal tells.
+                continue
             except SyncError as error:
                 job.drain.fail(error)
 

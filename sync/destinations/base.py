@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from urllib.parse import quote
 
 from sync.destinations.identifiers import why_not_addressable
-from sync.errors import AnswerUnreadable, ItemsRefused, PlatformError
+from sync.errors import AnswerUnreadable, ItemsRefused, PlatformError, SyncError
 
 Action = Literal["suppress", "release", "subscribe"]
 Result = Literal["confirmed", "accepted", "rejected", "absent", "failed"]
@@ -97,11 +97,8 @@ class Api(Protocol):
     def call(self, request: Request) -> Response:
         """The answer; raises a PlatformError once retries are used up, Stopped on SIGTERM."""
 
-    def map(self, requests: Iterable[Request]) -> list[Response | PlatformError]:
-        """The answers in order, called side by side; errors of single calls stand in their place.
-
-        Raises what must end the run: CredentialRefused, DestinationDown, Stopped.
-        """
+    def map(self, requests: Iterable[Request]) -> list[Response | SyncError]:
+        """The answers in order, called side by side; errors stand in their place (see `check`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +123,8 @@ class Destination(ABC):
     calls_per_second: ClassVar[float]
     #: Items per call; <NAME>_BATCH_SIZE replaces it.
     batch_size: ClassVar[int]
+    #: Most items that are released together: they are read again right before.
+    release_batch_size: ClassVar[int] = 100
 
     def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
         """settings: the variables of `variables` that are set."""
@@ -154,6 +153,15 @@ class Destination(ABC):
     @abstractmethod
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Takes the items of one scope off every list that their reason may have put them on."""
+
+
+def check(answers: Iterable[Response | SyncError]) -> None:
+    """Raises the first error that ends the run: nothing can be built on these answers."""
+    for answer in answers:
+        if isinstance(answer, SyncError) and not isinstance(answer, PlatformError):
+            raise answer
+        if isinstance(answer, PlatformError) and answer.ends_run:
+            raise answer
 
 
 def expect_list(data: object, label: str, key: str | None = None) -> list[Any]:

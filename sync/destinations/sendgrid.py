@@ -19,9 +19,10 @@ from sync.destinations.base import (
     Request,
     Response,
     Variable,
+    check,
     expect_list,
 )
-from sync.errors import NotThere, PlatformError, UnknownScope
+from sync.errors import NotThere, PlatformError, SyncError, UnknownScope
 
 _CONSENT = frozenset({"complaint", "unsubscribe"})
 # The self-filling lists that each reason can have put a person on, in the order they are released.
@@ -72,9 +73,9 @@ class SendGrid(Destination):
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
         """Releases leave the global list one by one, the other lists by the batch."""
-        batches = -(-items // batch_size)
         if action == "suppress":
-            return batches
+            return -(-items // batch_size)
+        batches = -(-items // min(batch_size, cls.release_batch_size))
         # Off the global list one by one; the others by the batch; groups are looked up per group.
         lookups = batches if reason in _CONSENT else 0
         return items + batches * len(_KINDS.get(reason, ())) + lookups
@@ -107,45 +108,59 @@ class SendGrid(Destination):
         if not items:
             return
         scope = items[0].scope
-        for kind in ("bounces", "blocks", "spam_reports", "invalid_emails"):
-            self._release_kind(
-                kind, [item for item in items if kind in _KINDS.get(item.reason, ())]
-            )
-        pairs: list[tuple[Item, str]] = []
+        self._release_kinds(items)
         if scope:
-            pairs += [(item, scope) for item in items]
-        else:
-            consent = [item for item in items if item.reason in _CONSENT]
-            pairs += self._groups_of(consent)
-        requests = [self._group_delete(item, group) for item, group in pairs]
-        answers = self.api.map(requests)
-        faults: dict[str, PlatformError] = {}
-        for (item, _), answer in zip(pairs, answers, strict=True):
-            if isinstance(answer, PlatformError) and not isinstance(answer, NotThere):
-                faults[item.delta_id] = answer
-        if scope:
-            yield from _outcomes(items, answers, faults)
+            answers = self.api.map([self._group_delete(item, scope) for item in items])
+            yield from _outcomes(items, answers, {})
             return
+        faults = self._release_groups([item for item in items if item.reason in _CONSENT])
         path = "/v3/asm/suppressions/global/{email}"
         answers = self.api.map(
             [Request("DELETE", path, {"email": _address(item)}) for item in items]
         )
         yield from _outcomes(items, answers, faults)
 
-    def _release_kind(self, kind: str, items: Sequence[Item]) -> None:
-        """Takes the items off a self-filling list; one that is not on it is no error."""
-        if not items:
+    def _release_kinds(self, items: Sequence[Item]) -> None:
+        """Takes the items off the self-filling lists; one that is not there is no error."""
+        named = {
+            kind: list(
+                dict.fromkeys(
+                    _address(item) for item in items if kind in _KINDS.get(item.reason, ())
+                )
+            )
+            for kind in ("bounces", "blocks", "spam_reports", "invalid_emails")
+        }
+        # Never an empty list: what SendGrid makes of one is not documented.
+        named = {kind: emails for kind, emails in named.items() if emails}
+        answers = self.api.map(
+            Request("DELETE", f"/v3/suppression/{kind}", json={"emails": emails})
+            for kind, emails in named.items()
+        )
+        for (kind, emails), answer in zip(named.items(), answers, strict=True):
+            if isinstance(answer, NotThere):
+                self._release_one_by_one(kind, emails)
+            elif isinstance(answer, SyncError):
+                raise answer
+
+    def _release_one_by_one(self, kind: str, emails: Sequence[str]) -> None:
+        """Whether a 404 for many means all or any is not documented; for one it does."""
+        if len(emails) == 1:
             return
-        emails = list(dict.fromkeys(_address(item) for item in items))
-        try:
-            self.api.call(Request("DELETE", f"/v3/suppression/{kind}", json={"emails": emails}))
-        except NotThere:
-            if len(items) == 1:
-                return
-            # Whether the others of the call were taken off is not documented: ask in halves.
-            middle = len(items) // 2
-            self._release_kind(kind, items[:middle])
-            self._release_kind(kind, items[middle:])
+        path = f"/v3/suppression/{kind}/{{email}}"
+        for answer in self.api.map(Request("DELETE", path, {"email": email}) for email in emails):
+            if isinstance(answer, SyncError) and not isinstance(answer, NotThere):
+                raise answer
+
+    def _release_groups(self, items: Sequence[Item]) -> dict[str, PlatformError]:
+        """Takes the items off all unsubscribe groups they are on; the errors, by delta_id."""
+        pairs = self._groups_of(items)
+        answers = self.api.map([self._group_delete(item, group) for item, group in pairs])
+        check(answers)
+        return {
+            item.delta_id: answer
+            for (item, _), answer in zip(pairs, answers, strict=True)
+            if isinstance(answer, PlatformError) and not isinstance(answer, NotThere)
+        }
 
     def _all_groups(self) -> frozenset[str]:
         if self._groups is None:
@@ -189,7 +204,7 @@ class SendGrid(Destination):
         )
         found: list[tuple[Item, str]] = []
         for item, answer in zip(items, answers, strict=True):
-            if isinstance(answer, PlatformError):
+            if isinstance(answer, SyncError):
                 raise answer
             for group in expect_list(answer.data, f"GET {path}", "suppressions"):
                 if group.get("suppressed"):
@@ -210,15 +225,16 @@ def _address(item: Item) -> str:
 
 def _outcomes(
     items: Iterable[Item],
-    answers: Iterable[Response | PlatformError],
+    answers: Sequence[Response | SyncError],
     faults: Mapping[str, PlatformError],
 ) -> Iterator[Outcome]:
     """An item is released when all its calls were; absent from a list is released from it."""
     for item, answer in zip(items, answers, strict=True):
         fault = faults.get(item.delta_id)
-        if fault is None and isinstance(answer, PlatformError) and not isinstance(answer, NotThere):
-            fault = answer
         if fault is not None:
             yield Outcome.of_error(item, fault)
-        else:
+        elif isinstance(answer, Response | NotThere):
             yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
+        elif isinstance(answer, PlatformError) and not answer.ends_run:
+            yield Outcome.of_error(item, answer)
+    check(answers)

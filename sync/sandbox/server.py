@@ -42,6 +42,8 @@ def serve(
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        # From here on calls wait in line, so the address may be told at once.
+        listener.listen(128)
     except OSError as error:
         raise ConfigError(
             f"Port {port} cannot be used ({error.strerror}). Choose another with --port."

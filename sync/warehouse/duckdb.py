@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import stamina
 
 from sync.destinations.base import Item
-from sync.errors import ConfigError, ProfileError, WarehouseBusy, WarehouseMissing
+from sync.errors import ConfigError, ProfileError, SyncError, WarehouseBusy, WarehouseMissing
 from sync.profile import Target
+from sync.retries import retry_context
 from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow
 
 log = logging.getLogger(__name__)
@@ -42,14 +42,14 @@ class DuckDbWarehouse:
 
     @classmethod
     def from_target(cls, target: Target, *, read_only: bool) -> DuckDbWarehouse:
-        """The file that the target's `path` names, relative to the project as for dbt."""
+        """The file that the target's `path` names, from the working directory as for dbt."""
         given = str(target.settings.get("path", ":memory:"))
         if given == ":memory:" or "://" in given or given.startswith("md:"):
             raise ProfileError(
                 f"Target {target.name!r}: path {given!r} is not a file. contact-sync needs a "
                 "DuckDB file, set by CONTACT_SYNC_DUCKDB in the example profile."
             )
-        path = target.project_dir / given
+        path = Path.cwd() / given
         return cls(path, marts=target.schema, read_only=read_only)
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -152,6 +152,8 @@ class DuckDbWarehouse:
                     f"{self.path} was built by another version ({_first_line(error)}). "
                     "Run `dbt build --full-refresh`, then retry."
                 ) from None
+            except duckdb.Error as error:
+                raise SyncError(f"{self.path}: {_first_line(error)}") from None
             finally:
                 connection.close()
 
@@ -163,7 +165,7 @@ class DuckDbWarehouse:
                 "CONTACT_SYNC_DUCKDB to the file that it makes."
             )
         try:
-            for attempt in stamina.retry_context(
+            for attempt in retry_context(
                 on=_is_locked,
                 attempts=None,
                 timeout=patience,

@@ -151,8 +151,7 @@ class Spool:
             yield [Item._make(row) for row in rows]
 
     def _one(self, sql: str) -> int:
-        row = self._connection.execute(sql).fetchone()
-        return int(row[0]) if row else 0
+        return int(self._connection.execute(sql).fetchall()[0][0])
 
 
 def _sweep() -> None:

@@ -1,0 +1,367 @@
+"""A warehouse with the tables that the CLI reads, and the sandbox, for tests of `sync`.
+
+The tables have the columns of the models; what is desired is inserted by the test. `sync_deltas` is
+desired minus the ledger, as in the model: the real models are tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sync.delivery.guard import Limits, Share
+from sync.delivery.plan import make_plan
+from sync.delivery.push import Options, Part, Report, push
+from sync.destinations.base import Item
+from sync.warehouse.duckdb import DuckDbWarehouse
+
+KEY = "SG.very-secret-value"
+PRIORITIES = {"complaint": 1, "unsubscribe": 2, "bounce": 3, "block": 4, "unengaged": 5}
+
+SCHEMA = """
+create schema raw;
+create table raw.sync_ledger (
+    run_id varchar, delta_id varchar, destination varchar, channel varchar, scope varchar,
+    address varchar, contact_id varchar, action varchar, reason varchar, event_id varchar,
+    outcome varchar, http_status bigint, error varchar, attempts bigint, pushed_at timestamp
+);
+create table raw.sync_runs (
+    run_id varchar, destination varchar, started_at timestamp, ended_at timestamp,
+    expires_at timestamp, status varchar, suppressed bigint, released bigint, subscribed bigint,
+    confirmed bigint, accepted bigint, rejected bigint, absent bigint, failed bigint,
+    plan_hash varchar
+);
+create table raw.builds (
+    invocation_id varchar, started_at timestamp, ended_at timestamp, as_of timestamp, ok boolean
+);
+create table destinations (
+    destination varchar, channel varchar, scope varchar, mode varchar, audience varchar,
+    keeps_reason boolean, trusts_own boolean, enabled boolean
+);
+create table suppression_list (channel varchar, address varchar, event_type varchar);
+create table wanted (
+    delta_id varchar, destination varchar, channel varchar, scope varchar, address varchar,
+    contact_id varchar, external_id varchar, email varchar, phone varchar,
+    push_token_type varchar, action varchar, reason varchar, event_id varchar,
+    event_timestamp timestamp, priority bigint
+);
+create view sync_deltas as
+select * from wanted
+where not exists (
+    select 1 from raw.sync_ledger as ledger
+    where ledger.delta_id = wanted.delta_id and (
+        ledger.outcome in ('confirmed', 'accepted', 'rejected')
+        or (ledger.outcome = 'absent' and ledger.pushed_at > now()::timestamp - interval 7 day)
+    )
+);
+create table events (
+    source varchar, event_type varchar, provider_event varchar, topic varchar
+);
+create table quarantined_deliveries (source varchar, reason varchar);
+create table int_events__unioned (source varchar, provider_event varchar, is_unmapped boolean);
+create table topics (source varchar, topic varchar, suppresses boolean);
+create table int_contact_addresses (channel varchar, external_id varchar, is_crowded boolean);
+"""
+
+PROFILE = """
+contact_sync:
+  target: duckdb
+  outputs:
+    duckdb:
+      type: duckdb
+      path: "{{ env_var('CONTACT_SYNC_DUCKDB', 'contact_sync.duckdb') }}"
+      schema: main
+"""
+
+
+class Quiet:
+    """Progress that nobody watches."""
+
+    def start(self, destination: str, items: int) -> None:
+        pass
+
+    def advance(self, destination: str, items: int) -> None:
+        pass
+
+
+@dataclass
+class SandboxClient:
+    """The control routes of a running sandbox."""
+
+    url: str
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def reset(self) -> None:
+        self._request("POST", "/_sandbox/reset")
+
+    def lists(self, platform: str = "sendgrid") -> dict[str, Any]:
+        found: dict[str, Any] = self._request("GET", "/_sandbox/lists.json")[platform]
+        return found
+
+    def fill(self, platform: str = "sendgrid", **lists: Any) -> None:
+        self._request("PUT", "/_sandbox/lists", {platform: lists})
+
+    def fault(self, kind: str, **settings: Any) -> None:
+        self._request("POST", "/_sandbox/faults", {"kind": kind, **settings})
+
+    def heal(self) -> None:
+        self._request("DELETE", "/_sandbox/faults")
+
+    def calls(self) -> dict[str, int]:
+        found: dict[str, int] = self._request("GET", "/_sandbox/calls")["calls"]
+        return found
+
+    def call_count(self) -> int:
+        return int(self._request("GET", "/_sandbox/calls")["total"])
+
+    def statuses(self) -> dict[str, int]:
+        found: dict[str, int] = self._request("GET", "/_sandbox/calls")["statuses"]
+        return found
+
+
+@dataclass
+class World:
+    """A folder with a profile and a DuckDB file, and where the platforms are."""
+
+    directory: Path
+    sandbox: SandboxClient
+    environment: dict[str, str] = field(default_factory=dict)
+    _numbers: int = 0
+
+    def __post_init__(self) -> None:
+        (self.directory / "profiles.yml").write_text(PROFILE, encoding="utf-8")
+        self.sql(SCHEMA)
+        self.build()
+        self.enable("sendgrid")
+        self.environment = {
+            "SENDGRID_API_KEY": KEY,
+            "SENDGRID_BASE_URL": f"{self.sandbox.url}/sendgrid",
+            "SENDGRID_RATE": "0",
+            "CONTACT_SYNC_RETRY_WAIT": "0.01",
+            "CONTACT_SYNC_TIMEOUT": "5",
+            **self.environment,
+        }
+
+    @property
+    def database(self) -> Path:
+        return self.directory / "contact_sync.duckdb"
+
+    def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        # The command under test may have the file open for a moment.
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with duckdb.connect(str(self.database)) as connection:
+                    return connection.execute(statement, list(parameters)).fetchall()
+            except duckdb.IOException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def build(self, *, ok: bool = True, age: timedelta = timedelta()) -> None:
+        ended = datetime.now(UTC).replace(tzinfo=None) - age
+        self.sql("insert into raw.builds values ('id', ?, ?, ?, ?)", [ended, ended, ended, ok])
+
+    def enable(self, destination: str, channel: str = "email", scope: str | None = None) -> None:
+        self.sql(
+            "insert into destinations values (?, ?, ?, 'suppression', 'all', false, false, true)",
+            [destination, channel, scope],
+        )
+
+    def list_addresses(self, count: int) -> None:
+        """A suppression list of so many addresses, so that a few changes are few."""
+        self.sql(
+            "insert into suppression_list"
+            " select 'email', 'listed' || i || '@example.com', 'bounce' from range(?) as t(i)",
+            [count],
+        )
+
+    def already_pushed(self, scope: str = "", destination: str = "sendgrid") -> None:
+        """The destination row was pushed to before: the guard lets it pass."""
+        self.sql(
+            "insert into raw.sync_ledger (run_id, delta_id, destination, channel, scope, outcome)"
+            " values ('earlier', 'earlier' || ?, ?, 'email', ?, 'confirmed')",
+            [scope, destination, scope],
+        )
+
+    def want(
+        self,
+        *addresses: str,
+        action: str = "suppress",
+        reason: str = "bounce",
+        scope: str = "",
+        destination: str = "sendgrid",
+    ) -> list[str]:
+        """Adds deltas to sync_deltas, the suppressions to the list; gives their ids."""
+        rows = []
+        for address in addresses:
+            self._numbers += 1
+            identity = hashlib.md5(f"{self._numbers}{address}{action}".encode()).hexdigest()
+            priority = PRIORITIES.get(reason, 9) if action == "suppress" else 100
+            at = datetime(2026, 1, 1) + timedelta(seconds=self._numbers)
+            rows.append(
+                item(
+                    address,
+                    delta_id=identity,
+                    action=action,
+                    reason=reason,
+                    scope=scope,
+                    destination=destination,
+                    event_timestamp=at,
+                    priority=priority,
+                )
+            )
+        types = {"event_timestamp": "timestamp", "priority": "bigint"}
+        columns = ", ".join(
+            f"unnest(${number}::{types.get(name, 'varchar')}[])"
+            for number, name in enumerate(Item._fields, 1)
+        )
+        self.sql(
+            f"insert into wanted select {columns}",
+            [list(values) for values in zip(*rows, strict=True)],
+        )
+        if action == "suppress":
+            self.sql(
+                "insert into suppression_list select 'email', unnest($1::varchar[]), $2",
+                [list(addresses), reason],
+            )
+        return [row.delta_id for row in rows]
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """What the runs under test recorded, in order."""
+        rows = self.sql(
+            "select address, action, reason, outcome, http_status, error, attempts, run_id,"
+            " delta_id from raw.sync_ledger where run_id <> 'earlier' order by pushed_at, address"
+        )
+        names = ("address", "action", "reason", "outcome", "http_status", "error", "attempts")
+        return [dict(zip((*names, "run_id", "delta_id"), row, strict=True)) for row in rows]
+
+    def outcomes(self) -> dict[str, str]:
+        """The latest outcome by address."""
+        return {row["address"]: row["outcome"] for row in self.ledger()}
+
+    def runs(self) -> list[tuple[str, str]]:
+        """(run_id, status) of every row of sync_runs, in order."""
+        return [
+            (row[0], row[1])
+            for row in self.sql("select run_id, status from raw.sync_runs order by expires_at")
+        ]
+
+    def push(self, **options: Any) -> Report:
+        """A push in this process; plan=True pushes the plan of what is pending."""
+        stop = options.pop("stop", threading.Event())
+        environment = {**self.environment, **options.pop("environment", {})}
+        warehouse = DuckDbWarehouse(self.database)
+        limits = options.pop("limits", Limits())
+        if options.get("plan") is True:
+            selection = {key: options[key] for key in ("limit",) if key in options}
+            wanted = options.get("destinations", ())
+            options["plan"] = make_plan(warehouse, wanted, limits, environment, **selection).hash
+        return push(
+            warehouse,
+            Options(limits=limits, **options),
+            environment,
+            progress=Quiet(),
+            stop=stop,
+        )
+
+    def push_freely(self, **options: Any) -> Part:
+        """A push that the guard lets pass, of the only destination."""
+        for scope in options.pop("scopes", ("",)):
+            self.already_pushed(scope)
+        everything = Share(1.0, 10**9)
+        return self.push(limits=Limits(timedelta(days=9), everything, everything), **options).parts[
+            0
+        ]
+
+    def command_line(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "sync", *arguments]
+
+    def full_environment(self, **more: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+        root = Path(__file__).parents[3]
+        return {
+            **kept,
+            "HOME": str(self.directory),
+            "PYTHONPATH": str(root),
+            **self.environment,
+            **more,
+        }
+
+    def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The command as a user runs it, in the world's folder. An empty variable is unset."""
+        full = self.full_environment(**environment)
+        return subprocess.run(
+            self.command_line(*arguments),
+            cwd=self.directory,
+            env={name: value for name, value in full.items() if value},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """The command, running."""
+        return subprocess.Popen(
+            self.command_line(*arguments),
+            cwd=self.directory,
+            env=self.full_environment(**environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def item(address: str | None, **values: Any) -> Item:
+    """An item with defaults."""
+    defaults: dict[str, Any] = {
+        "delta_id": hashlib.md5(str(address).encode()).hexdigest(),
+        "destination": "sendgrid",
+        "channel": "email",
+        "scope": "",
+        "address": address,
+        "contact_id": "contact",
+        "external_id": None,
+        "email": address,
+        "phone": None,
+        "push_token_type": None,
+        "action": "suppress",
+        "reason": "bounce",
+        "event_id": "event",
+        "event_timestamp": datetime(2026, 1, 1),
+        "priority": 3,
+    }
+    return Item(**{**defaults, **values})
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    """Waits for something that must happen; how long it takes is not judged."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never happened: {what}")
+        time.sleep(0.005)
+
+
+def addresses(count: int, prefix: str = "person") -> list[str]:
+    return [f"{prefix}{number}@example.com" for number in range(count)]
