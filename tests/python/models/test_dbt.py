@@ -1,0 +1,98 @@
+"""The dbt project's own tests: every unit test and data test, over the demo's two days."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sync.demo import generator, story
+from tests.python.conftest import ROOT, Warehouse
+
+DAYS = 120
+
+
+def unit_tests() -> list[str]:
+    """The names of all unit tests in the YAML beside the models."""
+    documents = (yaml.safe_load(path.read_text()) for path in sorted(ROOT.glob("models/**/*.yml")))
+    return [test["name"] for document in documents for test in (document or {}).get("unit_tests", [])]
+
+
+@pytest.fixture(scope="module")
+def first_build(new_warehouse: Callable[[], Warehouse]) -> tuple[Warehouse, dict[str, Any]]:
+    """A full build with all tests; the result of every node by its name."""
+    warehouse = new_warehouse()
+    generator.land(warehouse.landing, events=2_000, seed=7, days=DAYS)
+    story.land_first_days(warehouse.landing, start=generator.START, days=DAYS)
+    return warehouse, results(warehouse.dbt("build"))
+
+
+@pytest.fixture(scope="module")
+def second_build(first_build: tuple[Warehouse, dict[str, Any]]) -> dict[str, Any]:
+    """An increment with all data tests."""
+    warehouse, _ = first_build
+    story.land_second_day(warehouse.landing, start=generator.START, days=DAYS)
+    return results(warehouse.dbt("build", "--exclude-resource-type", "unit_test"))
+
+
+def results(run: Any) -> dict[str, Any]:
+    assert run.exception is None, run.exception
+    return {node.node.name: node for node in run.result.results}
+
+
+def failures(nodes: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: f"{node.status}: {node.message}"
+        for name, node in nodes.items()
+        if node.status not in {"success", "pass"}
+    }
+
+
+@pytest.mark.parametrize("name", unit_tests())
+def test_unit_test_of_a_model(first_build: tuple[Warehouse, dict[str, Any]], name: str) -> None:
+    node = first_build[1][name]
+    assert node.status == "pass", node.message
+
+
+def test_the_first_build_and_its_data_tests_succeed(
+    first_build: tuple[Warehouse, dict[str, Any]],
+) -> None:
+    assert failures(first_build[1]) == {}
+
+
+def test_an_increment_and_its_data_tests_succeed(second_build: dict[str, Any]) -> None:
+    assert failures(second_build) == {}
+
+
+def test_every_model_and_column_is_described() -> None:
+    undescribed = []
+    for path in sorted([*ROOT.glob("models/**/*.yml"), *ROOT.glob("seeds/*.yml")]):
+        document = yaml.safe_load(path.read_text()) or {}
+        for resource in [*document.get("models", []), *document.get("seeds", [])]:
+            described = [resource, *resource.get("columns", [])]
+            undescribed += [f"{resource['name']}.{d['name']}" for d in described if not d.get("description")]
+    assert undescribed == []
+
+
+def test_every_model_has_its_description_beside_it() -> None:
+    models = {path.with_suffix("") for path in ROOT.glob("models/**/*.sql")}
+    described = {path.with_suffix("") for path in ROOT.glob("models/**/*.yml")}
+    assert [str(path.relative_to(ROOT)) for path in models - described] == []
+
+
+def test_every_column_of_a_model_is_in_its_description(
+    first_build: tuple[Warehouse, dict[str, Any]],
+) -> None:
+    warehouse, _ = first_build
+    missing = []
+    for path in sorted(Path(ROOT / "models").glob("**/*.yml")):
+        for model in (yaml.safe_load(path.read_text()) or {}).get("models", []):
+            built = warehouse.values(
+                "select column_name from information_schema.columns where table_name = ?", model["name"]
+            )
+            named = {column["name"] for column in model.get("columns", [])}
+            missing += [f"{model['name']}.{column}" for column in built if column not in named]
+    assert missing == []
