@@ -97,7 +97,9 @@ class Warehouse:
 
     def build(self, *arguments: str, project: Path = ROOT, **variables: Any) -> None:
         """`dbt build` without unit tests; fails with what dbt says."""
-        unit_tests = ("--exclude-resource-type", "unit_test") if "--selector" not in arguments else ()
+        unit_tests = (
+            ("--exclude-resource-type", "unit_test") if "--selector" not in arguments else ()
+        )
         result = self.dbt("build", *unit_tests, *arguments, project=project, **variables)
         problems = [
             f"{node.node.name}: {node.status}: {node.message}"

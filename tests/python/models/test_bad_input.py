@@ -25,7 +25,9 @@ def fed(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
     land("sendgrid", [event(1)], delivery_id="good")
     land("sendgrid", '[{"email": "noa@exam', delivery_id="cut-body")
     land("sendgrid", "\x00\x01\x02", delivery_id="nul-bytes")
-    land("sendgrid", '[{"email":"nul\\u0000@example.org","event":"open"}]', delivery_id="nul-escape")
+    land(
+        "sendgrid", '[{"email":"nul\\u0000@example.org","event":"open"}]', delivery_id="nul-escape"
+    )
     land("sendgrid", "[" * 500 + "]" * 500, delivery_id="nested-500")
     land("sendgrid", [event(2, reason="x" * FIVE_MEGABYTES)], delivery_id="five-megabytes")
     land("sendgrid", "y" * FIVE_MEGABYTES, delivery_id="five-megabytes-of-noise")
@@ -39,6 +41,7 @@ def fed(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
         [event(3), event(4, email="Noa <noa@example.org>"), event(5, email=5), event(6)],
         delivery_id="one-bad-element",
     )
+    land("sendgrid", [event(9), "text", event(10)], delivery_id="one-shapeless-element")
     land("sendgrid", [event(7, email="")], delivery_id="no-recipient")
     land("sendgrid", [event(8, email="a@example.org, b@example.org")], delivery_id="two-addresses")
     land("mailgun", "[1, 2]", delivery_id="array-for-object")
@@ -46,8 +49,12 @@ def fed(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
     land("twilio", {"From": "12345", "Body": "STOP", "MessageSid": "SM1"}, delivery_id="short-code")
     land("segment", '{"type":"track"}', delivery_id="nobody")
     land("nobody-we-know", {"hello": "world"}, delivery_id="unknown-source")
-    warehouse.append("webhook_deliveries/source=sendgrid/date=2026-05-02", '{"delivery_id":"torn","rec')
-    warehouse.append("webhook_deliveries/source=sendgrid/date=2026-05-02", '"a string, not a delivery"')
+    warehouse.append(
+        "webhook_deliveries/source=sendgrid/date=2026-05-02", '{"delivery_id":"torn","rec'
+    )
+    warehouse.append(
+        "webhook_deliveries/source=sendgrid/date=2026-05-02", '"a string, not a delivery"'
+    )
     warehouse.append(
         "webhook_deliveries/source=sendgrid/date=2026-05-02",
         '{"delivery_id":"when","received_at":"the day before",'
@@ -84,16 +91,22 @@ def test_a_bad_delivery_is_quarantined_with_its_reason(
     fed: Warehouse, delivery: str, reasons: list[str]
 ) -> None:
     found = fed.values(
-        "select reason from main.quarantined_deliveries where delivery_id = ? order by position", delivery
+        "select reason from main.quarantined_deliveries where delivery_id = ? order by position",
+        delivery,
     )
     assert found == reasons
 
 
-def test_one_bad_element_of_a_batch_is_quarantined_alone(fed: Warehouse) -> None:
+@pytest.mark.parametrize(
+    ("delivery", "good"), [("one-bad-element", [0, 3]), ("one-shapeless-element", [0, 2])]
+)
+def test_one_bad_element_of_a_batch_is_quarantined_alone(
+    fed: Warehouse, delivery: str, good: list[int]
+) -> None:
     standing = fed.values(
-        "select position from main.events where delivery_id = 'one-bad-element' order by position"
+        "select position from main.events where delivery_id = ? order by position", delivery
     )
-    assert standing == [0, 3]
+    assert standing == good
 
 
 def test_a_good_event_of_five_megabytes_is_an_event(fed: Warehouse) -> None:
@@ -110,12 +123,16 @@ def test_lines_that_cannot_be_read_are_counted(fed: Warehouse) -> None:
 
 
 def test_the_payload_of_what_is_quarantined_is_kept(fed: Warehouse) -> None:
-    kept = fed.values("select payload from main.quarantined_deliveries where delivery_id = 'cut-body'")
+    kept = fed.values(
+        "select payload from main.quarantined_deliveries where delivery_id = 'cut-body'"
+    )
     assert kept == ['[{"email": "noa@exam']
 
 
 def test_every_delivery_is_an_event_or_quarantined(fed: Warehouse) -> None:
-    landed = set(fed.values("select delivery_id from raw.webhook_deliveries where delivery_id is not null"))
+    landed = set(
+        fed.values("select delivery_id from raw.webhook_deliveries where delivery_id is not null")
+    )
     accounted = set(
         fed.values(
             "select delivery_id from main.events union select delivery_id from main.quarantined_deliveries"

@@ -10,7 +10,14 @@ import pytest
 
 from tests.python.conftest import ROOT, Warehouse
 
-MARTS = ("events", "quarantined_deliveries", "unengaged", "suppression_list", "contact_profiles", "sync_deltas")
+MARTS = (
+    "events",
+    "quarantined_deliveries",
+    "unengaged",
+    "suppression_list",
+    "contact_profiles",
+    "sync_deltas",
+)
 DAY = "webhook_deliveries/source=sendgrid/date=2026-05-02"
 
 
@@ -19,8 +26,12 @@ def event(number: int, kind: str = "spamreport", **changes: object) -> dict[str,
     return {**named, "sg_event_id": f"event-{number}-{kind}", **changes}
 
 
-def line(delivery: str, *events: dict[str, object], received_at: str = "2026-05-02T08:00:00Z") -> str:
-    return json.dumps({"delivery_id": delivery, "received_at": received_at, "payload": json.dumps(events)})
+def line(
+    delivery: str, *events: dict[str, object], received_at: str = "2026-05-02T08:00:00Z"
+) -> str:
+    return json.dumps(
+        {"delivery_id": delivery, "received_at": received_at, "payload": json.dumps(events)}
+    )
 
 
 def marts(warehouse: Warehouse, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:
@@ -28,7 +39,9 @@ def marts(warehouse: Warehouse, *, without: frozenset[str] = frozenset()) -> dic
     found = {}
     for mart in MARTS:
         rows = warehouse.rows(f"select * from main.{mart}")
-        found[mart] = sorted(str({k: v for k, v in row.items() if k not in without}) for row in rows)
+        found[mart] = sorted(
+            str({k: v for k, v in row.items() if k not in without}) for row in rows
+        )
     return found
 
 
@@ -45,12 +58,16 @@ def test_a_build_with_nothing_new_changes_nothing(warehouse: Warehouse) -> None:
     assert history_rows(warehouse) == history
 
 
-def test_a_file_that_has_grown_is_taken_once_more_and_only_what_is_new(warehouse: Warehouse) -> None:
+def test_a_file_that_has_grown_is_taken_once_more_and_only_what_is_new(
+    warehouse: Warehouse,
+) -> None:
     warehouse.append(DAY, line("first", event(1)), "live.ndjson")
     warehouse.build()
     warehouse.append(DAY, line("second", event(2)), "live.ndjson")
     warehouse.build()
-    taken = warehouse.rows("select delivery_id, count(*) as n from main.int_events__unioned group by 1 order by 1")
+    taken = warehouse.rows(
+        "select delivery_id, count(*) as n from main.int_events__unioned group by 1 order by 1"
+    )
     assert taken == [{"delivery_id": "first", "n": 1}, {"delivery_id": "second", "n": 1}]
 
 
@@ -66,7 +83,9 @@ def test_a_torn_last_line_is_counted_and_taken_when_it_is_whole(warehouse: Wareh
     assert warehouse.values("select delivery_id from main.events order by 1") == ["first", "torn"]
 
 
-def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(warehouse: Warehouse) -> None:
+def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(
+    warehouse: Warehouse,
+) -> None:
     warehouse.append(DAY, line("today", event(1)), "today.ndjson")
     warehouse.build()
     late = line("late", event(2), received_at="2026-03-01T00:00:00Z")
@@ -78,7 +97,9 @@ def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(ware
     ]
 
 
-def test_an_earlier_received_copy_that_lands_later_takes_the_place_of_the_other(warehouse: Warehouse) -> None:
+def test_an_earlier_received_copy_that_lands_later_takes_the_place_of_the_other(
+    warehouse: Warehouse,
+) -> None:
     later = {**event(1), "timestamp": None, "email": "wrong@example.org"}
     warehouse.append(DAY, line("later", later, received_at="2026-05-02T10:00:00Z"), "a.ndjson")
     warehouse.build()
@@ -86,7 +107,9 @@ def test_an_earlier_received_copy_that_lands_later_takes_the_place_of_the_other(
     warehouse.append(DAY, line("earlier", earlier, received_at="2026-05-02T09:00:00Z"), "b.ndjson")
     warehouse.build()
     listed = warehouse.rows("select address, event_timestamp from main.suppression_list")
-    assert [(row["address"], row["event_timestamp"].hour) for row in listed] == [("person1@example.org", 9)]
+    assert [(row["address"], row["event_timestamp"].hour) for row in listed] == [
+        ("person1@example.org", 9)
+    ]
 
 
 def test_as_of_hides_what_was_received_later_until_it_has_passed(warehouse: Warehouse) -> None:
@@ -106,13 +129,18 @@ def test_as_of_moves_forward_only(warehouse: Warehouse) -> None:
     warehouse.build(as_of="2026-05-03T00:00:00Z")
     result = warehouse.dbt("build", as_of="2026-05-02T00:00:00Z")
     assert not result.success
-    assert "moves forward only" in str(result.exception or [r.message for r in result.result.results])
+    assert "moves forward only" in str(
+        result.exception or [r.message for r in result.result.results]
+    )
 
 
 def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
     for number in range(6):
         kinds = ("spamreport", "open", "bounce", "delivered", "group_unsubscribe", "unsubscribe")
-        warehouse.land("sendgrid", [event(n, kinds[(n + number) % 6], user_id="c-1") for n in range(number + 1)])
+        warehouse.land(
+            "sendgrid",
+            [event(n, kinds[(n + number) % 6], user_id="c-1") for n in range(number + 1)],
+        )
         if number % 2:
             warehouse.build(as_of="2026-06-01T00:00:00Z")
     unstamped = frozenset({"taken_at", "computed_at"})
@@ -121,7 +149,9 @@ def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
     assert marts(warehouse, without=unstamped) == before
 
 
-def test_the_frequent_schedule_runs_on_an_empty_database_without_unengaged(warehouse: Warehouse) -> None:
+def test_the_frequent_schedule_runs_on_an_empty_database_without_unengaged(
+    warehouse: Warehouse,
+) -> None:
     warehouse.land("sendgrid", [event(1)])
     warehouse.build("--selector", "frequent")
     assert warehouse.values("select address from main.sync_deltas") == ["person1@example.org"]
@@ -129,7 +159,9 @@ def test_the_frequent_schedule_runs_on_an_empty_database_without_unengaged(wareh
         warehouse.rows("select * from main.unengaged")
 
 
-def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     warehouse.land("sendgrid", [event(1)])
     warehouse.build()
     with duckdb.connect(str(warehouse.database)) as connection:
@@ -159,7 +191,9 @@ def test_a_policy_row_that_means_nothing_fails_the_build(
     assert any(node.status == "fail" for node in result.result.results)
 
 
-def test_a_precedence_that_stands_twice_fails_the_build(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_a_precedence_that_stands_twice_fails_the_build(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
     project = copy_of_the_project(tmp_path / "project")
     policy = project / "seeds" / "suppression_policy.csv"
     policy.write_text(policy.read_text().replace("block,operator,4", "block,operator,3"))
@@ -170,13 +204,25 @@ def test_a_precedence_that_stands_twice_fails_the_build(warehouse: Warehouse, tm
 def test_one_cell_makes_opt_outs_universal(warehouse: Warehouse, tmp_path: Path) -> None:
     project = copy_of_the_project(tmp_path / "project")
     policy = project / "seeds" / "suppression_policy.csv"
-    policy.write_text(policy.read_text().replace("unsubscribe,consent,2,same", "unsubscribe,consent,2,all"))
+    policy.write_text(
+        policy.read_text().replace("unsubscribe,consent,2,same", "unsubscribe,consent,2,all")
+    )
     warehouse.land_rows(
-        "contacts", [{"external_id": "c-1", "email": "mia@example.org", "phone": "+12025550141", "updated_at": "2026-01-01"}]
+        "contacts",
+        [
+            {
+                "external_id": "c-1",
+                "email": "mia@example.org",
+                "phone": "+12025550141",
+                "updated_at": "2026-01-01",
+            }
+        ],
     )
     warehouse.land("sendgrid", [event(1, "unsubscribe", email="mia@example.org")])
     warehouse.build(project=project)
-    listed = warehouse.rows("select channel, address, event_type from main.suppression_list order by channel")
+    listed = warehouse.rows(
+        "select channel, address, event_type from main.suppression_list order by channel"
+    )
     assert [tuple(row.values()) for row in listed] == [
         ("email", "mia@example.org", "unsubscribe"),
         ("sms", "+12025550141", "unsubscribe"),

@@ -18,7 +18,9 @@ DAYS = 120
 def unit_tests() -> list[str]:
     """The names of all unit tests in the YAML beside the models."""
     documents = (yaml.safe_load(path.read_text()) for path in sorted(ROOT.glob("models/**/*.yml")))
-    return [test["name"] for document in documents for test in (document or {}).get("unit_tests", [])]
+    return [
+        test["name"] for document in documents for test in (document or {}).get("unit_tests", [])
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,9 @@ def test_every_model_and_column_is_described() -> None:
         document = yaml.safe_load(path.read_text()) or {}
         for resource in [*document.get("models", []), *document.get("seeds", [])]:
             described = [resource, *resource.get("columns", [])]
-            undescribed += [f"{resource['name']}.{d['name']}" for d in described if not d.get("description")]
+            undescribed += [
+                f"{resource['name']}.{d['name']}" for d in described if not d.get("description")
+            ]
     assert undescribed == []
 
 
@@ -91,7 +95,8 @@ def test_every_column_of_a_model_is_in_its_description(
     for path in sorted(Path(ROOT / "models").glob("**/*.yml")):
         for model in (yaml.safe_load(path.read_text()) or {}).get("models", []):
             built = warehouse.values(
-                "select column_name from information_schema.columns where table_name = ?", model["name"]
+                "select column_name from information_schema.columns where table_name = ?",
+                model["name"],
             )
             named = {column["name"] for column in model.get("columns", [])}
             missing += [f"{model['name']}.{column}" for column in built if column not in named]
