@@ -129,10 +129,17 @@
 {% macro default__json_array(json) -%} case when json_type(safe.parse_json({{ json }})) = 'array' then json_query_array({{ json }}) end {%- endmacro %}
 {% macro duckdb__json_array(json) -%} cast(case when starts_with({{ json }}, '[') then try(json_extract({{ json }}, '$[*]')) end as varchar[]) {%- endmacro %}
 
-{# One row per entry of an array: the columns of `relation` and the entry as `name`. Params: relation, array expression, name. Why: unnest stands elsewhere on each engine. #}
+{#
+  One row per entry of an array that is not null: the columns of `relation` and the entry as `name`.
+  Params: relation, array expression, name. Why: unnest stands elsewhere on each engine.
+#}
 {% macro explode(relation, array, name) %}{{ return(adapter.dispatch('explode')(relation, array, name)) }}{% endmacro %}
-{% macro default__explode(relation, array, name) -%} select {{ relation }}.*, {{ name }} from {{ relation }} cross join unnest({{ array }}) as {{ name }} {%- endmacro %}
-{% macro duckdb__explode(relation, array, name) -%} select *, unnest({{ array }}) as {{ name }} from {{ relation }} {%- endmacro %}
+{% macro default__explode(relation, array, name) -%}
+select {{ relation }}.*, {{ name }} from {{ relation }} cross join unnest({{ array }}) as {{ name }} where {{ name }} is not null
+{%- endmacro %}
+{% macro duckdb__explode(relation, array, name) -%}
+select *, unnest(list_filter({{ array }}, lambda entry: entry is not null)) as {{ name }} from {{ relation }}
+{%- endmacro %}
 
 {# Columns of a row as the text of a JSON object, for quarantine. Params: columns, a list of names. Why: a log line has no body of its own. #}
 {% macro json_row(columns) %}{{ return(adapter.dispatch('json_row')(columns)) }}{% endmacro %}

@@ -21,7 +21,7 @@ trim({{ text }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ch
 
 {# Parts joined by a bar, nulls as nothing: a key of what identifies an event. Params: parts, text expressions. #}
 {% macro key_of(parts) -%}
-{%- for part in parts %}coalesce({{ part }}, ''){{ " || '|' || " if not loop.last }}{% endfor -%}
+concat({% for part in parts %}coalesce({{ part }}, ''){{ ", '|', " if not loop.last }}{% endfor %})
 {%- endmacro %}
 
 {#
@@ -106,7 +106,8 @@ end
 
 {# Full-width Latin letters as plain ones: some Asian keyboards write STOP so. Params: text. #}
 {% macro fold_width(text) -%}
-translate({{ text }}, 'ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ', 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz')
+{#- Looking each character up is slow: plain text passes by. -#}
+case when {{ regex_is(text, '[ -~]*') }} then {{ text }} else translate({{ text }}, 'ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ', 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz') end
 {%- endmacro %}
 
 {# The word `true` or `false` for text that says one of them in any way; else null. Params: text. Why: the seed compares words. #}

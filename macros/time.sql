@@ -34,9 +34,10 @@
 {% macro duckdb__parse_time(text) -%}
 {%- set number = 'try_cast(' ~ text ~ ' as double)' -%}
 {%- set written = 'upper(' ~ trim_blanks(text) ~ ')' -%}
+{%- set plain = '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]*)?' -%}
 {%- set iso = "replace(replace(" ~ written ~ ", ',', '.'), ' +', '+')" -%}
 {#- A list of one, so that the bounds do not repeat the parse. A cast to plain timestamp drops the offset; one to timestamptz
-    reads text without an offset in the session's zone: each form has its cast. -#}
+    reads text without an offset in the session's zone: each form has its cast. The plain forms come first, for speed. -#}
 list_filter([
     case
         when {{ number }} is not null then case
@@ -44,7 +45,8 @@ list_filter([
             when {{ number }} >= 1e11 and {{ number }} < 1e14 then make_timestamp(cast(round({{ number }} * 1e3) as bigint))
             when {{ number }} >= 1e14 and {{ number }} < 1e17 then make_timestamp(cast(round({{ number }}) as bigint))
         end
-        when {{ regex_is(text, '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]*)?(Z|[+-](0[0-9]|1[0-8]):[0-9]{2})') }} then try_cast({{ text }} as timestamptz) at time zone 'UTC'
+        when {{ regex_is(text, plain ~ '(Z|[+-](0[0-9]|1[0-8]):[0-9]{2})') }} then try_cast({{ text }} as timestamptz) at time zone 'UTC'
+        when {{ regex_is(text, plain) }} then try_cast({{ text }} as timestamp)
         when length({{ text }}) > 64 then null
         when {{ regex_is(written, iso_pattern() ~ iso_zone_pattern()) }} then try_cast({{ iso }} as timestamptz) at time zone 'UTC'
         when {{ regex_is(written, iso_pattern() ~ '|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') }} then try_cast({{ iso }} as timestamp)

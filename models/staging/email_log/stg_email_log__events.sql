@@ -1,4 +1,6 @@
-with email_sends as (
+with
+
+email_sends as (
 
     select
         recipient_email,
@@ -42,7 +44,10 @@ opens as (
         recipient_email,
         open_date as event_time,
         coalesce(id, recipient_email, open_date) is null as is_unreadable,
-        case when id <> '' then 'opened|' || id else {{ key_of(["'opened'", 'lower(trim(recipient_email))', 'open_date']) }} end as event_key,
+        case
+            when id <> '' then 'opened|' || id
+            else {{ key_of(["'opened'", 'lower(trim(recipient_email))', 'open_date']) }}
+        end as event_key,
         {{ json_row(['id', 'recipient_email', 'open_date']) }} as element,
         landing_part
     from email_opens

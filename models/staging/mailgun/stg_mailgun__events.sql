@@ -1,4 +1,6 @@
-with deliveries as (
+with
+
+deliveries as (
 
     select
         delivery_id,
@@ -118,10 +120,11 @@ select
     coalesce(not (provider_event in ('stored', 'rejected') or starts_with(provider_event, 'list_')), true) as has_recipient,
     case when provider_event in ('unsubscribed', 'complained') then coalesce(v3_list, form_list) end as topic,
     cast(null as boolean) as trait_value,
-    coalesce(
+    -- Variables of the customer may bear these names in the legacy form: they are read for the events that have them.
+    case when provider_event in ('failed', 'permanent_fail', 'temporary_fail', 'bounced', 'dropped', 'rejected') then coalesce(
         nullif(v3_message, ''), nullif(v3_description, ''), v3_reject_reason,
         nullif(form_error, ''), nullif(form_description, ''), v3_reason, form_reason
-    ) as reason,
+    ) end as reason,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     coalesce(provider_event in ('opened', 'clicked') and v3_bot not in ('', 'false', 'null', 'none'), false) as is_machine,
     event_time as happened_at_raw

@@ -10,8 +10,11 @@
     'sms delivery failed', 'sms receiving', 'sms received', 'sms read',
 ] -%}
 {%- set push_tracks = ['push notification permission changed', 'push notification sent', 'push notification bounced'] -%}
+{%- set subscription = "case when starts_with(facet, '{') then facet end" -%}
 
-with deliveries as (
+with
+
+deliveries as (
 
     select
         delivery_id,
@@ -89,45 +92,68 @@ judged as (
     select
         *,
         coalesce(kind = 'track' and track = 'marketing preference updated', false) as is_preference,
-        channel_words in (' all ', ' all channels ', ' * ') as is_all_channels,
+        coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels,
+        {{ regex_is('channel_words', '.*email.*| e mail | mail ') }} as says_email,
+        {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }} as says_sms,
+        {{ regex_is('channel_words', '.*push.*') }} as says_push,
         case
             when kind <> 'track' then null
-            when track in ('{{ email_tracks | join("', '") }}') then 'email'
-            when track in ('{{ sms_tracks | join("', '") }}') then 'sms'
-            when track in ('{{ push_tracks | join("', '") }}') then 'push'
+            when track in (
+                {% for name in email_tracks -%}
+                '{{ name }}'{{ "," if not loop.last }}
+                {% endfor -%}
+            ) then 'email'
+            when track in (
+                {% for name in sms_tracks -%}
+                '{{ name }}'{{ "," if not loop.last }}
+                {% endfor -%}
+            ) then 'sms'
+            when track in (
+                {% for name in push_tracks -%}
+                '{{ name }}'{{ "," if not loop.last }}
+                {% endfor -%}
+            ) then 'push'
         end as track_channel
     from calls
 
 ),
 
--- The rows of a call: `call` for itself, a channel for a preference or trait of that channel, the JSON text of a subscription.
+-- The channels that a call decides about: a preference for all channels those that it names an address of, or every one of a user.
+decided as (
+
+    select
+        *,
+        case
+            when kind = 'identify' then email_is_subscribed is not null
+            when is_preference then says_email or (is_all_channels and (names_user or email is not null))
+        end as is_about_email,
+        case
+            when kind = 'identify' then sms_is_subscribed is not null
+            when is_preference then says_sms or (is_all_channels and (names_user or phone is not null))
+        end as is_about_sms,
+        case
+            when kind = 'identify' then push_is_subscribed is not null
+            when is_preference then says_push or (is_all_channels and (names_user or push_token is not null))
+        end as is_about_push
+    from judged
+
+),
+
+-- The rows of a call: `call` for itself, a channel for what it decides there, the JSON text of each subscription that rides on it.
 facets as (
 
     select
         *,
         array_concat(
-            case
-                when kind = 'identify' then [
-                    'call',
-                    case when email_is_subscribed is not null then 'email' end,
-                    case when sms_is_subscribed is not null then 'sms' end,
-                    case when push_is_subscribed is not null then 'push' end
-                ]
-                when is_preference and is_all_channels and (names_user or coalesce(email, phone, push_token) is not null) then [
-                    case when names_user or email is not null then 'email' end,
-                    case when names_user or phone is not null then 'sms' end,
-                    case when names_user or push_token is not null then 'push' end
-                ]
-                when is_preference and {{ regex_is('channel_words', '.*(email|sms| mms | rcs | txt | texts? | text ?messag|push).*| e mail | mail ') }} then [
-                    case when {{ regex_is('channel_words', '.*email.*| e mail | mail ') }} then 'email' end,
-                    case when {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }} then 'sms' end,
-                    case when {{ regex_is('channel_words', '.*push.*') }} then 'push' end
-                ]
-                else ['call']
-            end,
+            [
+                case when is_preference and (is_about_email or is_about_sms or is_about_push) then null else 'call' end,
+                case when is_about_email then 'email' end,
+                case when is_about_sms then 'sms' end,
+                case when is_about_push then 'push' end
+            ],
             coalesce({{ json_array('subscriptions') }}, [])
         ) as call_facets
-    from judged
+    from decided
 
 ),
 
@@ -137,16 +163,14 @@ exploded as (
 
 ),
 
-subscriptions as (
+rows_of_calls as (
 
     select
         *,
         starts_with(facet, '{') as is_subscription,
-        {{ json_text("case when starts_with(facet, '{') then facet end", '$.key') }} as subscription_key,
-        lower(trim({{ json_text("case when starts_with(facet, '{') then facet end", '$.type') }})) as subscription_type,
-        {{ regex_replace(
-            word_of(json_text("case when starts_with(facet, '{') then facet end", '$.status')), '[ -]+', '_'
-        ) }} as subscription_status
+        {{ json_text(subscription, '$.key') }} as subscription_key,
+        lower(trim({{ json_text(subscription, '$.type') }})) as subscription_type,
+        {{ regex_replace(word_of(json_text(subscription, '$.status')), '[ -]+', '_') }} as subscription_status
     from exploded
 
 ),
@@ -160,11 +184,14 @@ events as (
             when facet in ('email', 'sms', 'push') then facet
             when not is_preference then track_channel
         end as channel,
+        -- Other calls may carry a friend's address, or none.
+        coalesce(kind = 'identify' or is_preference or track_channel is not null, false) as names_recipient,
+        {{ regex_replace(word_of('preference_status'), '[ -]+', '_') }} as preference_word,
         coalesce(nullif(message_id, ''), {{ key_of([
             'kind', 'track', 'user_id', 'anonymous_id', 'email', 'phone', 'push_token', 'channel_words', 'preference_status',
             'permission', event_instant('coalesce(call_time, original_time)'),
         ]) }}) as call_key
-    from subscriptions
+    from rows_of_calls
     where facet in ('call', 'email', 'sms', 'push') or (is_subscription and subscription_type in ('email', 'sms'))
 
 )
@@ -190,39 +217,45 @@ select
     end as provider_event,
     case
         when is_subscription then subscription_status
-        when kind = 'identify' then case facet
-            when 'email' then 'email_subscribed_status' when 'sms' then 'sms_subscribed_status' when 'push' then 'push_notification_enabled'
-        end
+        when kind = 'identify' and facet = 'email' then 'email_subscribed_status'
+        when kind = 'identify' and facet = 'sms' then 'sms_subscribed_status'
+        when kind = 'identify' and facet = 'push' then 'push_notification_enabled'
         when is_preference and facet = 'call' then 'unknown channel'
-        when is_preference then coalesce({{ boolean_word('preference_status') }}, {{ regex_replace(word_of('preference_status'), '[ -]+', '_') }})
+        when is_preference then coalesce({{ boolean_word('preference_status') }}, preference_word)
         when track = 'push notification permission changed' then coalesce({{ boolean_word('permission') }}, {{ word_of('permission') }})
     end as provider_subtype,
     case
-        when is_subscription then {{ key_of(['call_key', "'messaging_subscriptions'", 'subscription_key', 'subscription_status']) }}
+        when is_subscription
+            then {{ key_of(['call_key', "'messaging_subscriptions'", 'subscription_key', 'subscription_status']) }}
         else call_key
     end as event_key,
     channel,
     user_id as external_id_raw,
     case
         when is_subscription then case when channel = 'email' then subscription_key end
-        when kind = 'identify' or channel is not null or is_preference then email
+        when names_recipient then email
     end as email_raw,
     case
         when is_subscription then case when channel = 'sms' then subscription_key end
-        when kind = 'identify' or channel is not null or is_preference then phone
+        when names_recipient then phone
     end as phone_raw,
-    case when not is_subscription and (kind = 'identify' or channel is not null or is_preference) then push_token end as push_token_raw,
-    case when not is_subscription and (kind = 'identify' or channel is not null or is_preference) then device_type end as push_token_type,
+    case when names_recipient and not is_subscription then push_token end as push_token_raw,
+    case when names_recipient and not is_subscription then device_type end as push_token_type,
     case
-        when is_subscription then subscription_status in ('subscribed', 'unsubscribed')
-        when kind = 'identify' then true
-        when is_preference then facet <> 'call' or coalesce(is_all_channels, false)
-        else channel is not null
+        when is_subscription then coalesce(subscription_status in ('subscribed', 'unsubscribed'), false)
+        when is_preference then facet <> 'call' or is_all_channels
+        else names_recipient
     end as has_recipient,
-    case when track in ('email group unsubscribed', 'email group subscribed') then group_id when channel = 'email' then list_id end as topic,
     case
-        when is_subscription then case subscription_status when 'subscribed' then true when 'unsubscribed' then false end
-        when kind = 'identify' then case facet when 'email' then email_is_subscribed when 'sms' then sms_is_subscribed when 'push' then push_is_subscribed end
+        when track in ('email group unsubscribed', 'email group subscribed') then group_id
+        when channel = 'email' then list_id
+    end as topic,
+    case
+        when is_subscription and subscription_status = 'subscribed' then true
+        when is_subscription and subscription_status = 'unsubscribed' then false
+        when kind = 'identify' and facet = 'email' then email_is_subscribed
+        when kind = 'identify' and facet = 'sms' then sms_is_subscribed
+        when kind = 'identify' and facet = 'push' then push_is_subscribed
     end as trait_value,
     act_reason as reason,
     act_source as source_of_change,

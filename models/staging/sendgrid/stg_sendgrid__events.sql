@@ -1,4 +1,6 @@
-with deliveries as (
+with
+
+deliveries as (
 
     select
         delivery_id,

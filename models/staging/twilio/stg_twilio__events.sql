@@ -1,4 +1,9 @@
-with deliveries as (
+{#- Twilio acts on messages of one word. Whatever else people write stays out of the tables. -#}
+{%- set one_word = '^[\\s\\p{Z}]*(\\p{L}{2,12})[\\p{P}\\p{S}\\p{M}\\p{Z}\\p{Cf}\\s]*$' -%}
+
+with
+
+deliveries as (
 
     select
         delivery_id,
@@ -43,7 +48,10 @@ requests as (
         *,
         coalesce(message_sid, sms_message_sid, sms_sid) as sid,
         {{ word_of('coalesce(message_status, sms_status)') }} as status,
-        {{ regex_replace(trim_blanks(fold_width('substr(body, 1, 40)')), '[\\p{P}\\p{S}\\p{M}\\p{Z}\\p{Cf}\\s]+$') }} as folded_body
+        case
+            when {{ regex_is('body', '[A-Za-z]{2,12}') }} then lower(body)
+            when {{ regex_is('body', one_word) }} then lower({{ regex_replace('body', one_word, '\\1') }})
+        end as word
     from fields
 
 ),
@@ -56,9 +64,7 @@ events as (
         lower(from_address) like 'whatsapp:%' as is_whatsapp,
         case
             when trim(opt_out_type) <> '' then {{ word_of('opt_out_type') }}
-            -- One short word or nothing: what people write stays out of the tables.
-            when length(body) <= 40 and {{ regex_is('folded_body', '\\p{L}{2,12}') }} then lower(folded_body)
-            else 'message'
+            else coalesce({{ fold_width('word') }}, 'message')
         end as keyword,
         case when {{ regex_is('trim(error_code)', '[1-9][0-9]{2,6}') }} then trim(error_code) else 'none' end as error_word
     from requests
@@ -95,7 +101,9 @@ select
     cast(null as {{ dbt.type_string() }}) as external_id_raw,
     cast(null as {{ dbt.type_string() }}) as email_raw,
     -- The customer's number changes sides. A blank before the digits is a plus that careless decoding lost.
-    {{ regex_replace('case when is_incoming then from_address else to_address end', '^((?:whatsapp|rcs):)? ([1-9][0-9]{6,14})$', '+\\2') }} as phone_raw,
+    {{ regex_replace(
+        'case when is_incoming then from_address else to_address end', '^((?:whatsapp|rcs):)? ([1-9][0-9]{6,14})$', '+\\2'
+    ) }} as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
     coalesce(not (is_incoming and keyword in ('help', 'info', 'message')), true) as has_recipient,
