@@ -37,7 +37,7 @@ def copy_tree(directory: Path) -> None:
 
 
 def break_rule(directory: Path, mutant: Mutant) -> None:
-    """Apply the break; raises ValueError where its text no longer stands in the file once or more."""
+    """Apply the break; raises ValueError where its text no longer stands in the file."""
     path = directory / mutant.file
     text = path.read_text()
     if mutant.before not in text:
@@ -89,7 +89,10 @@ def catch(mutant: Mutant) -> str | None:
 
 
 def main() -> int:
-    """Prints which test catches which break; 1 if one survives. Arguments: words of the names wanted."""
+    """Prints which test catches which break; 1 if one survives.
+
+    Arguments: words of the names wanted.
+    """
     console = Console()
     wanted = [m for m in MUTANTS if all(word in m.name for word in sys.argv[1:])]
     table = Table("Rule broken", "In", "Caught by", title=f"{len(wanted)} mutants")

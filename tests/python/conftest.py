@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -50,8 +51,9 @@ class Warehouse:
         self.deliveries += 1
         identity = delivery_id or f"delivery-{self.deliveries}"
         body = payload if isinstance(payload, str) else json.dumps(payload)
-        line = json.dumps({"delivery_id": identity, "received_at": received_at, "payload": body})
-        self.append(f"webhook_deliveries/source={source}/date={received_at[:10]}", line, file)
+        line = {"delivery_id": identity, "received_at": received_at, "payload": body}
+        folder = f"webhook_deliveries/source={source}/date={received_at[:10]}"
+        self.append(folder, json.dumps(line), file)
         return identity
 
     def append(self, folder: str, line: str, file: str | None = None) -> None:
@@ -135,16 +137,23 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @cache
+def _parsed_projects() -> Path:
+    directory = tempfile.TemporaryDirectory(prefix="contact-sync-target-")
+    atexit.register(directory.cleanup)
+    return Path(directory.name)
+
+
 def _parsed(project: Path) -> Path:
     """Where this process keeps what dbt parsed of a project."""
-    return Path(tempfile.mkdtemp(prefix="contact-sync-target-"))
+    return _parsed_projects() / str(abs(hash(project)))
 
 
 def _close_connections() -> None:
     """Let go of the database file: dbt-duckdb keeps it open for the life of the process."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-    DuckDBConnectionManager.close_all_connections()
+    close: Callable[[], None] = DuckDBConnectionManager.close_all_connections
+    close()
 
 
 @pytest.fixture

@@ -135,7 +135,8 @@ def test_every_delivery_is_an_event_or_quarantined(fed: Warehouse) -> None:
     )
     accounted = set(
         fed.values(
-            "select delivery_id from main.events union select delivery_id from main.quarantined_deliveries"
+            "select delivery_id from main.events"
+            " union select delivery_id from main.quarantined_deliveries"
         )
     )
     assert landed - accounted == set()

@@ -159,9 +159,7 @@ def test_the_frequent_schedule_runs_on_an_empty_database_without_unengaged(
         warehouse.rows("select * from main.unengaged")
 
 
-def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(
-    warehouse: Warehouse, tmp_path: Path
-) -> None:
+def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(warehouse: Warehouse) -> None:
     warehouse.land("sendgrid", [event(1)])
     warehouse.build()
     with duckdb.connect(str(warehouse.database)) as connection:
