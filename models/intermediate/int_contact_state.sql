@@ -147,9 +147,7 @@ summaries as (
         max(case when holds and attribute = 'consent' then 1 else 0 end) = 1 as is_refused,
         max(case when attribute = 'consent' then 1 else 0 end) = 1 as was_refused,
         max(case when holds and attribute = 'deliverability' then 1 else 0 end) = 0 as is_deliverable,
-        max(case when holds and attribute = 'engagement' then 1 else 0 end) = 0 as is_engaged,
-        max(case when holds then null else ended_at end) as released_at,
-        max(case when holds then null else ended_at end) is not null as has_ended
+        max(case when holds and attribute = 'engagement' then 1 else 0 end) = 0 as is_engaged
     from reasons
     group by contact_state_id
 

@@ -8,6 +8,8 @@
     )
 }}
 
+{%- set untaken = untaken_parts() if is_incremental() else 'true' %}
+
 with
 
 {% for source in var('sources') %}
@@ -15,7 +17,7 @@ with
 
     select * from {{ ref('stg_' ~ source ~ '__events') }}
     {% if is_incremental() -%}
-    where {{ untaken_parts() }}
+    where {{ untaken }}
     {%- endif %}
 
 ),
@@ -46,7 +48,7 @@ deliveries_of_unknown_sources as (
     where
         source not in ('{{ var('sources') | join("', '") }}')
         {%- if is_incremental() %}
-        and {{ untaken_parts() }}
+        and {{ untaken }}
         {%- endif %}
 
 ),
@@ -280,7 +282,7 @@ taken_earlier as (
         landing_part,
         delivery_id
     from {{ this }}
-    where {{ untaken_parts() }}
+    where {{ untaken }}
 
 )
 {%- endif %}

@@ -74,7 +74,7 @@ class Warehouse:
         profiles = self.directory / "profiles"
         profiles.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
-        # Relative names, so that every warehouse has the same profile and dbt parses the project once.
+        # Relative names: all warehouses have one profile, and dbt parses the project once.
         environment = {"CONTACT_SYNC_LANDING": "landing", "CONTACT_SYNC_DUCKDB": self.database.name}
         with _environment(environment), chdir(self.directory):
             try:
