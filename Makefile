@@ -78,7 +78,8 @@ docs: $(STAMP) ## Write docs/cli.md from the commands' own help, and dbt's pages
 
 constraints: ## Resolve every dependency anew (from pyproject.toml) and write constraints.txt
 	@rm -rf build/lock && "$(PYTHON)" -m venv build/lock
-	@build/lock/bin/python -m pip install --quiet -e '.[bigquery,sandbox,dev]'
+	@# One file for all Pythons: from 3.13 on, newer releases of it and dbt-bigquery want different google-cloud-storage.
+	@build/lock/bin/python -m pip install --quiet --upgrade setuptools -e '.[bigquery,sandbox,dev]' 'google-cloud-aiplatform<1.149'
 	@{ echo "# Exact versions of everything that make setup installs, so that every install is the same."; \
 	   echo "# Written by make constraints."; \
 	   build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > constraints.txt
