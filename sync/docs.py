@@ -4,6 +4,8 @@ The commands' own --help becomes docs/cli.md, the YAML of the marts docs/mart-co
 compares both with what is committed.
 """
 
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,7 +84,19 @@ def _mart(model: dict[str, Any]) -> str:
 
 
 def _line(text: str) -> str:
+    """A description in one line, dbt's doc() blocks put in their place."""
+    for name in re.findall(r"{{ *doc\(['\"](\w+)['\"]\) *}}", text):
+        text = re.sub(rf"{{{{ *doc\(['\"]{name}['\"]\) *}}}}", _blocks()[name], text)
     return " ".join(text.split()).replace("|", "\\|")
+
+
+@cache
+def _blocks() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in (PROJECT / "models").rglob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        found |= dict(re.findall(r"{% docs (\w+) %}(.*?){% enddocs %}", text, re.DOTALL))
+    return found
 
 
 def main() -> None:
