@@ -103,7 +103,13 @@ def print_report(report: Report) -> None:
             )
         if part.error is not None:
             click.echo(f"Error: {part.error}", err=True)
-        elif part.tally.rejected:
+        elif part.failure is not None:
+            click.echo(
+                f"{part.destination}: failed items are tried again by the next run; the last: "
+                f"{part.failure}",
+                err=True,
+            )
+        if part.tally.rejected:
             click.echo(
                 f"{part.destination}: `contact-sync status` shows why items were rejected", err=True
             )
@@ -151,6 +157,7 @@ def report_json(report: Report) -> dict[str, Any]:
                 "calls": part.calls,
                 "rate_limited": part.refusals,
                 "seconds": round(part.seconds, 3),
+                "failure": part.failure,
                 "error": None if part.error is None else str(part.error),
             }
             for part in report.parts

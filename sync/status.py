@@ -159,6 +159,11 @@ class Status:
 
 def read_status(warehouse: Warehouse) -> Status:
     """Everything that `status` shows. Raises WarehouseMissing before the first build."""
+    with warehouse.session():
+        return _read(warehouse)
+
+
+def _read(warehouse: Warehouse) -> Status:
     builds = warehouse.rows(
         """
         select invocation_id, started_at, ended_at, as_of, ok from {raw}.builds

@@ -60,6 +60,8 @@ class Drain:
         self._error: SyncError | None = None
         self._unknown_scopes: dict[str, UnknownScope] = {}
         self.tally = Tally()
+        #: Why the latest of the failed items failed.
+        self.failure: str | None = None
 
     def run(self, spool: Spool) -> None:
         """Sends everything; raises what ended it early. What was answered is in the ledger."""
@@ -157,6 +159,8 @@ class Drain:
 
     def _count(self, outcome: Outcome) -> None:
         tally = self.tally
+        if outcome.result == "failed":
+            self.failure = outcome.error
         setattr(tally, outcome.result, getattr(tally, outcome.result) + 1)
         if outcome.result in _SUCCESS:
             done = {"suppress": "suppressed", "release": "released", "subscribe": "subscribed"}
@@ -186,7 +190,7 @@ class Drain:
             yield from (Outcome(item, "rejected", None, text, 0) for item in sendable)
             return
         if sendable:
-            yield from self._isolate(verb, sendable, None)
+            yield from isolate(verb, sendable)
 
     def _still_wanted(self, items: list[Item]) -> list[Item]:
         """Without those that a refusal, arrived since the run began, has stopped."""
@@ -197,48 +201,50 @@ class Drain:
         self._advance(len(items) - len(kept))
         return kept
 
-    def _isolate(
-        self, verb: Verb, items: Sequence[Item], refusal: PlatformError | None
-    ) -> Generator[Outcome, None, PlatformError | None]:
-        """Sends items; halves what is refused until the item at fault stands alone.
 
-        refusal: these items are known to hold one at fault, so a call with all of them is saved:
-        one poison item among n costs at most 2·log2(n)+1 calls. Returns the refusal met, if any.
-        """
-        if refusal is None or len(items) == 1:
-            items, error = yield from self._try(verb, items)
-            if error is None:
-                return None
-            if len(items) == 1:
-                yield Outcome.of_error(items[0], error)
-                return error
-            refusal = error if isinstance(error, ItemsRefused) else None
-        # The smaller half first: one call more is spent where it is refused.
-        middle = len(items) // 2
-        met = yield from self._isolate(verb, items[:middle], None)
-        second = yield from self._isolate(verb, items[middle:], None if met else refusal)
-        return met or second or refusal
+def isolate(
+    verb: Verb, items: Sequence[Item], refusal: PlatformError | None = None
+) -> Generator[Outcome, None, PlatformError | None]:
+    """Sends items; halves what is refused until the item at fault stands alone.
 
-    def _try(
-        self, verb: Verb, items: Sequence[Item]
-    ) -> Generator[Outcome, None, tuple[list[Item], PlatformError | None]]:
-        """One use of the verb. Returns the items left over and the refusal that left them over."""
-        left = {item.delta_id: item for item in items}
-        try:
-            for outcome in verb(items):
-                left.pop(outcome.item.delta_id, None)
-                yield outcome
-        except (ItemsRefused, CallTooLarge) as error:
-            return list(left.values()), error
-        except Stopped:
+    refusal: these items are known to hold one at fault, so a call with all of them is saved:
+    one poison item among n costs at most 2·log2(n)+1 calls. Returns the refusal met, if any.
+    """
+    if refusal is None or len(items) == 1:
+        items, error = yield from _try(verb, items)
+        if error is None:
+            return None
+        if len(items) == 1:
+            yield Outcome.of_error(items[0], error)
+            return error
+        refusal = error if isinstance(error, ItemsRefused) else None
+    # The smaller half first: one call more is spent where it is refused.
+    middle = len(items) // 2
+    met = yield from isolate(verb, items[:middle])
+    second = yield from isolate(verb, items[middle:], None if met else refusal)
+    return met or second or refusal
+
+
+def _try(
+    verb: Verb, items: Sequence[Item]
+) -> Generator[Outcome, None, tuple[list[Item], PlatformError | None]]:
+    """One use of the verb. Returns the items left over and the refusal that left them over."""
+    left = {item.delta_id: item for item in items}
+    try:
+        for outcome in verb(items):
+            left.pop(outcome.item.delta_id, None)
+            yield outcome
+    except (ItemsRefused, CallTooLarge) as error:
+        return list(left.values()), error
+    except Stopped:
+        raise
+    except PlatformError as error:
+        for item in left.values():
+            yield Outcome(item, "failed", error.status, str(error), error.attempts)
+        # A path that is not there is a host that is not the platform.
+        if error.ends_run or isinstance(error, NotThere):
             raise
-        except PlatformError as error:
-            for item in left.values():
-                yield Outcome(item, "failed", error.status, str(error), error.attempts)
-            # A path that is not there is a host that is not the platform.
-            if error.ends_run or isinstance(error, NotThere):
-                raise
-        return [], None
+    return [], None
 
 
 def _free(slots: threading.BoundedSemaphore, _: Future[None]) -> None:

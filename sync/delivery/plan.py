@@ -88,16 +88,17 @@ def make_plan(
     limit: int | None = None,
 ) -> Plan:
     """The plan of a push with the same options. Needs no credential and calls no platform."""
-    guard = build_faults(warehouse, limits, utc_now())
     parts: list[DestinationPlan] = []
     fingerprints: list[tuple[int, int]] = []
-    for name in selected(warehouse, wanted):
-        with Spool(warehouse, name, limit=limit) as spool:
-            part = DestinationPlan(name, counts=spool.counts())
-            fingerprints.append(spool.fingerprint())
-        _estimate(part, environment)
-        part.guard = change_faults(warehouse, name, part.counts, limits)
-        parts.append(part)
+    with warehouse.session():
+        guard = build_faults(warehouse, limits, utc_now())
+        for name in selected(warehouse, wanted):
+            with Spool(warehouse, name, limit=limit) as spool:
+                part = DestinationPlan(name, counts=spool.counts())
+                fingerprints.append(spool.fingerprint())
+            _estimate(part, environment)
+            part.guard = change_faults(warehouse, name, part.counts, limits)
+            parts.append(part)
     return Plan(plan_hash(fingerprints), guard, parts)
 
 

@@ -72,6 +72,8 @@ class Part:
     calls: int = 0
     refusals: int = 0
     seconds: float = 0.0
+    #: Why the latest of the failed items failed.
+    failure: str | None = None
     error: SyncError | None = None
 
     @property
@@ -126,18 +128,13 @@ def push(
     Raises what concerns all: UnknownDestination, PlanChanged, WarehouseMissing, WarehouseBusy.
     """
     run_id = new_run_id()
-    jobs = [_configure(name, environment) for name in selected(warehouse, options.destinations)]
+    jobs: list[_Job] = []
     with contextlib.ExitStack() as stack:
-        for job in jobs:
-            if job.is_ready:
-                _lock(job, warehouse, run_id, options.plan)
         try:
-            _snapshot(jobs, warehouse, options, stack)
-            if options.plan is not None and any(job.is_ready for job in jobs):
-                prints = [job.spool.fingerprint() for job in jobs if job.spool is not None]
-                check_hash(options.plan, plan_hash(prints))
-            elif options.plan is None:
-                _guard(jobs, warehouse, options.limits)
+            with warehouse.session():
+                for name in selected(warehouse, options.destinations):
+                    jobs.append(_configure(name, environment))
+                _prepare(jobs, warehouse, run_id, options, stack)
             _deliver(jobs, warehouse, run_id, progress, stop)
         except SyncError as error:
             for job in jobs:
@@ -181,6 +178,25 @@ def _configure(name: str, environment: Mapping[str, str]) -> _Job:
     except ConfigError as error:
         job.part.error = error
     return job
+
+
+def _prepare(
+    jobs: Sequence[_Job],
+    warehouse: Warehouse,
+    run_id: str,
+    options: Options,
+    stack: contextlib.ExitStack,
+) -> None:
+    """Lock, snapshot, then hash or guard. What fails for one stands in its part."""
+    for job in jobs:
+        if job.is_ready:
+            _lock(job, warehouse, run_id, options.plan)
+    _snapshot(jobs, warehouse, options, stack)
+    if options.plan is None:
+        _guard(jobs, warehouse, options.limits)
+    elif any(job.is_ready for job in jobs):
+        prints = [job.spool.fingerprint() for job in jobs if job.spool is not None]
+        check_hash(options.plan, plan_hash(prints))
 
 
 def _lock(job: _Job, warehouse: Warehouse, run_id: str, plan: str | None) -> None:
@@ -299,7 +315,8 @@ def _run_one(
             ) as client,
             ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-calls") as pool,
         ):
-            schedule = Schedule(settings.rate)
+            # A quarter of a second's calls may catch up after a stall.
+            schedule = Schedule(settings.rate, burst=max(2, int((settings.rate or 0) / 4)))
             caller = Caller(client, schedule, stop, policy=settings.retry, pool=pool)
             job.drain = Drain(
                 kind(caller, settings.values),
@@ -323,6 +340,8 @@ def _run_one(
         part.seconds = time.monotonic() - started
         if caller is not None:
             part.calls, part.refusals = caller.calls, caller.refusals
+        if job.drain is not None:
+            part.failure = job.drain.failure
 
 
 def _renew(jobs: Sequence[_Job], done: threading.Event) -> None:

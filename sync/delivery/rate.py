@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from sync.errors import Stopped
 
@@ -15,8 +16,15 @@ from sync.errors import Stopped
 class Schedule:
     """Gives out start times 1/rate apart; what is late catches up, so that the mean is exact."""
 
-    def __init__(self, calls_per_second: float | None, *, burst: int = 1) -> None:
+    def __init__(
+        self,
+        calls_per_second: float | None,
+        *,
+        burst: int = 2,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """calls_per_second: None for no limit. burst: calls that may start at once when late."""
+        self._clock = clock
         self._interval = 1.0 / calls_per_second if calls_per_second else 0.0
         self._slack = self._interval * max(burst - 1, 0)
         self._lock = threading.Lock()
@@ -25,31 +33,30 @@ class Schedule:
 
     def wait(self, stop: threading.Event) -> None:
         """Returns when the caller may start its call; raises Stopped once stop is set."""
-        due = self._take()
+        due = self.reserve()
         while True:
             if stop.is_set():
                 raise Stopped("Stopped before the next call.")
             with self._lock:
-                pause = max(due, self._not_before) - time.monotonic()
-                if pause > 0 and due < self._not_before:
+                if due < self._not_before:
                     # The schedule was moved while we waited: queue again behind the new start.
                     due = self._slot()
-                    pause = due - time.monotonic()
+            pause = due - self._clock()
             if pause <= 0:
                 return
             stop.wait(pause)
 
-    def move(self, seconds: float) -> None:
-        """No call starts within so many seconds, whoever makes it."""
-        with self._lock:
-            self._not_before = max(self._not_before, time.monotonic() + seconds)
-
-    def _take(self) -> float:
+    def reserve(self) -> float:
+        """The time, by the clock, at which the next call may start; each is given out once."""
         with self._lock:
             return self._slot()
 
+    def move(self, seconds: float) -> None:
+        """No call starts within so many seconds, whoever makes it."""
+        with self._lock:
+            self._not_before = max(self._not_before, self._clock() + seconds)
+
     def _slot(self) -> float:
-        now = time.monotonic()
-        due = max(self._next, now - self._slack, self._not_before)
+        due = max(self._next, self._clock() - self._slack, self._not_before)
         self._next = due + self._interval
         return due

@@ -151,7 +151,7 @@ class Sandbox:
         elif not passes:
             response = platform.error(429, "too many requests")
         elif "error" in faults:
-            response = platform.error(faults["error"].status, "sandbox fault")
+            response = platform.error(faults["error"].status, faults["error"].message)
         elif "poison" in faults:
             response = platform.error(400, "email is not a valid email address")
         else:
@@ -164,12 +164,11 @@ class Sandbox:
         if "reset_after" in faults:
             _cut(send)
             return
+        if "omit" in faults:
+            text = bytes(response.body).decode().replace(json.dumps(faults["omit"].address), '""')
+            response = _with_body(response, text.encode())
         if "truncate" in faults and response.body:
-            response = Response(
-                bytes(response.body)[: len(response.body) // 2],
-                status_code=response.status_code,
-                media_type="application/json",
-            )
+            response = _with_body(response, bytes(response.body)[: len(response.body) // 2])
         await response(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -267,6 +266,10 @@ class Sandbox:
             platform.clear()
         self._changes += 1
         return Response(status_code=204)
+
+
+def _with_body(response: Response, body: bytes) -> Response:
+    return Response(body, status_code=response.status_code, media_type="application/json")
 
 
 def _cut(send: Send) -> None:

@@ -7,7 +7,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 Kind = Literal[
-    "error", "unauthorized", "timeout", "reset", "reset_after", "truncate", "poison", "slow"
+    "error",
+    "unauthorized",
+    "timeout",
+    "reset",
+    "reset_after",
+    "truncate",
+    "omit",
+    "poison",
+    "slow",
 ]
 
 
@@ -17,8 +25,9 @@ class Fault:
 
     error: answers `status` before anything is applied. unauthorized: 401. timeout: applies the
     call, then keeps the answer for `seconds`. reset, reset_after: cuts the connection before or
-    after applying. truncate: applies the call and answers half of the JSON. poison: refuses every
-    call that names `address` with 400. slow: answers `seconds` later.
+    after applying. truncate: applies the call and answers half of the JSON. omit: leaves `address`
+    out of the answer. poison: refuses every call that names `address` with 400. slow: waits
+    `seconds` first. `message` is what an error says.
     """
 
     kind: Kind
@@ -30,6 +39,7 @@ class Fault:
     status: int = 503
     seconds: float = 60.0
     address: str = ""
+    message: str = "sandbox fault"
 
     @classmethod
     def from_json(cls, body: Any) -> Fault:

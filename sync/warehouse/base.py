@@ -7,6 +7,7 @@ In every query {marts} stands for the schema of the models, {raw} for that of th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -63,6 +64,9 @@ ITEM_COLUMNS = Item._fields
 
 class Warehouse(Protocol):
     """One per engine. Thread-safe."""
+
+    def session(self) -> AbstractContextManager[None]:
+        """Several calls of this thread see one connection; keeps others out: for moments only."""
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """The whole result of a small query.

@@ -23,22 +23,31 @@ from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow
 log = logging.getLogger(__name__)
 
 _LEDGER_TYPES = {"http_status": "bigint", "attempts": "bigint", "pushed_at": "timestamp"}
-# A build holds the file for its whole run; losing the record of a call costs more than waiting.
-_PATIENCE_TO_READ = 30.0
-_PATIENCE_TO_WRITE = 600.0
 
 
 class DuckDbWarehouse:
     """Implements Warehouse. One connection at a time, open only while it is needed."""
 
     def __init__(
-        self, path: Path, *, marts: str = "main", raw: str = "raw", read_only: bool = False
+        self,
+        path: Path,
+        *,
+        marts: str = "main",
+        raw: str = "raw",
+        read_only: bool = False,
+        patience: tuple[float, float] = (30.0, 600.0),
     ) -> None:
+        """patience: seconds to wait, to read and to write, while another process has the file.
+
+        A build holds it for its whole run; losing the record of a call costs more than waiting.
+        """
+        self._patience_to_read, self._patience_to_write = patience
         self.path = path
         self._marts = marts
         self._raw = raw
         self._read_only = read_only
         self._lock = threading.RLock()
+        self._session: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
     def from_target(cls, target: Target, *, read_only: bool) -> DuckDbWarehouse:
@@ -52,9 +61,19 @@ class DuckDbWarehouse:
         path = Path.cwd() / given
         return cls(path, marts=target.schema, read_only=read_only)
 
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """See Warehouse."""
+        with self._connect(self._patience_to_read) as connection:
+            self._session = connection
+            try:
+                yield
+            finally:
+                self._session = None
+
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """See Warehouse."""
-        with self._connect(_PATIENCE_TO_READ) as connection:
+        with self._connect(self._patience_to_read) as connection:
             result = connection.execute(self._text(sql), dict(parameters or {}))
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -63,7 +82,7 @@ class DuckDbWarehouse:
         """See Warehouse."""
         target = str(path).replace("'", "''")
         statement = f"copy ({self._text(sql)}) to '{target}' (format parquet)"
-        with self._connect(_PATIENCE_TO_READ) as connection:
+        with self._connect(self._patience_to_read) as connection:
             # What does not fit is sorted on disk, beside the result.
             connection.execute("set memory_limit = '1GB'")
             connection.execute(f"set temp_directory = '{target}.tmp'")
@@ -81,7 +100,7 @@ class DuckDbWarehouse:
             "destination": items[0].destination,
             "ids": [item.delta_id for item in items],
         }
-        with self._connect(_PATIENCE_TO_WRITE) as connection:
+        with self._connect(self._patience_to_write) as connection:
             found = connection.execute(self._text(sql), parameters).fetchall()
         return {row[0] for row in found}
 
@@ -94,21 +113,21 @@ class DuckDbWarehouse:
             for number, name in enumerate(LEDGER_COLUMNS, 1)
         )
         sql = f"insert into {{raw}}.sync_ledger ({', '.join(LEDGER_COLUMNS)}) select {columns}"
-        with self._connect(_PATIENCE_TO_WRITE) as connection:
+        with self._connect(self._patience_to_write) as connection:
             connection.execute(
                 self._text(sql), [list(values) for values in zip(*rows, strict=True)]
             )
 
     def append_run(self, row: RunRow) -> None:
         """See Warehouse."""
-        with self._connect(_PATIENCE_TO_WRITE) as connection:
+        with self._connect(self._patience_to_write) as connection:
             self._insert_run(connection, row)
 
     def take_lock(self, row: RunRow, ignored: Sequence[str] = ()) -> RunRow | None:
         """See Warehouse."""
         # No other process can open the file while this connection is open: reading and adding are
         # one step, and need no lock file of their own.
-        with self._connect(_PATIENCE_TO_READ) as connection:
+        with self._connect(self._patience_to_read) as connection:
             sql = f"""
                 select {", ".join(RUN_COLUMNS)} from {{raw}}.sync_runs
                 where destination = $destination and run_id <> $run_id
@@ -139,7 +158,7 @@ class DuckDbWarehouse:
     def _connect(self, patience: float) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection; waits up to `patience` seconds while another process holds the file."""
         with self._lock:
-            connection = self._open(patience)
+            connection = self._session or self._open(patience)
             try:
                 yield connection
             except duckdb.CatalogException as error:
@@ -155,7 +174,8 @@ class DuckDbWarehouse:
             except duckdb.Error as error:
                 raise SyncError(f"{self.path}: {_first_line(error)}") from None
             finally:
-                connection.close()
+                if connection is not self._session:
+                    connection.close()
 
     def _open(self, patience: float) -> duckdb.DuckDBPyConnection:
         if not self.path.is_file():

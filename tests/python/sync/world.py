@@ -117,7 +117,7 @@ class SandboxClient:
         found: dict[str, Any] = self._request("GET", "/_sandbox/lists.json")[platform]
         return found
 
-    def fill(self, platform: str = "sendgrid", **lists: Any) -> None:
+    def fill(self, lists: dict[str, Any], platform: str = "sendgrid") -> None:
         self._request("PUT", "/_sandbox/lists", {platform: lists})
 
     def fault(self, kind: str, **settings: Any) -> None:

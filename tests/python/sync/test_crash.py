@@ -1,0 +1,206 @@
+"""kill -9, SIGTERM, two runs at once: the real command as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sync.delivery.lock import Lease, Tally, new_run_id
+from sync.errors import LockHeld, LockLost
+from sync.warehouse.duckdb import DuckDbWarehouse
+from tests.python.sync.world import SandboxClient, World, addresses, wait_until
+
+EVERYTHING = ("--max-suppress", "100%:1000000", "--max-release", "100%:1000000")
+
+
+def killed_after(world: World, sandbox: SandboxClient, calls: int) -> bool:
+    """A push that gets kill -9 once the platform saw so many calls; False if it was done before."""
+    before = sandbox.call_count()
+    process = world.start("push", *EVERYTHING)
+    wait_until(
+        lambda: sandbox.call_count() - before >= calls or process.poll() is not None,
+        "the calls of a run",
+    )
+    process.kill()
+    _, errors = process.communicate()
+    assert process.returncode in (-signal.SIGKILL, 0), errors
+    return process.returncode == -signal.SIGKILL
+
+
+def test_kill_9_at_random_points_loses_and_hides_nothing(
+    world: World, sandbox: SandboxClient
+) -> None:
+    """Every run is killed at another point; the next one starts at once and repeats the rest."""
+    randomness = random.Random(20261122)
+    world.already_pushed()
+    world.environment["SENDGRID_BATCH_SIZE"] = "2"
+    sandbox.fault("slow", seconds=0.01)
+    kills = 0
+    for number in range(22):
+        world.want(*addresses(10, f"bounced{number}-"))
+        sandbox.fill({"bounces": addresses(2, f"back{number}-")})
+        world.want(*addresses(2, f"back{number}-"), action="release")
+        # 0: while it starts. Others: after so many calls, somewhere between answer and ledger.
+        kills += killed_after(world, sandbox, calls=randomness.randint(0, 14))
+    assert kills >= 20
+    last = world.cli("push", *EVERYTHING)
+    assert last.returncode == 0, last.stderr
+    wanted = {address for number in range(22) for address in addresses(10, f"bounced{number}-")}
+    freed = {address for number in range(22) for address in addresses(2, f"back{number}-")}
+    lists = sandbox.lists()
+    assert set(lists["global"]) == wanted
+    assert lists["bounces"] == []
+    confirmed = {row["address"] for row in world.ledger() if row["outcome"] == "confirmed"}
+    assert confirmed == wanted | freed
+    assert world.sql("select count(*) from sync_deltas") == [(0,)]
+
+
+def test_sigterm_finishes_what_is_in_flight_and_exits_143(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want(*addresses(40))
+    sandbox.fault("slow", seconds=0.5)
+    process = world.start("push", *EVERYTHING, SENDGRID_BATCH_SIZE="1", SENDGRID_RATE="20")
+    wait_until(lambda: sandbox.call_count() >= 3, "three calls")
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "suppressed" in output
+    # What the platform has is what the ledger has: neither more nor less.
+    listed = set(sandbox.lists()["global"])
+    assert 3 <= len(listed) < 40
+    assert set(world.outcomes()) == listed
+    assert "stopped" in {status for _, status in world.runs()}
+    sandbox.heal()
+    assert world.cli("push", *EVERYTHING).returncode == 0
+    assert set(sandbox.lists()["global"]) == set(addresses(40))
+
+
+def test_sigterm_in_the_middle_of_a_release_records_what_was_answered(
+    world: World, sandbox: SandboxClient
+) -> None:
+    people = addresses(40)
+    sandbox.fill({"global": people})
+    world.already_pushed()
+    world.list_addresses(1)
+    world.want(*people, action="release", reason="unengaged")
+    sandbox.fault("slow", seconds=0.2)
+    process = world.start("push", *EVERYTHING, SENDGRID_RATE="20")
+    wait_until(lambda: sandbox.call_count() >= 5, "five calls")
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    released = set(people) - set(sandbox.lists()["global"])
+    assert 5 <= len(released) < 40
+    assert set(world.outcomes()) == released
+
+
+def test_a_second_run_exits_4_at_once_and_sends_nothing(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    sandbox.fault("slow", seconds=3.0, count=1)
+    first = world.start("push", *EVERYTHING)
+    wait_until(lambda: sandbox.call_count() >= 1, "the first call")
+    second = world.cli("push", *EVERYTHING)
+    assert second.returncode == 4
+    assert "holds the lock" in second.stderr
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert sandbox.call_count() == 1
+    assert len(world.ledger()) == 1
+
+
+def test_plan_and_status_work_while_a_push_runs(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    sandbox.fault("slow", seconds=2.0, count=1)
+    process = world.start("push", *EVERYTHING)
+    wait_until(lambda: sandbox.call_count() >= 1, "the first call")
+    assert world.cli("plan").returncode == 0
+    runs = json.loads(world.cli("status", "--output", "json").stdout)["runs"]
+    assert runs[0]["status"] == "running"
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def add_run(world: World, run_id: str, expires_in: timedelta, status: str = "running") -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    world.sql(
+        "insert into raw.sync_runs (run_id, destination, started_at, expires_at, status)"
+        " values (?, 'sendgrid', ?, ?, ?)",
+        [run_id, now, now + expires_in, status],
+    )
+
+
+def test_a_lock_of_another_machine_holds_until_it_expires(world: World) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    add_run(world, "20260101T000000Z-0therhst-1-abc", timedelta(seconds=50))
+    assert world.push().exit_code == 4
+    world.sql("update raw.sync_runs set expires_at = expires_at - interval 60 second")
+    assert world.push().exit_code == 0
+
+
+def test_a_finished_run_holds_nothing(world: World) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    add_run(world, "20260101T000000Z-0therhst-1-abc", timedelta(seconds=50))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    world.sql(
+        "insert into raw.sync_runs (run_id, destination, started_at, ended_at, expires_at, status)"
+        " values ('20260101T000000Z-0therhst-1-abc', 'sendgrid', ?, ?, ?, 'finished')",
+        [now, now, now],
+    )
+    assert world.push().exit_code == 0
+
+
+def test_the_lock_of_one_destination_does_not_hold_another(world: World) -> None:
+    warehouse = DuckDbWarehouse(world.database)
+    Lease(warehouse, new_run_id(), "sendgrid", None).take()
+    Lease(warehouse, new_run_id(), "mailgun", None).take()
+    with pytest.raises(LockHeld):
+        Lease(warehouse, new_run_id(), "sendgrid", None).take()
+
+
+def test_a_renewed_lock_outlives_its_first_expiry(world: World) -> None:
+    warehouse = DuckDbWarehouse(world.database)
+    lease = Lease(warehouse, new_run_id(), "sendgrid", None)
+    lease.take()
+    world.sql("update raw.sync_runs set expires_at = expires_at - interval 61 second")
+    lease.renew(Tally())
+    with pytest.raises(LockHeld):
+        Lease(warehouse, new_run_id(), "sendgrid", None).take()
+
+
+def test_a_run_that_lost_its_lock_notices_and_leaves_the_new_holder_alone(world: World) -> None:
+    warehouse = DuckDbWarehouse(world.database)
+    lease = Lease(warehouse, new_run_id(), "sendgrid", None)
+    lease.take()
+    world.sql("update raw.sync_runs set expires_at = expires_at - interval 61 second")
+    other = Lease(warehouse, new_run_id(), "sendgrid", None)
+    other.take()
+    with pytest.raises(LockLost):
+        lease.renew(Tally())
+    lease.release("failed", Tally())
+    assert world.runs()[-1] == (other.run_id, "running")
+
+
+def test_every_run_leaves_its_counts(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.list_addresses(10)
+    world.want("a@example.com", "bad@example.com")
+    world.want("free@example.com", action="release")
+    sandbox.fault("poison", address="bad@example.com")
+    assert world.push().exit_code == 1
+    last = world.sql(
+        "select destination, status, suppressed, released, confirmed, rejected, failed,"
+        " ended_at >= started_at from raw.sync_runs where ended_at is not null"
+    )
+    assert last == [("sendgrid", "incomplete", 1, 1, 2, 1, 0, True)]

@@ -1,0 +1,153 @@
+"""The guard: exit 3 and nothing sent, and --plan as the only way past it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from sync.delivery.guard import Limits, Share
+from sync.delivery.push import Report
+from sync.errors import GuardStop
+from tests.python.sync.world import SandboxClient, World, addresses
+
+
+def refused(report: Report, sandbox: SandboxClient) -> str:
+    part = report.parts[0]
+    assert report.exit_code == 3
+    assert isinstance(part.error, GuardStop)
+    assert part.status == "guarded"
+    assert sandbox.call_count() == 0
+    assert "push --plan" in str(part.error)
+    return str(part.error)
+
+
+def test_a_failed_build_is_not_pushed(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    world.build(ok=False)
+    assert "newest build failed" in refused(world.push(), sandbox)
+
+
+def test_only_the_newest_build_counts(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    world.build(ok=False, age=timedelta(minutes=5))
+    assert world.push().exit_code == 0
+    assert sandbox.lists()["global"] == ["a@example.com"]
+
+
+def test_an_old_build_is_not_pushed(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    world.sql("delete from raw.builds")
+    world.build(age=timedelta(hours=30))
+    assert "30 h old" in refused(world.push(), sandbox)
+    assert world.push(limits=Limits(max_age=timedelta(hours=31))).exit_code == 0
+
+
+def test_without_any_build_nothing_is_pushed(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    world.sql("delete from raw.builds")
+    assert "no build is recorded" in refused(world.push(), sandbox)
+
+
+def test_an_empty_list_beside_a_full_ledger_is_not_pushed(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com", action="release")
+    assert "suppression_list is empty" in refused(world.push(), sandbox)
+
+
+def test_the_first_push_to_a_row_needs_a_plan(world: World, sandbox: SandboxClient) -> None:
+    sandbox.fill({"groups": {"7": []}})
+    world.already_pushed()
+    world.want("a@example.com")
+    world.want("b@example.com", scope="7")
+    message = refused(world.push(), sandbox)
+    assert "sendgrid email 7: the first push" in message
+    assert "sendgrid email: the first push" not in message
+    assert world.push(plan=True).exit_code == 0
+
+
+@pytest.mark.parametrize("action", ["suppress", "release"])
+def test_more_changes_than_the_share_are_not_pushed(
+    world: World, sandbox: SandboxClient, action: str
+) -> None:
+    world.already_pushed()
+    world.list_addresses(1000)
+    world.want(*addresses(300), action=action)
+    assert f"300 to {action}" in refused(world.push(), sandbox)
+    roomy = Limits(max_suppress=Share(0.5, 0), max_release=Share(0.5, 0))
+    assert world.push(limits=roomy).exit_code == 0
+
+
+@pytest.mark.parametrize("action", ["suppress", "release"])
+def test_up_to_the_floor_any_share_passes(
+    world: World, sandbox: SandboxClient, action: str
+) -> None:
+    world.already_pushed()
+    world.list_addresses(3)
+    world.want(*addresses(9), action=action)
+    assert (
+        world.push(limits=Limits(max_suppress=Share(0.1, 8), max_release=Share(0.1, 8))).exit_code
+        == 3
+    )
+    assert sandbox.call_count() == 0
+    assert (
+        world.push(limits=Limits(max_suppress=Share(0.1, 9), max_release=Share(0.1, 9))).exit_code
+        == 0
+    )
+
+
+def test_a_share_of_zero_lets_nothing_pass(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    done = world.cli("push", "--max-suppress", "0")
+    assert done.returncode == 3
+    assert sandbox.call_count() == 0
+
+
+def test_a_guarded_run_is_recorded_and_gives_the_lock_back(world: World) -> None:
+    world.want("a@example.com")
+    assert world.push().exit_code == 3
+    assert sorted(status for _, status in world.runs()) == ["guarded", "running"]
+    assert world.push(plan=True).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda world: world.build(ok=False),
+        lambda world: world.sql("delete from raw.builds"),
+        lambda world: world.sql("delete from suppression_list"),
+        lambda world: world.want(*addresses(500, "more")),
+    ],
+    ids=["failed build", "no build", "empty list", "too many"],
+)
+def test_a_plan_overrides_the_guard(
+    world: World, sandbox: SandboxClient, spoil: Callable[[World], object]
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    spoil(world)
+    assert world.push().exit_code == 3
+    assert world.push(plan=True).exit_code == 0
+    assert "a@example.com" in sandbox.lists()["global"]
+
+
+def test_policy_releases_are_sent_under_a_plan_only(world: World, sandbox: SandboxClient) -> None:
+    sandbox.fill({"global": ["freed@example.com"]})
+    world.already_pushed()
+    world.list_addresses(5)
+    world.want("freed@example.com", action="release", reason="policy")
+    world.want("a@example.com")
+    report = world.push()
+    assert report.exit_code == 0
+    assert report.parts[0].held_policy == 1
+    assert sandbox.lists()["global"] == ["a@example.com", "freed@example.com"]
+    assert world.push(plan=True).exit_code == 0
+    assert sandbox.lists()["global"] == ["a@example.com"]

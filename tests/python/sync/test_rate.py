@@ -1,0 +1,80 @@
+"""The schedule that all calls of one credential share; time is a number that the test moves."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+
+import pytest
+
+from sync.delivery.rate import Schedule
+from sync.errors import Stopped
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_start_times_are_one_interval_apart() -> None:
+    clock = Clock()
+    schedule = Schedule(10, clock=clock)
+    starts = [schedule.reserve() for _ in range(50)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(starts[1:])]
+    assert gaps == [pytest.approx(0.1)] * 48
+
+
+def test_calls_that_start_late_do_not_slow_the_mean() -> None:
+    clock = Clock()
+    schedule = Schedule(10, burst=2, clock=clock)
+    for _ in range(1000):
+        start = schedule.reserve()
+        # Every call wakes up a little late.
+        clock.now = max(clock.now, start) + 0.03
+    assert clock.now - 1000.0 == pytest.approx(1000 / 10, rel=0.01)
+
+
+def test_after_a_pause_only_a_burst_may_catch_up() -> None:
+    clock = Clock()
+    schedule = Schedule(10, burst=3, clock=clock)
+    schedule.reserve()
+    clock.now += 60
+    at_once = [start for start in (schedule.reserve() for _ in range(20)) if start <= clock.now]
+    assert len(at_once) == 3
+
+
+def test_a_wish_to_wait_moves_the_whole_schedule() -> None:
+    clock = Clock()
+    schedule = Schedule(10, clock=clock)
+    before = [schedule.reserve() for _ in range(5)]
+    schedule.move(30)
+    after = [schedule.reserve() for _ in range(5)]
+    assert max(before) < 1030 <= min(after)
+    # One after the other again, not all at the end of the pause.
+    assert after == [pytest.approx(1030 + number * 0.1) for number in range(5)]
+
+
+def test_a_shorter_wish_does_not_shorten_a_longer_one() -> None:
+    clock = Clock()
+    schedule = Schedule(10, clock=clock)
+    schedule.move(30)
+    schedule.move(1)
+    assert schedule.reserve() >= 1030
+
+
+def test_without_a_limit_every_call_may_start() -> None:
+    clock = Clock()
+    schedule = Schedule(None, clock=clock)
+    assert all(schedule.reserve() <= clock.now for _ in range(1000))
+
+
+def test_sigterm_ends_a_wait() -> None:
+    schedule = Schedule(10)
+    schedule.move(3600)
+    stop = threading.Event()
+    threading.Timer(0.05, stop.set).start()
+    with pytest.raises(Stopped):
+        schedule.wait(stop)

@@ -1,0 +1,108 @@
+"""`contact-sync status`: what it counts, as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.python.sync.world import SandboxClient, World
+
+
+@pytest.fixture
+def busy(world: World, sandbox: SandboxClient) -> World:
+    """A world in which every section has something to show."""
+    world.sql("delete from raw.builds")
+    world.build(age=timedelta(hours=2))
+    world.sql(
+        """
+        insert into events values
+            ('sendgrid', 'bounce', 'bounce', null), ('sendgrid', 'bounce', 'bounce', null),
+            ('twilio', 'unsubscribe', 'STOP', null),
+            ('sendgrid', 'topic_unsubscribe', 'group_unsubscribe', '55'),
+            ('sendgrid', 'topic_unsubscribe', 'group_unsubscribe', '77')
+        """
+    )
+    world.sql("insert into topics values ('sendgrid', '55', true)")
+    world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON')")
+    world.sql(
+        "insert into int_events__unioned values"
+        " ('postmark', 'Surprise', true), ('postmark', 'Bounce/HardBounce', false)"
+    )
+    world.sql(
+        "insert into int_contact_addresses"
+        " select 'email', 'shared', true from range(51) union all select 'email', 'one', false"
+    )
+    world.already_pushed()
+    world.want("a@example.com", "bad@example.com")
+    sandbox.fault("poison", address="bad@example.com")
+    world.push()
+    world.want("later@example.com", reason="complaint")
+    return world
+
+
+def test_every_section_as_json(busy: World) -> None:
+    status: dict[str, Any] = json.loads(busy.cli("status", "--output", "json").stdout)
+    assert status["build"]["ok"] is True
+    assert 2 * 3600 <= status["build"]["age_seconds"] < 3 * 3600
+    assert status["build"]["ended_at"].endswith("Z")
+    assert {"source": "sendgrid", "event_type": "bounce", "events": 2} in status["events"]
+    assert status["quarantined"] == [
+        {"source": "mailgun", "reason": "malformed JSON", "deliveries": 1}
+    ]
+    assert status["unknown_events"] == [
+        {"source": "postmark", "provider_event": "Surprise", "events": 1}
+    ]
+    assert status["unlisted_topics"] == [{"source": "sendgrid", "topic": "77", "events": 1}]
+    assert status["crowded_contacts"] == [
+        {"channel": "email", "external_id": "shared", "addresses": 51}
+    ]
+    assert {"channel": "email", "reason": "bounce", "addresses": 2} in status["suppression_list"]
+    ledger = {row["outcome"]: row["items"] for row in status["ledger"]}
+    assert ledger == {"confirmed": 2, "rejected": 1}
+    assert [(row["reason"], row["items"]) for row in status["pending"]] == [("complaint", 1)]
+    assert status["rejected"][0]["items"] == 1
+    assert status["runs"][0]["status"] == "incomplete"
+
+
+def test_every_section_as_text(busy: World) -> None:
+    done = busy.cli("status")
+    assert done.returncode == 0
+    for expected in (
+        "Newest build: ok, 2 h 0 min ago",
+        "malformed JSON",
+        "Surprise",
+        "seeds/provider_events.csv",
+        "seeds/topics.csv",
+        "max_addresses_per_contact",
+        "complaint",
+        "rejected",
+        "not a valid email",
+        "incomplete",
+        "contact-sync plan",
+    ):
+        assert expected in done.stdout
+    # It shows counts, nobody's address.
+    assert "@example.com" not in done.stdout
+
+
+def test_a_failed_build_is_said_first(world: World) -> None:
+    world.build(ok=False)
+    assert world.cli("status").stdout.startswith("Newest build: FAILED")
+
+
+def test_without_a_build_it_says_what_to_run(world: World) -> None:
+    world.sql("delete from raw.builds")
+    assert "dbt build" in world.cli("status").stdout
+
+
+def test_a_killed_run_is_shown_as_killed(world: World) -> None:
+    world.sql(
+        "insert into raw.sync_runs (run_id, destination, started_at, expires_at, status) values"
+        " ('old', 'sendgrid', now()::timestamp - interval 2 hour,"
+        " now()::timestamp - interval 1 hour, 'running')"
+    )
+    runs = json.loads(world.cli("status", "--output", "json").stdout)["runs"]
+    assert [(run["run_id"], run["status"]) for run in runs] == [("old", "killed")]

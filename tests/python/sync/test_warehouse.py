@@ -1,0 +1,138 @@
+"""The DuckDB file, shared with dbt and other runs; the snapshot that a run sends from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sync.delivery.plan import plan_hash
+from sync.errors import WarehouseBusy, WarehouseMissing
+from sync.warehouse.duckdb import DuckDbWarehouse
+from sync.warehouse.spool import Spool
+from tests.python.sync.world import World, addresses
+
+HOLD = """
+import duckdb, sys
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held_by_another_process(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process has the file open, as dbt does for its whole run."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    try:
+        yield process
+    finally:
+        process.communicate("\n")
+
+
+def test_it_waits_while_another_process_has_the_file(world: World) -> None:
+    warehouse = DuckDbWarehouse(world.database)
+    with held_by_another_process(world.database) as process:
+        assert process.stdin is not None
+        threading.Timer(0.5, lambda: process.stdin and process.stdin.write("\n")).start()
+        threading.Timer(0.6, lambda: process.stdin and process.stdin.flush()).start()
+        assert warehouse.rows("select 1 as one") == [{"one": 1}]
+
+
+def test_it_says_who_has_the_file_when_patience_ends(world: World) -> None:
+    warehouse = DuckDbWarehouse(world.database, patience=(0.3, 0.3))
+    with (
+        held_by_another_process(world.database) as process,
+        pytest.raises(WarehouseBusy, match=f"process {process.pid}.*dbt build"),
+    ):
+        warehouse.rows("select 1 as one")
+
+
+def test_parameters_are_never_pasted(world: World) -> None:
+    hostile = "'; drop table wanted; --"
+    warehouse = DuckDbWarehouse(world.database)
+    found = warehouse.rows("select @value as value", {"value": hostile})
+    assert found == [{"value": hostile}]
+
+
+def test_readers_do_not_exclude_each_other(world: World) -> None:
+    first = DuckDbWarehouse(world.database, read_only=True)
+    with first.session():
+        done = world.cli("status")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_file_is_not_created(tmp_path: Path) -> None:
+    with pytest.raises(WarehouseMissing, match="dbt build"):
+        DuckDbWarehouse(tmp_path / "none.duckdb").rows("select 1 as one")
+    assert not (tmp_path / "none.duckdb").exists()
+
+
+def spooled(world: World, **options: object) -> Spool:
+    return Spool(DuckDbWarehouse(world.database), "sendgrid", **options)  # type: ignore[arg-type]
+
+
+def test_the_snapshot_is_in_the_order_of_delivery_in_pages(world: World) -> None:
+    world.want(*addresses(30, "b"), reason="bounce")
+    world.want(*addresses(30, "c"), reason="complaint")
+    world.want(*addresses(5, "r"), action="release")
+    world.want("other@example.com", destination="mailgun")
+    with spooled(world) as spool:
+        pages = list(spool.pages(7))
+        assert all(len(page) == 7 for page in pages[:-1])
+        found = [item.address for page in pages for item in page]
+    assert found == addresses(30, "c") + addresses(30, "b") + addresses(5, "r")
+
+
+def test_the_snapshot_does_not_see_what_changes_later(world: World) -> None:
+    world.want("a@example.com")
+    with spooled(world) as spool:
+        world.want("b@example.com")
+        assert [item.address for page in spool.pages(10) for item in page] == ["a@example.com"]
+
+
+def test_equal_sets_have_equal_hashes_in_any_order(world: World) -> None:
+    world.want("a@example.com", "b@example.com", "c@example.com")
+    with spooled(world) as spool:
+        first = plan_hash([spool.fingerprint()])
+    world.sql("create table copied as select * from wanted order by random()")
+    world.sql("delete from wanted")
+    world.sql("insert into wanted select * from copied order by delta_id desc")
+    with spooled(world) as spool:
+        assert plan_hash([spool.fingerprint()]) == first
+    world.sql("delete from wanted where address = 'b@example.com'")
+    with spooled(world) as spool:
+        assert plan_hash([spool.fingerprint()]) != first
+
+
+def test_nothing_of_a_snapshot_stays_on_disk(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file holds addresses: also that of a killed run is deleted by the next."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = place / f"contact-sync-{ended.pid}-abc"
+    left.mkdir()
+    (left / "deltas.parquet").write_text("somebody", encoding="utf-8")
+    world.want("a@example.com")
+    with spooled(world):
+        assert not left.exists()
+        folder = next(place.iterdir())
+        assert folder.stat().st_mode & 0o077 == 0
+    assert list(place.iterdir()) == []
