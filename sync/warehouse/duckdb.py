@@ -83,9 +83,8 @@ class DuckDbWarehouse:
         target = str(path).replace("'", "''")
         statement = f"copy ({self._text(sql)}) to '{target}' (format parquet)"
         with self._connect(self._patience_to_read) as connection:
-            # What does not fit is sorted on disk, beside the result.
-            connection.execute("set memory_limit = '1GB'")
-            connection.execute(f"set temp_directory = '{target}.tmp'")
+            # What does not fit is sorted on disk, in a folder beside the database.
+            connection.execute("set memory_limit = '512MB'")
             connection.execute(statement, dict(parameters or {}))
 
     def still_pending(self, items: Sequence[Item]) -> set[str]:
@@ -108,15 +107,24 @@ class DuckDbWarehouse:
         """See Warehouse."""
         if not rows:
             return
-        columns = ", ".join(
-            f"unnest(${number}::{_LEDGER_TYPES.get(name, 'varchar')}[])"
-            for number, name in enumerate(LEDGER_COLUMNS, 1)
+        expressions: list[str] = []
+        parameters: list[Any] = []
+        for name, values in zip(LEDGER_COLUMNS, zip(*rows, strict=True), strict=True):
+            kind = _LEDGER_TYPES.get(name, "varchar")
+            mark = f"${len(parameters) + 1}::{kind}"
+            # Handing a list over costs most of the time, and most columns of a batch are one value.
+            if name != "delta_id" and values.count(values[0]) == len(values):
+                expressions.append(mark)
+                parameters.append(values[0])
+            else:
+                expressions.append(f"unnest({mark}[])")
+                parameters.append(list(values))
+        sql = (
+            f"insert into {{raw}}.sync_ledger ({', '.join(LEDGER_COLUMNS)})"
+            f" select {', '.join(expressions)}"
         )
-        sql = f"insert into {{raw}}.sync_ledger ({', '.join(LEDGER_COLUMNS)}) select {columns}"
         with self._connect(self._patience_to_write) as connection:
-            connection.execute(
-                self._text(sql), [list(values) for values in zip(*rows, strict=True)]
-            )
+            connection.execute(self._text(sql), parameters)
 
     def append_run(self, row: RunRow) -> None:
         """See Warehouse."""
