@@ -130,7 +130,7 @@ class HttpClient:
         said = redact(_message(answer), self._secrets)
         text = f"{request.label}: HTTP {status}{f': {said}' if said else ''}"
         if status == 429:
-            return RateLimited(text, retry_after=_seconds_to_wait(answer.headers), status=status)
+            return RateLimited(text, retry_after=seconds_to_wait(answer.headers), status=status)
         if status >= 500 or status == 408:
             return PlatformFailed(text, status=status)
         if status in (401, 403):
@@ -187,11 +187,15 @@ def _message(answer: httpx.Response) -> str:
 def _spent(headers: httpx.Headers) -> float | None:
     """Seconds to wait where a successful answer says that it used up the limit."""
     if headers.get("x-ratelimit-remaining", "").strip() == "0":
-        return _seconds_to_wait(headers)
+        return seconds_to_wait(headers)
     return None
 
 
-def _seconds_to_wait(headers: httpx.Headers) -> float | None:
+def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+    """What Retry-After or X-RateLimit-Reset asks for: at most an hour; None where neither says.
+
+    headers: names in lower case. Values may be seconds, epoch seconds or an HTTP date.
+    """
     for name in ("retry-after", "x-ratelimit-reset"):
         value = headers.get(name, "").strip()
         if not value:

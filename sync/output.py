@@ -16,7 +16,7 @@ from sync.destinations.base import Request
 from sync.status import SECTIONS, Status
 
 # Where the output is no terminal: wide enough that no row is folded.
-_WIDE = 160
+_WIDE = 200
 # Addresses of one body that a dry run prints as text; JSON has them all.
 _SHOWN_ADDRESSES = 3
 
@@ -51,7 +51,7 @@ def _print_destination_plan(part: DestinationPlan) -> None:
         click.echo(f"{part.destination}: nothing to send\n")
         return
     click.echo(
-        f"{part.destination}: {part.items:,} to send, about {part.calls:,} calls, "
+        f"{part.destination}: {part.items:,} to send, about {_calls(part.calls)}, "
         f"about {duration(part.seconds)}"
     )
     _table(
@@ -61,6 +61,7 @@ def _print_destination_plan(part: DestinationPlan) -> None:
             for count in part.counts
         ],
     )
+    click.echo()
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -129,7 +130,11 @@ def _summary(part: Part) -> str:
     shown = [f"{count:,} {name}" for count, name in counts if count]
     if not shown:
         return "nothing sent" if part.items or part.error else "nothing to send"
-    return f"{', '.join(shown)} ({part.calls:,} calls, {duration(part.seconds)})"
+    return f"{', '.join(shown)} ({_calls(part.calls)}, {duration(part.seconds)})"
+
+
+def _calls(number: int) -> str:
+    return "1 call" if number == 1 else f"{number:,} calls"
 
 
 def report_json(report: Report) -> dict[str, Any]:
@@ -203,8 +208,7 @@ def print_status(status: Status) -> None:
             continue
         click.echo(section.title)
         _table(section.columns, [[row[column] for column in section.columns] for row in rows])
-        if section.hint:
-            click.echo(f"{section.hint}\n")
+        click.echo(f"{section.hint}\n" if section.hint else "")
 
 
 def status_json(status: Status) -> dict[str, Any]:
@@ -242,8 +246,8 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
     with console.capture() as capture:
         console.print(table)
-    text = capture.get()
-    click.echo("\n".join(line.rstrip() for line in text.splitlines()) + "\n")
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    click.echo("\n".join(line for line in lines if line))
 
 
 def _cell(value: Any) -> str:

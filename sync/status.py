@@ -47,7 +47,7 @@ SECTIONS: tuple[Section, ...] = (
         ("source", "provider_event", "events"),
         """
         select source, provider_event, count(*) as events from {marts}.int_events__unioned
-        where is_unmapped
+        where is_unmapped and provider_event is not null
         group by source, provider_event order by events desc, source, provider_event
         """,
         "Say what they mean in seeds/provider_events.csv.",

@@ -26,6 +26,7 @@ from sync.errors import (
     ConfigError,
     GuardStop,
     LockHeld,
+    LockLost,
     Stopped,
     SyncError,
     UnknownDestination,
@@ -260,6 +261,9 @@ def _deliver(
     progress: Progress,
     stop: threading.Event,
 ) -> None:
+    for job in jobs:
+        if job.is_ready and job.lease is not None:
+            _refresh(job, job.lease)
     ready = [job for job in jobs if job.is_ready and job.part.items]
     if not ready:
         return
@@ -284,6 +288,15 @@ def _deliver(
                 thread.join(0.2)
         done.set()
         renewal.join()
+
+
+def _refresh(job: _Job, lease: Lease) -> None:
+    """Reading millions of deltas may have taken longer than the lock lasts."""
+    if utc_now() - lease.started_at > RENEW_EVERY:
+        try:
+            lease.renew(job.part.tally)
+        except LockLost as error:
+            job.part.error = error
 
 
 def _run_one(

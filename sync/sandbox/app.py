@@ -151,7 +151,10 @@ class Sandbox:
         elif not passes:
             response = platform.error(429, "too many requests")
         elif "error" in faults:
-            response = platform.error(faults["error"].status, faults["error"].message)
+            fault = faults["error"]
+            response = platform.error(fault.status, fault.message)
+            if fault.retry_after is not None:
+                response.headers["Retry-After"] = str(fault.retry_after)
         elif "poison" in faults:
             response = platform.error(400, "email is not a valid email address")
         else:

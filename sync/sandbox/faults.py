@@ -27,7 +27,7 @@ class Fault:
     call, then keeps the answer for `seconds`. reset, reset_after: cuts the connection before or
     after applying. truncate: applies the call and answers half of the JSON. omit: leaves `address`
     out of the answer. poison: refuses every call that names `address` with 400. slow: waits
-    `seconds` first. `message` is what an error says.
+    `seconds` first. `message` and the header Retry-After (`retry_after`) are what an error says.
     """
 
     kind: Kind
@@ -40,6 +40,7 @@ class Fault:
     seconds: float = 60.0
     address: str = ""
     message: str = "sandbox fault"
+    retry_after: float | None = None
 
     @classmethod
     def from_json(cls, body: Any) -> Fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -205,3 +206,12 @@ def test_what_is_no_platform_is_unknown(name: str) -> None:
 
     with pytest.raises(UnknownDestination, match="sendgrid"):
         sync.destinations.get(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variable_is_named_in_the_example_environment(name: str) -> None:
+    text = (Path(__file__).parents[3] / ".env.example").read_text(encoding="utf-8")
+    named = {line.partition("=")[0] for line in text.splitlines()}
+    prefix = name.upper()
+    settings = {f"{prefix}_BASE_URL", f"{prefix}_RATE", f"{prefix}_BATCH_SIZE"}
+    assert settings | {v.name for v in sync.destinations.get(name).variables} <= named

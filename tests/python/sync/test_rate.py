@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import email.utils
 import itertools
 import threading
+import time
 
 import pytest
 
 from sync.delivery.rate import Schedule
-from sync.errors import Stopped
+from sync.errors import DestinationDown, Stopped
+from sync.http import seconds_to_wait
+from tests.python.sync.world import SandboxClient, World
 
 
 class Clock:
@@ -78,3 +82,51 @@ def test_sigterm_ends_a_wait() -> None:
     threading.Timer(0.05, stop.set).start()
     with pytest.raises(Stopped):
         schedule.wait(stop)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7),
+        ({"retry-after": "0.5"}, 0.5),
+        ({"x-ratelimit-reset": "12"}, 12),
+        ({"retry-after": "3", "x-ratelimit-reset": "99"}, 3),
+        ({"retry-after": "soon", "x-ratelimit-reset": "9"}, 9),
+        ({"retry-after": "999999"}, 3600),
+        ({"x-ratelimit-reset": "1500000000"}, 0),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+    ],
+)
+def test_every_form_in_which_platforms_say_when(
+    headers: dict[str, str], expected: float | None
+) -> None:
+    assert seconds_to_wait(headers) == expected
+
+
+def test_an_instant_becomes_the_seconds_until_it() -> None:
+    at = time.time() + 1000
+    for name, value in (
+        ("x-ratelimit-reset", str(at)),
+        ("retry-after", email.utils.formatdate(at, usegmt=True)),
+    ):
+        assert seconds_to_wait({name: value}) == pytest.approx(1000, abs=60)
+
+
+def test_a_platform_that_asks_for_a_long_pause_is_left_to_the_next_run(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.want("a@example.com")
+    sandbox.fault("error", status=429, retry_after=1800)
+    part = world.push_freely()
+    assert isinstance(part.error, DestinationDown)
+    assert "1800 s" in str(part.error)
+    assert world.outcomes() == {"a@example.com": "failed"}
+    assert sandbox.call_count() == 1
+
+
+def test_a_short_pause_is_waited_for(world: World, sandbox: SandboxClient) -> None:
+    world.want("a@example.com")
+    sandbox.fault("error", status=429, retry_after=0.3, count=3)
+    assert world.push_freely().exit_code == 0
+    assert world.ledger()[0]["attempts"] == 4
