@@ -188,7 +188,11 @@ standardized as (
         {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
     from judged
     -- A trait that names nobody says nothing; its element stands as its identity row, or is quarantined with it.
-    where trait_value is null or address is not null or external_id is not null or quarantine_reason in ('unreadable line', 'no received_at')
+    where
+        trait_value is null
+        or address is not null
+        or external_id is not null
+        or quarantine_reason in ('unreadable line', 'no received_at')
 
 ),
 

@@ -398,7 +398,7 @@ endings_of_refusals as (
 
     select
         standing_refusals.contact_state_id,
-        standing_refusals.event_id,
+        standing_refusals.event_id as refusal_event_id,
         grants.effective_at,
         grants.event_id
     from standing_refusals
@@ -499,7 +499,7 @@ address_reasons as (
         act.last_at as effective_at,
         act.last_event_id as event_id,
         act.last_received_at as received_at,
-        act.source as source,
+        act.source,
         act.last_source_of_change as source_of_change
     from address_acts
 
@@ -750,7 +750,7 @@ endings_abroad as (
 
     select
         arrived_facts.contact_state_id,
-        arrived_facts.event_id,
+        arrived_facts.event_id as refusal_event_id,
         signs.effective_at,
         signs.event_id
     from arrived_facts

@@ -68,7 +68,8 @@ contacts as (
             max(case when channel = '{{ channel }}' and is_latest_address then cast(is_listed as {{ type_int64() }}) end) = 1,
             false
         ) as {{ channel }}_suppressed,
-        max(case when channel = '{{ channel }}' and is_latest_address then listed_reason end) as {{ channel }}_reason{{ ',' if not loop.last }}
+        max(case when channel = '{{ channel }}' and is_latest_address then listed_reason end)
+            as {{ channel }}_reason{{ ',' if not loop.last }}
         {% endfor %}
     from judged
     group by contact_id

@@ -1,29 +1,40 @@
 -- Fails with rows of the policy seeds that stand twice.
-select 'suppression_releases' as seed, reason || '/' || event_type as row_key, count(*) as times
-from {{ ref('suppression_releases') }}
-group by reason, event_type
-having count(*) > 1
+with
 
-union all
+seed_rows as (
 
-select 'topics' as seed, source || '/' || topic as row_key, count(*) as times
-from {{ ref('topics') }}
-group by source, topic
-having count(*) > 1
+    select
+        'suppression_releases' as seed,
+        reason || '/' || event_type as row_key
+    from {{ ref('suppression_releases') }}
 
-union all
+    union all
 
-select 'destinations' as seed, destination || '/' || channel || '/' || coalesce(scope, '') as row_key, count(*) as times
-from {{ ref('destinations') }}
-group by destination, channel, coalesce(scope, '')
-having count(*) > 1
+    select
+        'topics' as seed,
+        source || '/' || topic as row_key
+    from {{ ref('topics') }}
 
-union all
+    union all
+
+    select
+        'destinations' as seed,
+        destination || '/' || channel || '/' || coalesce(scope, '') as row_key
+    from {{ ref('destinations') }}
+
+    union all
+
+    select
+        'destination_reasons' as seed,
+        destination || '/' || channel || '/' || coalesce(scope, '') || '/' || reason as row_key
+    from {{ ref('destination_reasons') }}
+
+)
 
 select
-    'destination_reasons' as seed,
-    destination || '/' || channel || '/' || coalesce(scope, '') || '/' || reason as row_key,
+    seed,
+    row_key,
     count(*) as times
-from {{ ref('destination_reasons') }}
-group by destination, channel, coalesce(scope, ''), reason
+from seed_rows
+group by seed, row_key
 having count(*) > 1
