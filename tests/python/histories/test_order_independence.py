@@ -1,0 +1,73 @@
+"""State is a pure function of the latest events: no order of landing or repetition changes it.
+
+Histories land in one database in five steps with a build after each (one of which breaks off
+halfway), and in another all at once; both must equal the oracle in every column of
+suppression_list and contact_profiles. See scale.py for how many.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from .oracle import State, standing_events
+from .payloads import copies
+from .scale import COUNT, POLICIES, SEED, project_under
+from .strategies import AS_OF, LAST_REACTION, collect, histories
+from .trial import Trials, World, at_once, by_the_oracle, differences, stepwise, world_of
+from .witnesses import WITNESSES
+from .world import Rules
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_no_order_of_landing_changes_the_state(policy: str, tmp_path: Path) -> None:
+    project, rules, its_vars = project_under(policy, tmp_path)
+    trials = Trials(tmp_path, rules, project, **its_vars)
+    # Another seed for each policy: as many different histories in all.
+    world = world_of(
+        [*WITNESSES, *collect(histories(), COUNT, SEED + 1000 * list(POLICIES).index(policy))]
+    )
+    print(f"CONTACT_SYNC_HISTORIES_SEED={SEED}: {len(world)} histories")
+    assert_every_rule_is_met(world, rules)
+
+    full = at_once(world, trials.warehouse())
+    wrong = differences(by_the_oracle(world, rules), full)
+    assert not wrong, trials.explain(
+        world, wrong, trials.judge_rules, "A full build against the oracle"
+    )
+
+    wrong = differences(full, stepwise(world, trials.warehouse()))
+    assert not wrong, trials.explain(world, wrong, trials.judge_order, "Steps against a full build")
+
+
+def assert_every_rule_is_met(world: World, rules: Rules) -> None:
+    """The proof is worth something only if what it is about happens often."""
+    seen: Counter[str] = Counter()
+    for n, history in world.items():
+        state = State(standing_events(copies(history, n), rules, AS_OF), rules, LAST_REACTION)
+        echoes = {standing.event_id for standing in state.events if standing.event.is_echo}
+        standing_in = {act.event_id for act in state.acts} & echoes
+        seen["echoes that add nothing"] += len(echoes - standing_in)
+        seen["echoes that count"] += len(standing_in)
+        seen["crowded contacts"] += len(state.crowded)
+        seen["lists"] += len(state.suppression_list())
+        for row in state.states.values():
+            seen[f"is_subscribed {row.is_subscribed}"] += 1
+            seen.update(
+                f"{reason} {'holds' if found.holds else 'ended'}"
+                for reason, found in row.reasons.items()
+            )
+    print(dict(sorted(seen.items())))
+    expected = [
+        "echoes that add nothing",
+        "echoes that count",
+        "crowded contacts",
+        "unengaged holds",
+    ]
+    expected += [f"is_subscribed {said}" for said in (True, False, None)]
+    for reason in ("complaint", "unsubscribe", "bounce", "block"):
+        expected += [f"{reason} holds", f"{reason} ended"]
+    rare = {name: seen[name] for name in expected if seen[name] < len(world) / 100}
+    assert not rare, f"too rare to prove anything: {rare}"

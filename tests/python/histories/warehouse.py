@@ -1,0 +1,163 @@
+"""A database of its own, built by the real models: landing files, and dbt in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+
+from .oracle import Table
+from .payloads import Line
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+# When a build wrote the row: no part of the state.
+BUILD_TIMES = ("computed_at",)
+MARTS = {"suppression_list": ("channel", "address"), "contact_profiles": ("contact_id",)}
+
+
+class Warehouse:
+    """A fresh DuckDB file and landing directory under `home`, built by the dbt project at
+    `project`.
+    """
+
+    def __init__(self, home: Path, project: Path = REPOSITORY, **dbt_vars: Any) -> None:
+        self.home = home
+        self.landing = home / "landing"
+        self.landing.mkdir(parents=True)
+        self._database = home / "built.duckdb"
+        self._project = project
+        self._vars = dbt_vars
+        self._manifest: Manifest | None = None
+        self._landed = 0
+        self.builds = 0
+        shutil.copy(project / "profiles.example.yml", home / "profiles.yml")
+
+    def land(self, lines: Iterable[Line]) -> None:
+        """Write lines: half into new files, half into files that grow; their folder's day says
+        nothing.
+        """
+        self._landed += 1
+        files: dict[Path, list[str]] = {}
+        for number, line in enumerate(lines):
+            name, day = (f"{self._landed:02d}.ndjson", 1) if number % 2 else ("growing.ndjson", 2)
+            folder = self.landing / line.table
+            if line.source:
+                folder = folder / f"source={line.source}" / f"date=2026-03-0{day}"
+            files.setdefault(folder / name, []).append(json.dumps(line.row))
+        for path, rows in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(row + "\n" for row in rows)
+
+    def build(self, as_of: datetime, marts: Iterable[str] = MARTS) -> None:
+        """Build some marts and what they need, tests left out.
+
+        Raises AssertionError with dbt's message if that fails.
+        """
+        with self._environment():
+            if self._manifest is None:
+                self._manifest = self._invoke(dbtRunner(), ["parse"], as_of)
+                self._invoke(self._runner(), ["seed"], as_of)
+            # run, not build: everything but tests, which `make test` runs elsewhere.
+            self._invoke(
+                self._runner(), ["run", "--select", *(f"+{mart}" for mart in marts)], as_of
+            )
+        self.builds += 1
+
+    def _runner(self) -> dbtRunner:
+        return dbtRunner(manifest=self._manifest)
+
+    def _invoke(self, runner: dbtRunner, command: list[str], as_of: datetime) -> Any:
+        variables = {"as_of": as_of.isoformat(sep=" "), **self._vars}
+        result = runner.invoke(
+            [
+                "--quiet",
+                *command,
+                *(
+                    "--project-dir",
+                    str(self._project),
+                    "--profiles-dir",
+                    str(self.home),
+                    "--target",
+                    "duckdb",
+                ),
+                *(
+                    "--target-path",
+                    str(self.home / "target"),
+                    "--log-path",
+                    str(self.home / "logs"),
+                ),
+                *("--vars", json.dumps(variables)),
+            ]
+        )
+        if not result.success:
+            raise AssertionError(
+                f"dbt {command[0]} failed: {result.exception or _failures(result.result)}"
+            )
+        return result.result
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        """dbt reads these from the environment; another warehouse of this process has its own."""
+        ours = {
+            "CONTACT_SYNC_LANDING": str(self.landing),
+            "CONTACT_SYNC_DUCKDB": str(self._database),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
+        }
+        before = {name: os.environ.get(name) for name in ours}
+        os.environ.update(ours)
+        try:
+            yield
+        finally:
+            # What dbt opened stays open otherwise, and locks the file against us.
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of a query, as dicts."""
+        with duckdb.connect(str(self._database), read_only=True) as connection:
+            cursor = connection.execute(sql)
+            columns = [column[0] for column in cursor.description or ()]
+            return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def mart(self, name: str) -> Table:
+        """All rows of a mart, by the oracle's key; what each build stamps is left out."""
+        rows = self.query(f"select * from main.{name}")
+        return {
+            "|".join(str(row[column]) for column in MARTS[name]): {
+                column: value for column, value in row.items() if column not in BUILD_TIMES
+            }
+            for row in rows
+        }
+
+
+def _failures(result: Any) -> str:
+    failed = [each for each in result.result if each.status not in ("success", "pass")]
+    return "\n".join(f"{each.node.name}: {each.message}" for each in failed)
+
+
+def project_with_seeds(home: Path, seeds: Mapping[str, str]) -> Path:
+    """A copy of the dbt project under `home` with other seeds: file name -> text."""
+    for part in ("dbt_project.yml", "profiles.example.yml"):
+        shutil.copy(REPOSITORY / part, home / part)
+    for folder in ("models", "macros", "seeds", "snapshots"):
+        if (REPOSITORY / folder).is_dir():
+            shutil.copytree(REPOSITORY / folder, home / folder)
+    for name, text in seeds.items():
+        assert (home / "seeds" / name).exists(), f"no seed {name}"
+        (home / "seeds" / name).write_text(text, encoding="utf-8")
+    return home
