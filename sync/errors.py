@@ -100,7 +100,7 @@ class Stopped(SyncError):
 class PlatformError(SyncError):
     """A call to a platform did not do what it should.
 
-    status: the HTTP status, None where no answer came. attempts: calls made for it.
+    status: the HTTP status, None where no answer came. attempts: calls made, 0 if it was not sent.
     """
 
     #: Whether the destination's run makes no sense after it.

@@ -104,7 +104,7 @@ class Caller:
             self._note(None)
             return replace(response, attempts=attempts)
         except PlatformError as error:
-            error.attempts = max(attempts, 1)
+            error.attempts = attempts
             self._note(error)
             raise
 

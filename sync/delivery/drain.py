@@ -239,7 +239,8 @@ def _try(
     except Stopped:
         raise
     except PlatformError as error:
-        for item in left.values():
+        # What was not sent has no row: the run was over before its turn.
+        for item in left.values() if error.attempts else ():
             yield Outcome(item, "failed", error.status, str(error), error.attempts)
         # A path that is not there is a host that is not the platform.
         if error.ends_run or isinstance(error, NotThere):

@@ -156,11 +156,14 @@ class Destination(ABC):
 
 
 def check(answers: Iterable[Response | SyncError]) -> None:
-    """Raises the first error that ends the run: nothing can be built on these answers."""
+    """Raises the first error that ends the run, as one of a call that was not sent.
+
+    Items whose call was sent have their outcome by then, or take part in no call yet.
+    """
     for answer in answers:
-        if isinstance(answer, SyncError) and not isinstance(answer, PlatformError):
-            raise answer
         if isinstance(answer, PlatformError) and answer.ends_run:
+            raise type(answer)(str(answer), status=answer.status, attempts=0)
+        if isinstance(answer, SyncError) and not isinstance(answer, PlatformError):
             raise answer
 
 

@@ -235,6 +235,6 @@ def _outcomes(
             yield Outcome.of_error(item, fault)
         elif isinstance(answer, Response | NotThere):
             yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
-        elif isinstance(answer, PlatformError) and not answer.ends_run:
+        elif isinstance(answer, PlatformError) and answer.attempts:
             yield Outcome.of_error(item, answer)
     check(answers)

@@ -6,6 +6,7 @@ Each platform answers under its own paths and, for those that would collide, und
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 import json
 import socket
@@ -67,6 +68,7 @@ class Sandbox:
         """
         self.platforms: dict[str, Platform] = {item.name: item for item in all_platforms()}
         self.faults = Faults()
+        self._healed = asyncio.Event()
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
         self._rate = rate
@@ -141,7 +143,7 @@ class Sandbox:
         addresses = platform.addresses_in(body, scope["path"])
         faults = self.faults.pick(platform.name, request.method, scope["path"], addresses)
         if "slow" in faults:
-            await asyncio.sleep(faults["slow"].seconds)
+            await self._sleep(faults["slow"].seconds)
         if "reset" in faults:
             _cut(send)
             return
@@ -163,7 +165,7 @@ class Sandbox:
         response.headers.update(platform.limit_headers(max(int(self._rate), 1), remaining, reset))
         self.statuses[response.status_code] += 1
         if "timeout" in faults:
-            await asyncio.sleep(faults["timeout"].seconds)
+            await self._sleep(faults["timeout"].seconds)
         if "reset_after" in faults:
             _cut(send)
             return
@@ -173,6 +175,16 @@ class Sandbox:
         if "truncate" in faults and response.body:
             response = _with_body(response, bytes(response.body)[: len(response.body) // 2])
         await response(scope, receive, send)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Waits; taking the faults back ends the wait."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._healed.wait(), seconds)
+
+    def _heal(self) -> None:
+        self.faults.active.clear()
+        self._healed.set()
+        self._healed = asyncio.Event()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         keeper: asyncio.Task[None] | None = None
@@ -257,11 +269,11 @@ class Sandbox:
         return JSONResponse(self.faults.shown(), status_code=201)
 
     async def _clear_faults(self, _: Request) -> Response:
-        self.faults.active.clear()
+        self._heal()
         return Response(status_code=204)
 
     async def _reset(self, _: Request) -> Response:
-        self.faults.active.clear()
+        self._heal()
         self.calls.clear()
         self.statuses.clear()
         self._buckets = {name: Bucket(self._rate) for name in self.platforms}

@@ -228,11 +228,12 @@ def test_a_refusal_that_arrives_during_the_run_stops_the_release(
     world.want("slow@example.com")
     kept = world.want("kept@example.com", action="release")
     world.want("freed@example.com", action="release")
-    sandbox.fault("slow", seconds=3.0, count=1)
+    sandbox.fault("slow", seconds=60, count=1)
     process = world.start("push")
     wait_until(lambda: sandbox.call_count() >= 1, "the suppression is on its way")
     # What a build does that has seen the new refusal.
     world.sql("delete from wanted where delta_id = ?", kept)
+    sandbox.heal()
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert "1 no longer wanted" in output

@@ -157,7 +157,7 @@ class World:
             "SENDGRID_BASE_URL": f"{self.sandbox.url}/sendgrid",
             "SENDGRID_RATE": "0",
             "CONTACT_SYNC_RETRY_WAIT": "0.01",
-            "CONTACT_SYNC_TIMEOUT": "5",
+            "CONTACT_SYNC_TIMEOUT": "60",
             **self.environment,
         }
 
