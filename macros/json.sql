@@ -30,11 +30,16 @@
     from (
         select
             *,
+            {% if shape == 'object' -%}
+            cast(null as array<string>)
+            {%- else -%}
             case
-                {% if shape in ('array', 'any') %}when {{ kind }} = 'array' then json_query_array({{ json }}){% endif %}
-                {% if shape == 'any' %}when json_type(json_query(safe.parse_json({{ json }}), '$.batch')) = 'array' then json_query_array({{ json }}, '$.batch'){% endif %}
-                else cast(null as array<string>)
-            end as body_items
+                when {{ kind }} = 'array' then json_query_array({{ json }})
+                {% if shape == 'any' -%}
+                when json_type(json_query(safe.parse_json({{ json }}), '$.batch')) = 'array' then json_query_array({{ json }}, '$.batch')
+                {%- endif %}
+            end
+            {%- endif %} as body_items
         from {{ relation }}
     ) as bodies
     cross join unnest(

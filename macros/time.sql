@@ -13,6 +13,9 @@
 {% macro default__parse_time(text) -%}
 {%- set number = 'safe_cast(' ~ trim_blanks(text) ~ ' as float64)' -%}
 {%- set written = 'upper(' ~ trim_blanks(text) ~ ')' -%}
+{#- Six digits of a fraction at most, seconds always, no blank before an offset: what a cast reads. -#}
+{%- set cut = regex_replace("replace(replace(" ~ written ~ ", ',', '.'), ' +', '+')", '([.][0-9]{6})[0-9]+', '\\1') -%}
+{%- set iso = regex_replace(cut, '([T ][0-9]{1,2}:[0-9]{2})($|[^0-9:])', '\\1:00\\2') -%}
 (
     select instant
     from unnest([
@@ -22,8 +25,9 @@
                 when {{ number }} >= 1e11 and {{ number }} < 1e14 then timestamp_micros(cast(round({{ number }} * 1e3) as int64))
                 when {{ number }} >= 1e14 and {{ number }} < 1e17 then timestamp_micros(cast(round({{ number }}) as int64))
             end
-            when {{ regex_is(written, iso_pattern() ~ iso_zone_pattern() ~ '?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') }}
-                then safe_cast({{ regex_replace('replace(replace(' ~ written ~ ", ',', '.'), ' +', '+')", '([.][0-9]{6})[0-9]+', '\\1') }} as timestamp)
+            when {{ regex_is(written, iso_pattern() ~ iso_zone_pattern()) }} then safe_cast({{ iso }} as timestamp)
+            when {{ regex_is(written, iso_pattern()) }} then safe_cast({{ iso }} || '+00' as timestamp)
+            when {{ regex_is(written, '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}') }} then safe_cast({{ written }} || ' 00:00:00+00' as timestamp)
             else safe.parse_timestamp('%d %b %Y %H:%M:%S %z', {{ rfc_2822_text(text) }})
         end
     ]) as instant

@@ -210,10 +210,8 @@ select
     end as shape_error,
     case
         when is_subscription then 'messaging_subscriptions'
-        when kind <> 'track' then kind
-        -- A track may bear the name of a call.
-        when track in ('identify', 'page', 'screen', 'group', 'alias', 'delete', 'messaging_subscriptions') then 'track ' || track
-        else track
+        when kind = 'track' and names_recipient then track
+        else kind
     end as provider_event,
     case
         when is_subscription then subscription_status
@@ -223,6 +221,7 @@ select
         when is_preference and facet = 'call' then 'unknown channel'
         when is_preference then coalesce({{ boolean_word('preference_status') }}, preference_word)
         when track = 'push notification permission changed' then coalesce({{ boolean_word('permission') }}, {{ word_of('permission') }})
+        when kind = 'track' and not names_recipient then {{ word_of('track') }}
     end as provider_subtype,
     case
         when is_subscription

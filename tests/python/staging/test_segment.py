@@ -168,10 +168,10 @@ EVENTS = {
         ),
     ],
     "object_that_speaks_of_a_batch": [
-        event(None, "other", "invite sent", external_id="c-901"),
+        event(None, "other", "track/invite sent", external_id="c-901"),
     ],
     "other_track_with_a_friends_email": [
-        event(None, "other", "invite sent", external_id="c-901"),
+        event(None, "other", "track/invite sent", external_id="c-901"),
     ],
     "page": [
         event(None, "other", "page", at="2026-05-02 07:15:36"),
@@ -288,7 +288,7 @@ EVENTS = {
         ),
     ],
     "track_named_identify": [
-        event(None, "other", "track identify", external_id="c-901"),
+        event(None, "other", "track/identify", external_id="c-901"),
     ],
     "user_without_an_id": [
         event("email", "unsubscribe", "unsubscribed", "mia@example.org"),
