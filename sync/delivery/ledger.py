@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -15,6 +16,12 @@ from sync.warehouse.base import LedgerRow, Warehouse
 
 # Answers that may wait to be written; more make the senders wait.
 _QUEUED_BATCHES = 32
+# Opening and closing the warehouse costs more than an append: fast batches share it, and others
+# (dbt, `plan`) get in between. Seconds.
+_OPEN_FOR = 0.5
+_WAIT_FOR_MORE = 0.02
+_PAUSE = 0.1
+_MOST_ROWS = 20_000
 
 
 class LedgerWriter:
@@ -25,6 +32,7 @@ class LedgerWriter:
         self._run_id = run_id
         self._queue: queue.Queue[Sequence[LedgerRow] | None] = queue.Queue(_QUEUED_BATCHES)
         self._error: SyncError | None = None
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     def __enter__(self) -> Self:
@@ -71,18 +79,38 @@ class LedgerWriter:
             self._queue.put(rows)
 
     def _run(self) -> None:
-        ended = False
-        while not ended:
-            waiting = [self._queue.get()]
-            while not self._queue.empty():
-                waiting.append(self._queue.get())
-            ended = None in waiting
-            rows = [row for batch in waiting if batch is not None for row in batch]
-            if self._error is None and rows:
-                try:
-                    self._warehouse.append_ledger(rows)
-                except SyncError as error:
-                    self._error = error
-                except Exception as error:
-                    # The senders must hear of it: they would wait for ever.
-                    self._error = SyncError(f"The ledger cannot be written: {error}")
+        while (rows := self._next()) is not None:
+            if self._error is not None:
+                # Nothing is written any more; the senders must not wait for ever.
+                continue
+            try:
+                self._write(rows)
+            except SyncError as error:
+                self._error = error
+            except Exception as error:
+                self._error = SyncError(f"The ledger cannot be written: {error}")
+            if not self._queue.empty():
+                time.sleep(_PAUSE)
+
+    def _next(self, timeout: float | None = None) -> list[LedgerRow] | None:
+        """What is waiting, several batches together; None at the end, or when time is up."""
+        rows: list[LedgerRow] = []
+        while not self._ended and len(rows) < _MOST_ROWS and not (rows and self._queue.empty()):
+            try:
+                batch = self._queue.get(timeout=timeout)
+            except queue.Empty:
+                break
+            if batch is None:
+                self._ended = True
+            else:
+                rows += batch
+        return rows or None
+
+    def _write(self, rows: list[LedgerRow]) -> None:
+        """Appends rows, and what else comes while the warehouse is open."""
+        with self._warehouse.session(patient=True):
+            until = time.monotonic() + _OPEN_FOR
+            more: list[LedgerRow] | None = rows
+            while more is not None:
+                self._warehouse.append_ledger(more)
+                more = self._next(_WAIT_FOR_MORE) if time.monotonic() < until else None

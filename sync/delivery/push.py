@@ -267,27 +267,50 @@ def _deliver(
     ready = [job for job in jobs if job.is_ready and job.part.items]
     if not ready:
         return
+    try:
+        with LedgerWriter(warehouse, run_id) as ledger, _renewing(ready):
+            _run_all(ready, warehouse, ledger, progress, stop)
+    except SyncError as error:
+        # The last answers could not be recorded: the next run repeats them.
+        for job in ready:
+            job.part.error = job.part.error or error
+
+
+def _run_all(
+    jobs: Sequence[_Job],
+    warehouse: Warehouse,
+    ledger: LedgerWriter,
+    progress: Progress,
+    stop: threading.Event,
+) -> None:
+    threads = [
+        threading.Thread(
+            target=_run_one,
+            args=(job, warehouse, ledger, progress, stop),
+            name=job.part.destination,
+            daemon=True,
+        )
+        for job in jobs
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            # A join without a timeout would keep signals from being handled.
+            thread.join(0.2)
+
+
+@contextlib.contextmanager
+def _renewing(jobs: Sequence[_Job]) -> Iterator[None]:
+    """Keeps the locks of the jobs while the block runs."""
     done = threading.Event()
-    with LedgerWriter(warehouse, run_id) as ledger:
-        renewal = threading.Thread(target=_renew, args=(ready, done), name="renewal", daemon=True)
-        renewal.start()
-        threads = [
-            threading.Thread(
-                target=_run_one,
-                args=(job, warehouse, ledger, progress, stop),
-                name=job.part.destination,
-                daemon=True,
-            )
-            for job in ready
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                # A join without a timeout would keep signals from being handled.
-                thread.join(0.2)
+    thread = threading.Thread(target=_renew, args=(jobs, done), name="renewal", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
         done.set()
-        renewal.join()
+        thread.join()
 
 
 def _refresh(job: _Job, lease: Lease) -> None:

@@ -65,8 +65,11 @@ ITEM_COLUMNS = Item._fields
 class Warehouse(Protocol):
     """One per engine. Thread-safe."""
 
-    def session(self) -> AbstractContextManager[None]:
-        """Several calls of this thread see one connection; keeps others out: for moments only."""
+    def session(self, *, patient: bool = False) -> AbstractContextManager[None]:
+        """Several calls of this thread share a connection; keeps others out, so for moments only.
+
+        patient: waits longer for another process, as one does who has something to write.
+        """
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """The whole result of a small query.

@@ -62,9 +62,10 @@ class DuckDbWarehouse:
         return cls(path, marts=target.schema, read_only=read_only)
 
     @contextmanager
-    def session(self) -> Iterator[None]:
+    def session(self, *, patient: bool = False) -> Iterator[None]:
         """See Warehouse."""
-        with self._connect(self._patience_to_read) as connection:
+        patience = self._patience_to_write if patient else self._patience_to_read
+        with self._connect(patience) as connection:
             self._session = connection
             try:
                 yield
@@ -176,8 +177,8 @@ class DuckDbWarehouse:
                 ) from None
             except duckdb.BinderException as error:
                 raise WarehouseMissing(
-                    f"{self.path} was built by another version ({_first_line(error)}). "
-                    "Run `dbt build --full-refresh`, then retry."
+                    f"{self.path} was made by another version ({_first_line(error)}). "
+                    "Run `dbt build`, then retry."
                 ) from None
             except duckdb.Error as error:
                 raise SyncError(f"{self.path}: {_first_line(error)}") from None

@@ -16,7 +16,7 @@ from sync.delivery.plan import plan_hash
 from sync.errors import WarehouseBusy, WarehouseMissing
 from sync.warehouse.duckdb import DuckDbWarehouse
 from sync.warehouse.spool import Spool
-from tests.python.sync.world import World, addresses
+from tests.python.sync.world import SandboxClient, World, addresses
 
 HOLD = """
 import duckdb, sys
@@ -136,3 +136,30 @@ def test_nothing_of_a_snapshot_stays_on_disk(
         folder = next(place.iterdir())
         assert folder.stat().st_mode & 0o077 == 0
     assert list(place.iterdir()) == []
+
+
+def test_a_ledger_that_cannot_be_written_ends_the_run_and_says_so(
+    world: World, sandbox: SandboxClient
+) -> None:
+    """The platform has it, the ledger does not: the next run repeats it."""
+    world.already_pushed()
+    world.want(*addresses(50))
+    world.list_addresses(1000)
+    # From now on a row of the runs under test breaks a constraint.
+    world.sql("create table replacement as select * from raw.sync_ledger")
+    world.sql("drop view sync_deltas")
+    world.sql("drop table raw.sync_ledger")
+    world.sql(
+        "create table raw.sync_ledger as select * from replacement;"
+        "create view sync_deltas as select * from wanted where delta_id not in"
+        " (select delta_id from raw.sync_ledger)"
+    )
+    world.sql("alter table raw.sync_ledger drop column attempts")
+    report = world.push(environment={"SENDGRID_BATCH_SIZE": "1"})
+    assert report.exit_code != 0
+    assert report.parts[0].error is not None
+    assert sandbox.call_count() < 50
+    world.sql("alter table raw.sync_ledger add column attempts bigint")
+    assert world.push().exit_code == 0
+    assert set(sandbox.lists()["global"]) == set(addresses(50))
+    assert len(world.ledger()) == 50
