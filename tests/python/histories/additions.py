@@ -86,6 +86,19 @@ class Grown:
     before: History
     added: History
 
+    @classmethod
+    def of(cls, whole: History) -> Grown:
+        """A whole taken apart again."""
+        parts = [
+            History(
+                tuple(each for each in whole.deliveries if (each.step == ADDED_STEP) is is_added),
+                tuple(each for each in whole.mails if (each.step == ADDED_STEP) is is_added),
+                tuple(each for each in whole.entries if (each.step == ADDED_STEP) is is_added),
+            )
+            for is_added in (False, True)
+        ]
+        return cls(*parts)
+
     @property
     def whole(self) -> History:
         """Both."""

@@ -161,6 +161,7 @@ TWILIO: dict[str, tuple[Body, bool, str, bool]] = {
     "stop_word": ({"Body": " stopall "}, True, "unsubscribe", False),
     "start": ({"OptOutType": "START", "Body": "START"}, True, "subscribe", False),
     "start_word": ({"Body": "unstop"}, True, "subscribe", False),
+    "help": ({"OptOutType": "HELP", "Body": "Help"}, True, "other", False),
     "sent": ({"MessageStatus": "sent"}, False, "sent", False),
     "delivered": ({"MessageStatus": "delivered"}, False, "delivered", False),
     "unknown_number": (

@@ -33,7 +33,7 @@ POLICIES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     ),
     UNIVERSAL_POLICY: (
         {"topics.csv": TOPICS, "suppression_policy.csv": UNIVERSAL},
-        {"max_addresses_per_contact": 3, "count_machine_opens": False},
+        {"max_addresses_per_contact": 2, "count_machine_opens": False},
     ),
 }
 

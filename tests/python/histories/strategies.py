@@ -139,6 +139,7 @@ KINDS: dict[str, tuple[str, ...]] = {
             "start",
             "start",
             "start_word",
+            "help",
             "sent",
             "delivered",
         ),

@@ -273,6 +273,13 @@ def test_a_refusal_without_address_has_a_row_of_its_own_until_the_contact_gets_o
     assert told.listed == {"a"}
 
 
+def test_what_is_told_of_nobody_in_particular_makes_no_row(told: Told) -> None:
+    told.that("other", day(1), e="a")
+    told.that("other", day(1), k="k")
+    told.link(day(1), e="b")
+    assert not told.state.rows
+
+
 def test_an_opt_out_of_one_channel_leaves_the_others(told: Told) -> None:
     told.link(day(1), k="k", e="a", p="+1")
     told.that("unsubscribe", day(5), k="k", on="sms")
@@ -536,6 +543,14 @@ def test_an_act_at_the_echos_second_explains_it_and_a_later_one_does_not(told: T
     assert {act.at for act in told.state.acts if act.address == "b"} == {day(4), day(9)}
 
 
+def test_an_echo_before_the_first_is_the_first(told: Told) -> None:
+    told.that("unsubscribe", day(6), e="a", is_echo=True)
+    told.that("subscribe", day(5), e="a")
+    assert told.listed == {"a"}
+    told.that("unsubscribe", day(4), e="a", is_echo=True)  # late news from before the grant
+    assert told.listed == set()
+
+
 def test_an_act_of_another_reason_explains_no_echo(told: Told) -> None:
     told.that("complaint", day(1), e="a")
     told.that("subscribe", day(2), e="a")
@@ -756,6 +771,28 @@ def test_a_universal_opt_out_ends_on_a_channel_by_an_ending_event_of_that_channe
     assert told.listed == {"a", "+1"}
     told.that("subscribe", day(5, 1), k="k", on="email")
     assert told.listed == {"+1"}
+
+
+def test_of_universal_opt_outs_each_is_judged_by_what_ends_it() -> None:
+    told = Told(with_policy(unsubscribe="all"))
+    told.link(day(1), k="k1", e="a", p="+1")
+    told.link(day(1), k="k2", e="a")
+    told.that("unsubscribe", day(5), k="k1", on="sms")
+    told.that("unsubscribe", day(6), p="+1", on="sms")
+    # k2's grant ends the nameless opt-out for the mailbox, and never what k1 said.
+    told.that("subscribe", day(7), k="k2", e="a")
+    assert told.list["email|a"]["event_timestamp"] == day(5)
+
+
+def test_a_crowded_contact_carries_no_nameless_opt_out_to_other_channels() -> None:
+    rules = dataclasses.replace(with_policy(unsubscribe="all"), max_addresses_per_contact=1)
+    told = Told(rules)
+    told.link(day(1), k="k", e="a", p="+1")
+    told.link(day(1), k="k", p="+2")
+    told.that("unsubscribe", day(5), p="+1", on="sms")
+    assert told.listed == {"+1"}
+    told.that("unsubscribe", day(5), k="k", on="sms")
+    assert told.listed == {"+1", "+2", "a"}
 
 
 def test_an_address_nobody_is_linked_with_has_no_other_channels() -> None:

@@ -20,6 +20,9 @@ from .trial import Trials, World, at_once, by_the_oracle, differences, stepwise,
 from .witnesses import WITNESSES
 from .world import Rules
 
+# dbt leaves its log file to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_no_order_of_landing_changes_the_state(policy: str, tmp_path: Path) -> None:

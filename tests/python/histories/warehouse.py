@@ -20,6 +20,7 @@ from .oracle import Table
 from .payloads import Line
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+Marts = tuple[Table, Table]
 # When a build wrote the row: no part of the state.
 BUILD_TIMES = ("computed_at",)
 MARTS = {"suppression_list": ("channel", "address"), "contact_profiles": ("contact_id",)}
@@ -59,19 +60,18 @@ class Warehouse:
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(row + "\n" for row in rows)
 
-    def build(self, as_of: datetime, marts: Iterable[str] = MARTS) -> None:
-        """Build some marts and what they need, tests left out.
+    def build(self, as_of: datetime, *selection: str) -> None:
+        """Build the two marts and what they need, or a selection (as dbt takes it); tests left out.
 
         Raises AssertionError with dbt's message if that fails.
         """
+        selection = selection or ("--select", *(f"+{mart}" for mart in MARTS))
         with self._environment():
             if self._manifest is None:
                 self._manifest = self._invoke(dbtRunner(), ["parse"], as_of)
                 self._invoke(self._runner(), ["seed"], as_of)
             # run, not build: everything but tests, which `make test` runs elsewhere.
-            self._invoke(
-                self._runner(), ["run", "--select", *(f"+{mart}" for mart in marts)], as_of
-            )
+            self._invoke(self._runner(), ["run", *selection], as_of)
         self.builds += 1
 
     def _runner(self) -> dbtRunner:
@@ -133,6 +133,10 @@ class Warehouse:
             cursor = connection.execute(sql)
             columns = [column[0] for column in cursor.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+    def marts(self) -> Marts:
+        """suppression_list and contact_profiles."""
+        return self.mart("suppression_list"), self.mart("contact_profiles")
 
     def mart(self, name: str) -> Table:
         """All rows of a mart, by the oracle's key; what each build stamps is left out."""
