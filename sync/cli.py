@@ -252,7 +252,9 @@ def push(
       contact-sync push --plan 120-9f86d081884c7d65
       contact-sync push --destination sendgrid --limit 10 --dry-run
     """
-    from sync.delivery.push import Options, dry_run_requests, push
+    from sync.delivery.dry_run import dry_run_requests
+    from sync.delivery.push import push
+    from sync.delivery.report import Options
     from sync.output import print_json, print_report, print_request, report_json, request_json
     from sync.progress import make_progress
 

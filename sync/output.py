@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from sync.delivery.plan import DestinationPlan, Plan
-from sync.delivery.push import Part, Report
+from sync.delivery.report import Part, Report
 from sync.destinations.base import Request
 from sync.status import SECTIONS, Status
 

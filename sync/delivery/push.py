@@ -9,19 +9,19 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
-from sync.delivery.calls import Caller, DryRun
-from sync.delivery.drain import Drain, batches, by_action
+from sync.delivery.calls import Caller
+from sync.delivery.drain import Drain
 from sync.delivery.guard import Limits, build_faults, change_faults
 from sync.delivery.ledger import LedgerWriter
-from sync.delivery.lock import RENEW_EVERY, Lease, Tally, new_run_id, utc_now
+from sync.delivery.lock import RENEW_EVERY, Lease, new_run_id, utc_now
 from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
 from sync.delivery.rate import Schedule
-from sync.delivery.settings import Settings, batch_size, read_settings
+from sync.delivery.report import Options, Part, Progress, Report
+from sync.delivery.settings import Settings, read_settings
 from sync.destinations import get
-from sync.destinations.base import Destination, Request
+from sync.destinations.base import Destination
 from sync.errors import (
     ConfigError,
     GuardStop,
@@ -36,68 +36,6 @@ from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import Spool
 
 log = logging.getLogger(__name__)
-
-# Of the codes of several destinations, the first of these that occurred is the command's.
-_WORST_FIRST = (143, 2, 3, 4, 1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The options of `push`. plan: the hash that `plan` printed; limit: items per destination."""
-
-    destinations: Sequence[str] = ()
-    limit: int | None = None
-    plan: str | None = None
-    limits: Limits = field(default_factory=Limits)
-
-
-class Progress(Protocol):
-    """Who is told how far each destination is."""
-
-    def start(self, destination: str, items: int) -> None:
-        """Delivery begins."""
-
-    def advance(self, destination: str, items: int) -> None:
-        """So many items more are settled."""
-
-
-@dataclass(slots=True)
-class Part:
-    """What became of one destination. status as in raw.sync_runs; error: why it ended early."""
-
-    destination: str
-    items: int = 0
-    status: str = "finished"
-    tally: Tally = field(default_factory=Tally)
-    held_policy: int = 0
-    calls: int = 0
-    refusals: int = 0
-    seconds: float = 0.0
-    #: Why the latest of the failed items failed.
-    failure: str | None = None
-    error: SyncError | None = None
-
-    @property
-    def exit_code(self) -> int:
-        """Design section 8."""
-        if self.error is not None:
-            return self.error.exit_code
-        return 1 if self.tally.rejected or self.tally.failed else 0
-
-
-@dataclass(slots=True)
-class Report:
-    """What `push` prints."""
-
-    run_id: str
-    plan_hash: str | None
-    parts: list[Part]
-
-    @property
-    def exit_code(self) -> int:
-        """The most urgent code of all destinations."""
-        codes = {part.exit_code for part in self.parts}
-        return next((code for code in _WORST_FIRST if code in codes), 0)
 
 
 @dataclass(slots=True)
@@ -145,28 +83,6 @@ def push(
             for job in jobs:
                 _end(job)
     return Report(run_id, options.plan, [job.part for job in jobs])
-
-
-def dry_run_requests(
-    warehouse: Warehouse, options: Options, environment: Mapping[str, str]
-) -> Iterator[tuple[str, Request]]:
-    """Every request that a push would make, without making it. Needs no credential."""
-    for name in selected(warehouse, options.destinations):
-        kind = get(name)
-        values = {item.name: environment.get(item.name, "") for item in kind.variables}
-        size = batch_size(kind, environment)
-        requests: list[Request] = []
-        destination = kind(DryRun(requests.append), values)
-        with_policy = options.plan is not None
-        with Spool(warehouse, name, limit=options.limit, with_policy=with_policy) as spool:
-            for action, group in by_action(spool.pages(size)):
-                verb = destination.suppress if action == "suppress" else destination.release
-                together = size if action == "suppress" else min(size, kind.release_batch_size)
-                for batch in batches(group, together):
-                    for _ in verb([item for item in batch if destination.refusal(item) is None]):
-                        pass
-                    yield from ((name, request) for request in requests)
-                    requests.clear()
 
 
 def _configure(name: str, environment: Mapping[str, str]) -> _Job:

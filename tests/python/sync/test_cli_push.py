@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -253,6 +256,29 @@ def test_json_output_is_one_document_and_progress_goes_to_standard_error(world: 
     assert report["destinations"][0]["status"] == "finished"
     # No terminal: plain lines.
     assert done.stderr == "sendgrid: 1 to send\n"
+
+
+def test_a_terminal_gets_a_progress_bar(world: World) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    main, terminal = pty.openpty()
+    done = subprocess.run(
+        world.command_line("push"),
+        cwd=world.directory,
+        env=world.full_environment(TERM="xterm", COLUMNS="100"),
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        timeout=120,
+        check=False,
+    )
+    os.close(terminal)
+    shown = os.read(main, 100_000).decode()
+    os.close(main)
+    assert done.returncode == 0
+    assert "1/1" in shown
+    assert "1 to send" not in shown
+    # The result is for standard output alone.
+    assert b"1 suppressed" in done.stdout
 
 
 def test_destination_narrows_the_push(world: World, sandbox: SandboxClient) -> None:

@@ -59,17 +59,18 @@ def test_kill_9_at_random_points_loses_and_hides_nothing(
     assert world.sql("select count(*) from sync_deltas") == [(0,)]
 
 
-def test_sigterm_finishes_what_is_in_flight_and_exits_143(
-    world: World, sandbox: SandboxClient
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_lets_what_is_in_flight_finish(
+    world: World, sandbox: SandboxClient, number: signal.Signals, code: int
 ) -> None:
     world.already_pushed()
     world.want(*addresses(400))
     sandbox.fault("slow", seconds=0.3)
     process = world.start("push", *EVERYTHING, SENDGRID_BATCH_SIZE="1", SENDGRID_RATE="20")
     wait_until(lambda: sandbox.call_count() >= 3, "three calls")
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     output, errors = process.communicate(timeout=60)
-    assert process.returncode == 143, errors
+    assert process.returncode == code, errors
     assert "suppressed" in output
     # What the platform has is what the ledger has: neither more nor less.
     listed = set(sandbox.lists()["global"])

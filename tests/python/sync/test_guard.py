@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from sync.delivery.guard import Limits, Share
-from sync.delivery.push import Report
+from sync.delivery.report import Report
 from sync.errors import GuardStop
 from tests.python.sync.world import SandboxClient, World, addresses
 

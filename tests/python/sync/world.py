@@ -24,7 +24,8 @@ import duckdb
 
 from sync.delivery.guard import Limits, Share
 from sync.delivery.plan import make_plan
-from sync.delivery.push import Options, Part, Report, push
+from sync.delivery.push import push
+from sync.delivery.report import Options, Part, Report
 from sync.destinations.base import Item
 from sync.warehouse.duckdb import DuckDbWarehouse
 
