@@ -2,9 +2,10 @@
 
 Established from the text of what ran: each call of a JSON function parses what it is given, so
 calls are counted by that. `element` is one event. The body (`payload`) of a platform that sends
-arrays is taken apart before, once per delivery. Everything else is a small text inside of an event,
-and null, which costs no parse, for nearly all. An expression stands in one place of the plan, unless
-the optimizer repeats it in a filter: the plan of the model that reads them all is searched for that.
+arrays is taken apart before, once per delivery. Everything else is a small text inside of an
+event, and null, which costs no parse, for nearly all. An expression stands in one place of the
+plan, unless the optimizer repeats it in a filter: the plan of the model that reads them all is
+searched for that.
 """
 
 import json
