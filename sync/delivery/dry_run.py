@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 from sync.delivery.calls import DryRun
 from sync.delivery.drain import batches, by_action
-from sync.delivery.plan import selected
+from sync.delivery.plan import check_hash, plan_hash, selected
 from sync.delivery.report import Options
 from sync.delivery.settings import batch_size
 from sync.destinations import get
@@ -18,20 +19,41 @@ from sync.warehouse.spool import Spool
 def dry_run_requests(
     warehouse: Warehouse, options: Options, environment: Mapping[str, str]
 ) -> Iterator[tuple[str, Request]]:
-    """Every request that a push would make, without making it. Needs no credential."""
-    for name in selected(warehouse, options.destinations):
-        kind = get(name)
-        values = {item.name: environment.get(item.name, "") for item in kind.variables}
-        size = batch_size(kind, environment)
-        requests: list[Request] = []
-        destination = kind(DryRun(requests.append), values)
-        with_policy = options.plan is not None
-        with Spool(warehouse, name, limit=options.limit, with_policy=with_policy) as spool:
-            for action, group in by_action(spool.pages(size)):
-                verb = destination.suppress if action == "suppress" else destination.release
-                together = size if action == "suppress" else min(size, kind.release_batch_size)
-                for batch in batches(group, together):
-                    for _ in verb([item for item in batch if destination.refusal(item) is None]):
-                        pass
-                    yield from ((name, request) for request in requests)
-                    requests.clear()
+    """Every request that a push would make, without making it. Needs no credential.
+
+    Raises PlanChanged as the push would.
+    """
+    with contextlib.ExitStack() as stack:
+        spools = [
+            stack.enter_context(
+                Spool(
+                    warehouse,
+                    name,
+                    limit=options.limit,
+                    with_policy=options.plan is not None,
+                    plan_hash=options.plan,
+                )
+            )
+            for name in selected(warehouse, options.destinations)
+        ]
+        if options.plan is not None:
+            check_hash(options.plan, plan_hash(spool.fingerprint() for spool in spools))
+        for spool in spools:
+            for request in _requests(spool, environment):
+                yield spool.destination, request
+
+
+def _requests(spool: Spool, environment: Mapping[str, str]) -> Iterator[Request]:
+    kind = get(spool.destination)
+    values = {item.name: environment.get(item.name, "") for item in kind.variables}
+    size = batch_size(kind, environment)
+    requests: list[Request] = []
+    destination = kind(DryRun(requests.append), values)
+    for action, group in by_action(spool.pages(size)):
+        verb = destination.suppress if action == "suppress" else destination.release
+        together = size if action == "suppress" else min(size, kind.release_batch_size)
+        for batch in batches(group, together):
+            for _ in verb([item for item in batch if destination.refusal(item) is None]):
+                pass
+            yield from requests
+            requests.clear()

@@ -47,6 +47,7 @@ class LedgerWriter:
     ) -> None:
         self._queue.put(None)
         self._thread.join()
+        # Where the run ended by an error of its own, that one tells more.
         if self._error is not None and error is None:
             raise self._error
 

@@ -48,6 +48,7 @@ class _Job:
     lease: Lease | None = None
     spool: Spool | None = None
     drain: Drain | None = None
+    has_ended: bool = False
 
     @property
     def is_ready(self) -> bool:
@@ -81,7 +82,8 @@ def push(
             raise
         finally:
             for job in jobs:
-                _end(job)
+                if not job.has_ended:
+                    _end(job)
     return Report(run_id, options.plan, [job.part for job in jobs])
 
 
@@ -183,37 +185,22 @@ def _deliver(
     ready = [job for job in jobs if job.is_ready and job.part.items]
     if not ready:
         return
-    try:
-        with LedgerWriter(warehouse, run_id) as ledger, _renewing(ready):
-            _run_all(ready, warehouse, ledger, progress, stop)
-    except SyncError as error:
-        # The last answers could not be recorded: the next run repeats them.
-        for job in ready:
-            job.part.error = job.part.error or error
-
-
-def _run_all(
-    jobs: Sequence[_Job],
-    warehouse: Warehouse,
-    ledger: LedgerWriter,
-    progress: Progress,
-    stop: threading.Event,
-) -> None:
     threads = [
         threading.Thread(
             target=_run_one,
-            args=(job, warehouse, ledger, progress, stop),
+            args=(job, warehouse, run_id, progress, stop),
             name=job.part.destination,
             daemon=True,
         )
-        for job in jobs
+        for job in ready
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        while thread.is_alive():
-            # A join without a timeout would keep signals from being handled.
-            thread.join(0.2)
+    with _renewing(ready):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                # A join without a timeout would keep signals from being handled.
+                thread.join(0.2)
 
 
 @contextlib.contextmanager
@@ -241,10 +228,11 @@ def _refresh(job: _Job, lease: Lease) -> None:
 def _run_one(
     job: _Job,
     warehouse: Warehouse,
-    ledger: LedgerWriter,
+    run_id: str,
     progress: Progress,
     stop: threading.Event,
 ) -> None:
+    """A destination from its first call to the end of its lock: it does not wait for others."""
     from sync.http import HttpClient, base_url
 
     assert job.kind is not None
@@ -258,6 +246,7 @@ def _run_one(
     try:
         url = base_url(kind.host, settings.base_url, f"{name.upper()}_BASE_URL")
         with (
+            LedgerWriter(warehouse, run_id) as ledger,
             HttpClient(
                 url,
                 kind.headers(settings.values),
@@ -294,12 +283,13 @@ def _run_one(
             part.calls, part.refusals = caller.calls, caller.refusals
         if job.drain is not None:
             part.failure = job.drain.failure
+        _end(job)
 
 
 def _renew(jobs: Sequence[_Job], done: threading.Event) -> None:
     while not done.wait(RENEW_EVERY.total_seconds()):
         for job in jobs:
-            if job.lease is None or job.drain is None:
+            if job.lease is None or job.drain is None or job.has_ended:
                 continue
             try:
                 job.lease.renew(job.part.tally)
@@ -311,6 +301,7 @@ def _renew(jobs: Sequence[_Job], done: threading.Event) -> None:
 
 
 def _end(job: _Job) -> None:
+    job.has_ended = True
     part = job.part
     if isinstance(part.error, Stopped):
         part.status = "stopped"

@@ -17,7 +17,10 @@ Result = Literal["confirmed", "accepted", "rejected", "absent", "failed"]
 
 
 class Item(NamedTuple):
-    """One row of `sync_deltas`, in the order of its columns."""
+    """One row of `sync_deltas`, in the order of its columns.
+
+    kept_topics: of a release, the platform's lists that the person still refuses, by comma.
+    """
 
     delta_id: str
     destination: str
@@ -34,6 +37,7 @@ class Item(NamedTuple):
     event_id: str | None
     event_timestamp: datetime | None
     priority: int
+    kept_topics: str | None = None
 
 
 class Outcome(NamedTuple):

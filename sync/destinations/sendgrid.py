@@ -22,7 +22,7 @@ from sync.destinations.base import (
     check,
     expect_list,
 )
-from sync.errors import NotThere, PlatformError, SyncError, UnknownScope
+from sync.errors import NotThere, PlatformError, SyncError, UnexpectedAnswer, UnknownScope
 
 _CONSENT = frozenset({"complaint", "unsubscribe"})
 # The self-filling lists that each reason can have put a person on, in the order they are released.
@@ -108,6 +108,8 @@ class SendGrid(Destination):
         if not items:
             return
         scope = items[0].scope
+        if scope:
+            self._check_group(scope)
         self._release_kinds(items)
         if scope:
             answers = self.api.map([self._group_delete(item, scope) for item in items])
@@ -152,8 +154,14 @@ class SendGrid(Destination):
                 raise answer
 
     def _release_groups(self, items: Sequence[Item]) -> dict[str, PlatformError]:
-        """Takes the items off all unsubscribe groups they are on; the errors, by delta_id."""
-        pairs = self._groups_of(items)
+        """Takes the items off the unsubscribe groups that they no longer refuse; the errors, by
+        delta_id.
+        """
+        pairs = [
+            (item, group)
+            for item, group in self._groups_of(items)
+            if group not in (item.kept_topics or "").split(",")
+        ]
         answers = self.api.map([self._group_delete(item, group) for item, group in pairs])
         check(answers)
         return {
@@ -167,7 +175,9 @@ class SendGrid(Destination):
             sample = [{"id": 0, "name": "each group"}]
             answer = self.api.call(Request("GET", "/v3/asm/groups", sample=sample))
             groups = expect_list(answer.data, "GET /v3/asm/groups")
-            self._groups = frozenset(str(group["id"]) for group in groups if "id" in group)
+            self._groups = frozenset(
+                str(group["id"]) for group in groups if isinstance(group, dict) and "id" in group
+            )
         return self._groups
 
     def _check_group(self, group: str) -> None:
@@ -207,8 +217,8 @@ class SendGrid(Destination):
             if isinstance(answer, SyncError):
                 raise answer
             for group in expect_list(answer.data, f"GET {path}", "suppressions"):
-                if group.get("suppressed"):
-                    found.append((item, str(group["id"])))
+                if isinstance(group, dict) and group.get("suppressed"):
+                    found.append((item, str(group.get("id", ""))))
         return found
 
     @staticmethod
@@ -228,13 +238,17 @@ def _outcomes(
     answers: Sequence[Response | SyncError],
     faults: Mapping[str, PlatformError],
 ) -> Iterator[Outcome]:
-    """An item is released when all its calls were; absent from a list is released from it."""
+    """An item is released when all its calls were. An address that is absent is no error here."""
     for item, answer in zip(items, answers, strict=True):
         fault = faults.get(item.delta_id)
         if fault is not None:
             yield Outcome.of_error(item, fault)
-        elif isinstance(answer, Response | NotThere):
+        elif isinstance(answer, Response):
             yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
         elif isinstance(answer, PlatformError) and answer.attempts:
             yield Outcome.of_error(item, answer)
     check(answers)
+    for answer in answers:
+        if isinstance(answer, NotThere):
+            # These lists answer 204 for who is not on them: this is another host's 404.
+            raise UnexpectedAnswer(f"{answer} (is the host right?)", status=404, attempts=0)

@@ -243,6 +243,7 @@ def test_dry_run_prints_the_requests_and_sends_and_records_nothing(
     assert {request["method"] for request in found} == {"POST", "DELETE"}
     assert found[0]["body"] == {"recipient_emails": ["a@example.com"]}
     assert KEY not in json.dumps(found)
+    assert world.cli("push", "--dry-run", "--plan", "7-0000000000000000").returncode == 3
     assert (sandbox.call_count(), world.ledger(), world.runs()) == (0, [], [])
 
 

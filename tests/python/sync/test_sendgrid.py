@@ -49,6 +49,14 @@ def test_a_release_frees_a_person_from_the_lists_of_its_reason(
     assert on_lists(sandbox) == LEFT[reason]
 
 
+def test_a_group_that_the_person_still_refuses_is_kept(sandbox: SandboxClient) -> None:
+    """Consent to one list is not consent to all."""
+    sandbox.fill(EVERYWHERE)
+    one = item("a@example.com", reason="unsubscribe", kept_topics="7,102")
+    assert [outcome.result for outcome in release(sandbox, one)] == ["confirmed"]
+    assert on_lists(sandbox) == {"102"}
+
+
 def test_a_release_frees_nobody_else(sandbox: SandboxClient) -> None:
     both = ["a@example.com", "other@example.com"]
     kinds = ("bounces", "blocks", "spam_reports", "invalid_emails")

@@ -57,7 +57,7 @@ create table wanted (
     delta_id varchar, destination varchar, channel varchar, scope varchar, address varchar,
     contact_id varchar, external_id varchar, email varchar, phone varchar,
     push_token_type varchar, action varchar, reason varchar, event_id varchar,
-    event_timestamp timestamp, priority bigint
+    event_timestamp timestamp, priority bigint, kept_topics varchar
 );
 create view sync_deltas as
 select * from wanted
