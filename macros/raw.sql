@@ -30,7 +30,11 @@
 {%- endmacro %}
 
 {% macro duckdb__raw_tables() -%}
-    {{ return(["create schema if not exists raw"] + ledger_tables("varchar", "bigint", "timestamp")) }}
+    {{ return([
+        "create schema if not exists raw",
+        "create table if not exists raw.landing_taken"
+        ~ " (relation varchar, landing_part varchar, landing_print varchar, taken_at timestamp)",
+    ] + ledger_tables("varchar", "bigint", "timestamp")) }}
 {%- endmacro %}
 
 {% macro default__raw_tables() -%}
@@ -47,8 +51,8 @@
 
 {% macro default__open_landing() -%}{%- endmacro %}
 
-{#- Views over the landing files, and raw.landing_files: each file's size BEFORE the run reads it,
-    so that what is appended meanwhile is read again by the next run. -#}
+{#- Views over the landing files, and raw.landing_files: each file's size and time BEFORE the run reads
+    it, so that what is written meanwhile is read again by the next run. -#}
 {% macro duckdb__open_landing() -%}
     {%- set landing = env_var('CONTACT_SYNC_LANDING', 'landing').rstrip('/') -%}
     {%- set tables = {
@@ -71,7 +75,7 @@
                     maximum_object_size = 67108864
                 )
             {%- endset -%}
-            {%- do listed.append("select filename as landing_part, size as landing_bytes from read_blob('" ~ files ~ "')") -%}
+            {%- do listed.append("select filename as landing_part, size || '@' || epoch_us(last_modified) as landing_print from read_blob('" ~ files ~ "')") -%}
         {%- else -%}
             {%- set rows -%}
                 (select {% for column in columns %}cast(null as varchar) as {{ column }}, {% endfor %}'' as filename where false)
@@ -97,7 +101,7 @@
     {%- endfor -%}
     {%- do run_query(
         "create or replace table raw.landing_files as "
-        ~ (listed | join(' union all ') if listed else "select '' as landing_part, 0 as landing_bytes where false")
+        ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false")
     ) -%}
 {%- endmacro %}
 
@@ -119,12 +123,16 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- on-run-end: one row of raw.builds; ok is false when anything failed, a data test included.
-    A test run on its own is recorded only when it failed: it builds nothing. -#}
+{#- on-run-end: notes which landing files were taken, and one row of raw.builds. ok is false when
+    anything failed, a data test included; it is true only for a run that built all that a push reads. -#}
 {% macro record_build(results) -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'test') -%}
+        {%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node') | list -%}
+        {%- for node in done if node.name == 'int_events__unioned' and node.resource_type == 'model' -%}
+            {%- do adapter.dispatch('note_taken')(node.relation_name) -%}
+        {%- endfor -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
-        {%- if flags.WHICH != 'test' or failed -%}
+        {%- if failed or 'sync_deltas' in done | map(attribute='name') -%}
             {%- do run_query(
                 "insert into raw.builds (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
                 ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('false' if failed else 'true') ~ ")"

@@ -30,12 +30,6 @@ provider_events as (
 
 ),
 
-landing_files as (
-
-    select * from {{ source('raw', 'landing_files') }}
-
-),
-
 deliveries_of_unknown_sources as (
 
     select
@@ -187,12 +181,8 @@ standardized as (
         event_timestamp,
         {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
     from judged
-    -- A trait that names nobody says nothing; its element stands as its identity row, or is quarantined with it.
-    where
-        trait_value is null
-        or address is not null
-        or external_id is not null
-        or quarantine_reason in ('unreadable line', 'no received_at')
+    -- A positive trait that names nobody says nothing; a refusal that names nobody is quarantined.
+    where not (coalesce(trait_value, false) and address is null and external_id is null)
 
 ),
 
@@ -284,7 +274,8 @@ taken_earlier as (
 
     select distinct
         landing_part,
-        delivery_id
+        delivery_id,
+        received_at
     from {{ this }}
     where {{ untaken }}
 
@@ -296,7 +287,6 @@ select
     taken.source,
     taken.position,
     taken.landing_part,
-    landing_files.landing_bytes,
     taken.received_at,
     {{ taken_now() }} as taken_at,
     taken.was_hidden,
@@ -322,11 +312,12 @@ select
     taken.event_timestamp,
     taken.effective_at
 from taken
-left join landing_files
-    on taken.landing_part = landing_files.landing_part
 {% if is_incremental() %}
 -- A part that has grown is read again; what was taken of it stays as it was.
 left join taken_earlier
-    on taken.landing_part = taken_earlier.landing_part and taken.delivery_id = taken_earlier.delivery_id
+    on
+        taken.landing_part = taken_earlier.landing_part
+        and taken.delivery_id = taken_earlier.delivery_id
+        and taken.received_at = taken_earlier.received_at
 where taken_earlier.delivery_id is null
 {% endif %}

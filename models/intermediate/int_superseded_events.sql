@@ -14,6 +14,7 @@ corrections as (
         event_id,
         delivery_id,
         position,
+        received_at,
         taken_at
     from {{ ref('events') }}
     where
@@ -49,4 +50,8 @@ from corrections
 inner join copies
     on
         corrections.event_id = copies.event_id
-        and not (corrections.delivery_id = copies.delivery_id and corrections.position = copies.position)
+        and not (
+            corrections.delivery_id = copies.delivery_id
+            and corrections.position = copies.position
+            and corrections.received_at = copies.received_at
+        )

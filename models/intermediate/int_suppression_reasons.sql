@@ -665,7 +665,20 @@ travelling_facts as (
     select
         addresses.contact_id,
         addresses.channel as home_channel,
-        facts_at_home.*
+        facts_at_home.reason,
+        facts_at_home.effective_at,
+        facts_at_home.event_id,
+        facts_at_home.received_at,
+        facts_at_home.source,
+        facts_at_home.source_of_change,
+        facts_at_home.topic,
+        facts_at_home.is_topic,
+        facts_at_home.refusal_external_id,
+        min(facts_at_home.linked_at) as linked_at,
+        -- Ended at home is ended on every row there.
+        max(case when facts_at_home.ended_event_id is null then 1 else 0 end) = 1 as holds_at_home,
+        max(facts_at_home.ended_at) as ended_at,
+        max(facts_at_home.ended_event_id) as ended_event_id
     from facts_at_home
     inner join policy
         on facts_at_home.reason = policy.reason
@@ -673,14 +686,20 @@ travelling_facts as (
         on facts_at_home.contact_state_id = addresses.contact_state_id
     where
         policy.suppresses = 'all'
-        and facts_at_home.ended_event_id is null
         -- A crowded external_id passes along no refusal that names only an address.
         and not (addresses.is_crowded and facts_at_home.refusal_external_id is null)
-    qualify
-        row_number() over (
-            partition by addresses.contact_id, addresses.channel, facts_at_home.reason
-            order by facts_at_home.effective_at desc, facts_at_home.event_id desc
-        ) = 1
+    group by
+        addresses.contact_id,
+        addresses.channel,
+        facts_at_home.reason,
+        facts_at_home.effective_at,
+        facts_at_home.event_id,
+        facts_at_home.received_at,
+        facts_at_home.source,
+        facts_at_home.source_of_change,
+        facts_at_home.topic,
+        facts_at_home.is_topic,
+        facts_at_home.refusal_external_id
 
 ),
 
@@ -701,7 +720,9 @@ arrived_facts as (
         travelling_facts.topic,
         travelling_facts.is_topic,
         travelling_facts.refusal_external_id as external_id,
-        travelling_facts.linked_at
+        travelling_facts.linked_at,
+        case when not travelling_facts.holds_at_home then travelling_facts.ended_at end as ended_at_home,
+        case when not travelling_facts.holds_at_home then travelling_facts.ended_event_id end as ended_event_id_at_home
     from travelling_facts
     inner join addresses
         on
@@ -804,8 +825,8 @@ facts as (
         arrived_facts.received_at,
         arrived_facts.source,
         arrived_facts.source_of_change,
-        last_endings_abroad.ending.effective_at as ended_at,
-        last_endings_abroad.ending.event_id as ended_event_id
+        coalesce(arrived_facts.ended_at_home, last_endings_abroad.ending.effective_at) as ended_at,
+        coalesce(arrived_facts.ended_event_id_at_home, last_endings_abroad.ending.event_id) as ended_event_id
     from arrived_facts
     left join last_endings_abroad
         on

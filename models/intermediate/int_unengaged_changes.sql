@@ -17,7 +17,6 @@ unengaged as (
 addresses as (
 
     select * from {{ ref('int_contact_addresses') }}
-    where channel = 'email'
 
 ),
 
@@ -58,28 +57,65 @@ changes as (
 
 ),
 
-touched as (
+-- The contacts behind the address, all of their addresses, and who shares these: a policy may carry
+-- the silence to every channel.
+silent_contacts as (
 
-    select
+    select distinct
         addresses.contact_id,
         changes.address,
         changes.event_id,
         changes.unengaged_at
     from changes
     inner join addresses
-        on changes.address = addresses.address
+        on
+            changes.address = addresses.address
+            and addresses.channel = 'email'
 
-    union all
+),
+
+their_addresses as (
 
     select distinct
-        addresses.address_id as contact_id,
-        changes.address,
-        changes.event_id,
-        changes.unengaged_at
-    from changes
+        addresses.address_id,
+        silent_contacts.address,
+        silent_contacts.event_id,
+        silent_contacts.unengaged_at
+    from silent_contacts
     inner join addresses
-        on changes.address = addresses.address
-    where addresses.external_id is not null
+        on silent_contacts.contact_id = addresses.contact_id
+    where addresses.address_id is not null
+
+),
+
+touched as (
+
+    select
+        contact_id,
+        address,
+        event_id,
+        unengaged_at
+    from silent_contacts
+
+    union distinct
+
+    select
+        address_id as contact_id,
+        address,
+        event_id,
+        unengaged_at
+    from their_addresses
+
+    union distinct
+
+    select
+        addresses.contact_id,
+        their_addresses.address,
+        their_addresses.event_id,
+        their_addresses.unengaged_at
+    from their_addresses
+    inner join addresses
+        on their_addresses.address_id = addresses.address_id
 
 )
 

@@ -50,6 +50,31 @@ states as (
 
 ),
 
+suppressed_addresses as (
+
+    select distinct
+        channel,
+        address
+    from {{ ref('int_contact_state') }}
+    where
+        is_suppressed
+        and address is not null
+
+),
+
+latest_events as (
+
+    select * from {{ ref('int_latest_events') }}
+    where last_at is not null
+
+),
+
+policy as (
+
+    select * from {{ ref('suppression_policy') }}
+
+),
+
 profiles as (
 
     select * from {{ ref('contact_profiles') }}
@@ -148,6 +173,25 @@ suppressions as (
 
 ),
 
+-- Judged by the reasons themselves: an empty or broken list must not look like a release.
+refused as (
+
+    select distinct
+        destination_reasons.destination,
+        destination_reasons.channel,
+        destination_reasons.scope,
+        reasons.address
+    from reasons
+    inner join destination_reasons
+        on
+            reasons.channel = destination_reasons.channel
+            and reasons.reason = destination_reasons.reason
+    where
+        reasons.holds
+        and reasons.is_suppressing
+
+),
+
 -- Placed there by us, and no reason that the destination takes holds any more.
 placed as (
 
@@ -158,86 +202,90 @@ placed as (
             known.destination = destinations.destination
             and known.channel = destinations.channel
             and known.scope = destinations.scope
-    left join desired
+    left join refused
         on
-            known.destination = desired.destination
-            and known.channel = desired.channel
-            and known.scope = desired.scope
-            and known.address = desired.address
+            known.destination = refused.destination
+            and known.channel = refused.channel
+            and known.scope = refused.scope
+            and known.address = refused.address
     where
         known.action = 'suppress'
-        and desired.address is null
+        and refused.address is null
 
 ),
 
-reasons_of_placed as (
+held_addresses as (
+
+    select distinct
+        channel,
+        address
+    from reasons
+    where holds
+
+),
+
+-- The reason that put it there has ended, and no other holds; since when it had held.
+ended_reasons as (
 
     select
         placed.destination,
+        placed.channel,
         placed.scope,
-        reasons.channel,
-        reasons.address,
-        reasons.reason,
-        reasons.holds,
-        reasons.precedence,
-        reasons.ended_at,
-        reasons.ended_event_id,
-        reasons.reason = placed.reason as is_known_reason
+        placed.address,
+        min(reasons.reason_at) as held_since
     from placed
     inner join reasons
         on
             placed.channel = reasons.channel
             and placed.address = reasons.address
+            and placed.reason = reasons.reason
+    left join held_addresses
+        on
+            placed.channel = held_addresses.channel
+            and placed.address = held_addresses.address
+    where held_addresses.address is null
+    group by placed.destination, placed.channel, placed.scope, placed.address
 
 ),
 
--- The reason that put it there ended by an event on every row of the address.
-ended_reasons as (
+-- What ended last, and the first by precedence of all that ended since.
+endings as (
 
     select
-        destination,
-        scope,
-        channel,
-        address
-    from reasons_of_placed
-    group by destination, scope, channel, address
-    having
-        max(case when is_known_reason then 1 else 0 end) = 1
-        and max(case when is_known_reason and holds then 1 else 0 end) = 0
+        ended_reasons.destination,
+        ended_reasons.channel,
+        ended_reasons.scope,
+        ended_reasons.address,
+        min(reasons.precedence) as precedence,
+        {{ last_of(['ended_at', 'ended_event_id']) }} as ending
+    from ended_reasons
+    inner join reasons
+        on
+            ended_reasons.channel = reasons.channel
+            and ended_reasons.address = reasons.address
+    where reasons.ended_at >= ended_reasons.held_since
+    group by ended_reasons.destination, ended_reasons.channel, ended_reasons.scope, ended_reasons.address
 
 ),
 
 last_endings as (
 
     select
-        reasons_of_placed.destination,
-        reasons_of_placed.scope,
-        reasons_of_placed.channel,
-        reasons_of_placed.address,
-        reasons_of_placed.reason,
-        reasons_of_placed.ended_at,
-        reasons_of_placed.ended_event_id
-    from reasons_of_placed
-    inner join ended_reasons
-        on
-            reasons_of_placed.destination = ended_reasons.destination
-            and reasons_of_placed.scope = ended_reasons.scope
-            and reasons_of_placed.channel = ended_reasons.channel
-            and reasons_of_placed.address = ended_reasons.address
-    where not reasons_of_placed.holds
-    qualify
-        row_number() over (
-            partition by
-                reasons_of_placed.destination,
-                reasons_of_placed.scope,
-                reasons_of_placed.channel,
-                reasons_of_placed.address
-            order by reasons_of_placed.ended_at desc, reasons_of_placed.ended_event_id desc, reasons_of_placed.precedence
-        ) = 1
+        endings.destination,
+        endings.channel,
+        endings.scope,
+        endings.address,
+        policy.reason,
+        endings.ending.ended_at as ended_at,
+        endings.ending.ended_event_id as ended_event_id
+    from endings
+    inner join policy
+        on endings.precedence = policy.precedence
 
 ),
 
--- Absence is never a release: only an explicit row of state releases.
+-- Absence is never a release: only an explicit row of state releases, and by itself only where no
+-- reason holds at all. What a changed seed or var freed waits for a person, as `policy`.
 releases as (
 
     select
@@ -247,6 +295,7 @@ releases as (
         placed.address,
         'release' as action,
         case
+            when held_addresses.address is not null then 'policy'
             when last_endings.address is not null then last_endings.reason
             when
                 placed.reason = 'unengaged'
@@ -264,12 +313,80 @@ releases as (
         on
             placed.channel = states.channel
             and placed.address = states.address
+    left join held_addresses
+        on
+            placed.channel = held_addresses.channel
+            and placed.address = held_addresses.address
+    left join suppressed_addresses
+        on
+            placed.channel = suppressed_addresses.channel
+            and placed.address = suppressed_addresses.address
     left join last_endings
         on
             placed.destination = last_endings.destination
             and placed.scope = last_endings.scope
             and placed.channel = last_endings.channel
             and placed.address = last_endings.address
+    -- Suppressed without a reason on record: a broken build, not a release.
+    where
+        suppressed_addresses.address is null
+        or held_addresses.address is not null
+
+),
+
+topic_refusals as (
+
+    select
+        source,
+        channel,
+        address,
+        topic,
+        max(case when event_type = 'topic_unsubscribe' then last_at end) as refused_at,
+        max(case when event_type = 'topic_subscribe' and not is_own then last_at end) as granted_at
+    from latest_events
+    where
+        event_type in ('topic_unsubscribe', 'topic_subscribe')
+        and address is not null
+        and topic is not null
+    group by source, channel, address, topic
+
+),
+
+grants_of_lists as (
+
+    select last_event_id as event_id
+    from latest_events
+    where
+        event_type = 'subscribe'
+        and topic is not null
+
+),
+
+-- Topics that the person still refuses there: consent to one list is not consent to all.
+kept_topics as (
+
+    select
+        releases.destination,
+        releases.channel,
+        releases.scope,
+        releases.address,
+        string_agg(topic_refusals.topic, ',' order by topic_refusals.topic) as topics
+    from releases
+    inner join topic_refusals
+        on
+            releases.destination = topic_refusals.source
+            and releases.channel = topic_refusals.channel
+            and releases.address = topic_refusals.address
+    left join grants_of_lists
+        on releases.ended_event_id = grants_of_lists.event_id
+    where
+        (topic_refusals.granted_at is null or topic_refusals.refused_at >= topic_refusals.granted_at)
+        and (
+            grants_of_lists.event_id is not null
+            or releases.ended_at is null
+            or topic_refusals.refused_at >= releases.ended_at
+        )
+    group by releases.destination, releases.channel, releases.scope, releases.address
 
 ),
 
@@ -343,7 +460,8 @@ select
     identified.reason,
     identified.event_id,
     identified.event_timestamp,
-    cast(identified.priority as {{ type_int64() }}) as priority
+    cast(identified.priority as {{ type_int64() }}) as priority,
+    case when identified.action = 'release' then kept_topics.topics end as kept_topics
 from identified
 left join states
     on
@@ -351,6 +469,12 @@ left join states
         and identified.address = states.address
 left join profiles
     on states.contact_id = profiles.contact_id
+left join kept_topics
+    on
+        identified.destination = kept_topics.destination
+        and identified.channel = kept_topics.channel
+        and identified.scope = kept_topics.scope
+        and identified.address = kept_topics.address
 left join settled
     on identified.delta_id = settled.delta_id
 where settled.delta_id is null

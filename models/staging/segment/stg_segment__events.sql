@@ -238,8 +238,9 @@ select
         when is_subscription then case when channel = 'sms' then subscription_key end
         when names_recipient then phone
     end as phone_raw,
-    case when names_recipient and not is_subscription then push_token end as push_token_raw,
-    case when names_recipient and not is_subscription then device_type end as push_token_type,
+    -- A user's preference is the user's on all devices; only a permission is one device's.
+    case when names_recipient and not is_subscription and not (is_preference and names_user) then push_token end as push_token_raw,
+    case when names_recipient and not is_subscription and not (is_preference and names_user) then device_type end as push_token_type,
     case
         when is_subscription then coalesce(subscription_status in ('subscribed', 'unsubscribed'), false)
         when is_preference then facet <> 'call' or is_all_channels
