@@ -443,7 +443,7 @@ class State:
                 for e in self.events
                 if self._names_and_may_end(e, act.reason, row.channel, act.address)
             ]
-        return [Ending(e.at, e.event_id) for e in enders if e.at > act.at]
+        return _later(enders, act)
 
     def _names_and_may_end(
         self, standing: Standing, reason: str, channel: str, address: str | None
@@ -561,28 +561,32 @@ class State:
         )
 
     def _from_other_channels(self, row: Row, reason: str) -> Iterator[Judged]:
-        """Universal opt-outs: what holds at home on any other channel of this contact, unless it
-        ended here.
+        """Universal opt-outs: acts on other channels of this contact.
+
+        One that ended at home (on all rows there) ended here with it; one that holds there ends
+        here by an ending event of this channel.
         """
-        elsewhere = [other for other in self.rows if other.channel != row.channel]
-        for other in elsewhere:
-            if row.contact is None or other.contact != row.contact:
+        at_home: dict[Act, list[list[Ending]]] = defaultdict(list)
+        for other in self.rows:
+            if row.contact is None or other.contact != row.contact or other.channel == row.channel:
                 continue
-            for act, endings_at_home in self.home[other].get(reason, ()):
+            for act, endings in self.home[other].get(reason, ()):
                 names_contact = act.contact is not None and reason in CONSENT
-                if endings_at_home or (
-                    not names_contact and self._is_crowded(row.contact, other.channel)
-                ):
-                    continue
-                if reason in CONSENT:
-                    enders = [grant for grant in self.grants if self._grant_ends(grant, act, row)]
-                else:
-                    enders = [
-                        e
-                        for e in self.events
-                        if self._names_and_may_end(e, reason, row.channel, row.address)
-                    ]
-                yield act, [Ending(e.at, e.event_id) for e in enders if e.at > act.at]
+                if names_contact or not self._is_crowded(row.contact, other.channel):
+                    at_home[act].append(endings)
+        for act, on_rows in at_home.items():
+            if all(on_rows):
+                yield act, [ending for endings in on_rows for ending in endings]
+            elif reason in CONSENT:
+                enders = [grant for grant in self.grants if self._grant_ends(grant, act, row)]
+                yield act, _later(enders, act)
+            else:
+                enders = [
+                    e
+                    for e in self.events
+                    if self._names_and_may_end(e, reason, row.channel, row.address)
+                ]
+                yield act, _later(enders, act)
 
     def _grants_of(self, row: Row) -> list[Standing]:
         """The grants that are this row's: of its address, or of its contact by name."""
@@ -725,6 +729,10 @@ class State:
     def _latest_address(self, row: Row) -> tuple[datetime, str]:
         link = self.links.get((row.contact or "", row.channel, row.address or ""))
         return (link.last_at if link else datetime.min), row.address or ""
+
+
+def _later(enders: Iterable[Standing], act: Act) -> list[Ending]:
+    return [Ending(e.at, e.event_id) for e in enders if e.at > act.at]
 
 
 def _latest(judged: list[Judged]) -> ReasonState:

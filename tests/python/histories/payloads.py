@@ -305,7 +305,10 @@ def _segment_events(e: Element, n: int) -> tuple[Event, ...]:
             external_id=names.external_id(n, e.contact),
             email=names.email(n, e.email),
             phone=names.phone(n, e.phone),
-            push_token=names.push_token(n, e.token),
+            # A user's preference is the user's on all devices; only a permission is one device's.
+            push_token=None
+            if is_preference and e.contact is not None
+            else names.push_token(n, e.token),
             timestamp=e.at,
             trait_value=trait,
             source_of_change=f"place-{e.style}" if is_preference else None,

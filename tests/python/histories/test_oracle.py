@@ -759,7 +759,22 @@ def test_a_universal_opt_out_ends_when_it_ends_at_home() -> None:
     told = Told(with_policy(unsubscribe="all"))
     told.link(day(1), k="k", e="a", p="+1")
     told.that("unsubscribe", day(5), p="+1", on="sms")
+    grant = told.that("subscribe", day(6), p="+1", on="sms")
+    assert told.listed == set()
+    ended_by = told.row("k", "a").reasons["unsubscribe"].ended_by
+    assert ended_by is not None
+    assert ended_by.event_id == event_id(grant)
+    assert told.row("k", "a").is_subscribed is None
+
+
+def test_a_universal_opt_out_ends_abroad_only_when_it_ended_on_all_rows_at_home() -> None:
+    told = Told(with_policy(unsubscribe="all"))
+    told.link(day(1), k="k", e="a", p="+1")
+    told.link(day(1), k="k", p="+2")
+    told.that("unsubscribe", day(5), k="k", on="sms")
     told.that("subscribe", day(6), p="+1", on="sms")
+    assert told.listed == {"a", "+2"}
+    told.that("subscribe", day(7), p="+2", on="sms")
     assert told.listed == set()
 
 

@@ -150,7 +150,7 @@ class Warehouse:
 
 
 def _failures(result: Any) -> str:
-    failed = [each for each in result.result if each.status not in ("success", "pass")]
+    failed = [each for each in result.results if each.status not in ("success", "pass")]
     return "\n".join(f"{each.node.name}: {each.message}" for each in failed)
 
 
