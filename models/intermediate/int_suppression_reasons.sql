@@ -677,8 +677,7 @@ travelling_facts as (
         min(facts_at_home.linked_at) as linked_at,
         -- Ended at home is ended on every row there.
         max(case when facts_at_home.ended_event_id is null then 1 else 0 end) = 1 as holds_at_home,
-        max(facts_at_home.ended_at) as ended_at,
-        max(facts_at_home.ended_event_id) as ended_event_id
+        {{ last_of(['ended_at', 'ended_event_id']) }} as ending
     from facts_at_home
     inner join policy
         on facts_at_home.reason = policy.reason
@@ -721,8 +720,8 @@ arrived_facts as (
         travelling_facts.is_topic,
         travelling_facts.refusal_external_id as external_id,
         travelling_facts.linked_at,
-        case when not travelling_facts.holds_at_home then travelling_facts.ended_at end as ended_at_home,
-        case when not travelling_facts.holds_at_home then travelling_facts.ended_event_id end as ended_event_id_at_home
+        case when not travelling_facts.holds_at_home then travelling_facts.ending.ended_at end as ended_at_home,
+        case when not travelling_facts.holds_at_home then travelling_facts.ending.ended_event_id end as ended_event_id_at_home
     from travelling_facts
     inner join addresses
         on
