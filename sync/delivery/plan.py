@@ -12,7 +12,7 @@ from sync.destinations import get, names
 from sync.destinations.base import Action
 from sync.errors import PlanChanged, UnknownDestination
 from sync.warehouse.base import Warehouse
-from sync.warehouse.spool import DeltaCount, Spool
+from sync.warehouse.spool import DeltaCount, Spool, pending_counts
 
 
 @dataclass(slots=True)
@@ -97,7 +97,10 @@ def make_plan(
                 part = DestinationPlan(name, counts=spool.counts())
                 fingerprints.append(spool.fingerprint())
             _estimate(part, environment)
-            part.guard = change_faults(warehouse, name, part.counts, limits)
+            counts = part.counts
+            if limit is not None:
+                counts = pending_counts(warehouse, name, with_policy=True)
+            part.guard = change_faults(warehouse, name, counts, limits)
             parts.append(part)
     return Plan(plan_hash(fingerprints), guard, parts)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sync.delivery.calls import Caller
 from sync.delivery.drain import Drain
-from sync.delivery.guard import Limits, build_faults, change_faults
+from sync.delivery.guard import build_faults, change_faults
 from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import RENEW_EVERY, Lease, new_run_id, utc_now
 from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
@@ -33,7 +33,7 @@ from sync.errors import (
     WarehouseBusy,
 )
 from sync.warehouse.base import Warehouse
-from sync.warehouse.spool import Spool
+from sync.warehouse.spool import Spool, pending_counts
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def _prepare(
             _lock(job, warehouse, run_id, options.plan)
     _snapshot(jobs, warehouse, options, stack)
     if options.plan is None:
-        _guard(jobs, warehouse, options.limits)
+        _guard(jobs, warehouse, options)
     elif any(job.is_ready for job in jobs):
         prints = [job.spool.fingerprint() for job in jobs if job.spool is not None]
         check_hash(options.plan, plan_hash(prints))
@@ -156,13 +156,17 @@ def _snapshot(
             job.part.held_policy = held[0]["items"]
 
 
-def _guard(jobs: Sequence[_Job], warehouse: Warehouse, limits: Limits) -> None:
+def _guard(jobs: Sequence[_Job], warehouse: Warehouse, options: Options) -> None:
+    limits = options.limits
     general = build_faults(warehouse, limits, utc_now())
     for job in jobs:
         if not job.is_ready or job.spool is None:
             continue
         name = job.part.destination
-        faults = general + change_faults(warehouse, name, job.spool.counts(), limits)
+        counts = job.spool.counts()
+        if options.limit is not None:
+            counts = pending_counts(warehouse, name, with_policy=False)
+        faults = general + change_faults(warehouse, name, counts, limits)
         if faults:
             text = "\n  - ".join(["", *faults])
             job.part.error = GuardStop(

@@ -171,3 +171,14 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def pending_counts(
+    warehouse: Warehouse, destination: str, *, with_policy: bool
+) -> list[DeltaCount]:
+    """All that is pending for a destination, whatever a limit leaves of it.
+
+    The guard judges it whole: a release of everybody is no better in small portions.
+    """
+    with Spool(warehouse, destination, with_policy=with_policy) as everything:
+        return everything.counts()

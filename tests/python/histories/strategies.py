@@ -72,6 +72,7 @@ class Scene:
     kinds: Mapping[str, tuple[str, ...]] | None = None  # None: all
     crowd: int = 4  # at most so many of everything
     moments: int = 4
+    copies: int = 20  # percent of what is told that is told again
 
     def kinds_of(self, platform: str, allowed: Mapping[str, Sequence[str]]) -> list[str]:
         """The kinds of things that a platform tells here, of those that are allowed."""
@@ -215,6 +216,17 @@ SCENES = (
         },
         crowd=1,
         moments=1,
+        copies=60,
+    ),
+    # Copies that say something else: what was built from the later one is taken back.
+    Scene(
+        platforms=("segment", "segment", "sendgrid"),
+        kinds={
+            "segment": ("identify", "identify", "preference_on", "permission_off"),
+            "sendgrid": ("unsubscribe", "processed"),
+        },
+        crowd=2,
+        copies=70,
     ),
     # Who was mailed, and who reacted.
     Scene(
@@ -321,7 +333,7 @@ def any_history(dice: Dice, scene: Scene, who: Cast, kinds: Mapping[str, Sequenc
         else:
             kind = dice.of(scene.kinds_of(source, kinds))
             told.append(element(dice, who, source, kind, uid))
-    return History(tuple(deliver(dice, who, told)), tuple(mails), tuple(entries))
+    return History(tuple(deliver(dice, who, told, scene.copies)), tuple(mails), tuple(entries))
 
 
 def mail(dice: Dice, who: Cast, uid: int, before: Sequence[Mail]) -> Mail:
@@ -484,7 +496,7 @@ def entry(dice: Dice, who: Cast) -> Entry:
     )
 
 
-def deliver(dice: Dice, who: Cast, told: Sequence[Element]) -> list[Delivery]:
+def deliver(dice: Dice, who: Cast, told: Sequence[Element], copies: int) -> list[Delivery]:
     """Pack what is told into deliveries, some of it more than once, each landing at any step."""
     packs: list[tuple[str, list[Element]]] = []
     for one in told:
@@ -498,7 +510,7 @@ def deliver(dice: Dice, who: Cast, told: Sequence[Element]) -> list[Delivery]:
         else:
             packs.append((one.source, [one]))
     for one in told:
-        if not dice.chance(20):
+        if not dice.chance(copies):
             continue
         again = (
             mutated(dice, who, one)

@@ -83,6 +83,34 @@ def test_a_torn_last_line_is_counted_and_taken_when_it_is_whole(warehouse: Wareh
     assert warehouse.values("select delivery_id from main.events order by 1") == ["first", "torn"]
 
 
+def test_every_unreadable_line_of_a_file_that_grows_is_counted(warehouse: Warehouse) -> None:
+    warehouse.append(DAY, "not a delivery", "live.ndjson")
+    warehouse.build()
+    warehouse.append(DAY, "nor this one", "live.ndjson")
+    warehouse.build()
+    reasons = warehouse.values("select reason from main.quarantined_deliveries")
+    assert reasons == ["unreadable line", "unreadable line"]
+
+
+def test_a_file_written_anew_in_place_with_the_same_size_is_read_again(
+    warehouse: Warehouse,
+) -> None:
+    path = warehouse.landing / "contacts" / "contacts.ndjson"
+    path.parent.mkdir(parents=True)
+    for email in ("a@example.org", "b@example.org"):
+        row = {"external_id": "c-1", "email": email, "updated_at": "2026-01-01"}
+        path.write_text(json.dumps(row) + "\n")
+        warehouse.build()
+    linked = warehouse.values("select address from main.int_contact_identifiers order by 1")
+    assert linked == ["a@example.org", "b@example.org"]
+
+
+def test_a_run_that_leaves_out_what_a_push_reads_is_no_build(warehouse: Warehouse) -> None:
+    warehouse.land("sendgrid", [event(1)])
+    warehouse.build("--select", "+events")
+    assert warehouse.values("select count(*) from raw.builds") == [0]
+
+
 def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(
     warehouse: Warehouse,
 ) -> None:

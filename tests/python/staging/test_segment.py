@@ -236,7 +236,8 @@ EVENTS = {
             "push",
             "subscribe",
             "marketing preference updated/true",
-            "eT0k:APA91bSample",
+            # The user's preference, on all devices.
+            None,
             external_id="c-901",
         ),
     ],

@@ -151,3 +151,12 @@ def test_policy_releases_are_sent_under_a_plan_only(world: World, sandbox: Sandb
     assert sandbox.lists()["global"] == ["a@example.com", "freed@example.com"]
     assert world.push(plan=True).exit_code == 0
     assert sandbox.lists()["global"] == ["a@example.com"]
+
+
+def test_a_limit_does_not_carry_an_implausible_change_past_the_guard(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want(*addresses(20))
+    limits = Limits(max_suppress=Share(0.1, 9), max_release=Share(0.1, 9))
+    assert "20 to suppress" in refused(world.push(limits=limits, limit=5), sandbox)
