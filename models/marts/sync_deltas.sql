@@ -276,8 +276,8 @@ last_endings as (
         endings.scope,
         endings.address,
         policy.reason,
-        endings.ending.ended_at as ended_at,
-        endings.ending.ended_event_id as ended_event_id
+        endings.ending.ended_at,
+        endings.ending.ended_event_id
     from endings
     inner join policy
         on endings.precedence = policy.precedence
