@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutants.mutants import DBT, MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
 # Without the test that the text to break stands in its file: it would catch every mutant.
@@ -49,7 +49,7 @@ def break_rule(directory: Path, mutant: Mutant) -> None:
     path.write_text(text.replace(mutant.before, mutant.after))
 
 
-def run_tests(directory: Path, *arguments: str) -> str | None:
+def run_tests(directory: Path, *arguments: str, model: str | None = None) -> str | None:
     """The first test that fails in the tree, None if all pass."""
     run = subprocess.run(
         [
@@ -64,7 +64,11 @@ def run_tests(directory: Path, *arguments: str) -> str | None:
             *arguments,
         ],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(directory)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(directory),
+            **({"UNIT_TESTS_OF": model} if model else {}),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -85,7 +89,11 @@ def catch(mutant: Mutant) -> str | None:
         directory = Path(name)
         copy_tree(directory)
         break_rule(directory, mutant)
-        return run_tests(directory, mutant.likely) or run_tests(directory, *WHOLE_SUITE)
+        of_model = mutant.likely == DBT and mutant.file.startswith("models/")
+        model = Path(mutant.file).stem if of_model else None
+        return run_tests(directory, mutant.likely, model=model) or run_tests(
+            directory, *WHOLE_SUITE
+        )
 
 
 def main() -> int:
@@ -93,7 +101,7 @@ def main() -> int:
 
     Arguments: words of the names wanted.
     """
-    console = Console()
+    console = Console(soft_wrap=True)
     wanted = [m for m in MUTANTS if all(word in m.name for word in sys.argv[1:])]
     table = Table("Rule broken", "In", "Caught by", title=f"{len(wanted)} mutants")
     survivors = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,23 +14,31 @@ from sync.demo import generator, story
 from tests.python.conftest import ROOT, Warehouse
 
 DAYS = 120
+# `make mutants` tries the model that it broke first.
+ONLY_MODEL = os.environ.get("UNIT_TESTS_OF")
 
 
 def unit_tests() -> list[str]:
     """The names of all unit tests in the YAML beside the models."""
     documents = (yaml.safe_load(path.read_text()) for path in sorted(ROOT.glob("models/**/*.yml")))
-    return [
-        test["name"] for document in documents for test in (document or {}).get("unit_tests", [])
-    ]
+    tests = [test for document in documents for test in (document or {}).get("unit_tests", [])]
+    return [test["name"] for test in tests if ONLY_MODEL in (None, test["model"])]
 
 
 @pytest.fixture(scope="module")
 def first_build(new_warehouse: Callable[[], Warehouse]) -> tuple[Warehouse, dict[str, Any]]:
-    """A full build with all tests; the result of every node by its name."""
+    """A full build with its data tests; the result of every node by its name."""
     warehouse = new_warehouse()
     generator.land(warehouse.landing, events=2_000, seed=7, days=DAYS)
     story.land_first_days(warehouse.landing, start=generator.START, days=DAYS)
-    return warehouse, results(warehouse.dbt("build"))
+    return warehouse, results(warehouse.dbt("build", "--exclude-resource-type", "unit_test"))
+
+
+@pytest.fixture(scope="module")
+def unit_test_results(first_build: tuple[Warehouse, dict[str, Any]]) -> dict[str, Any]:
+    """Every unit test on its own: in a build, one that fails skips those further down."""
+    wanted = f"{ONLY_MODEL},test_type:unit" if ONLY_MODEL else "test_type:unit"
+    return results(first_build[0].dbt("test", "--select", wanted))
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +63,8 @@ def failures(nodes: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", unit_tests())
-def test_unit_test_of_a_model(first_build: tuple[Warehouse, dict[str, Any]], name: str) -> None:
-    node = first_build[1][name]
+def test_unit_test_of_a_model(unit_test_results: dict[str, Any], name: str) -> None:
+    node = unit_test_results[name]
     assert node.status == "pass", node.message
 
 
