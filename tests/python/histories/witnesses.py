@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from .history import Delivery, Element, History, Mail
@@ -44,4 +45,32 @@ UNIVERSAL_BY_NAME_AND_BY_NUMBER = History(
     )
 )
 
-WITNESSES = (LOG_CORRECTED_LATER, UNIVERSAL_BY_NAME_AND_BY_NUMBER)
+# A subscribe that names a contact and one address is a sign of life behind that address only.
+SUBSCRIBED_ELSEWHERE = History(
+    deliveries=(
+        _segment(2, "identify", contact=0, email=0),
+        _segment(150, "preference_on", contact=0, email=1, channel="email"),
+    ),
+    mails=(
+        Mail("email_sends", 0, 0, START, step=0),
+        Mail("email_sends", 1, 0, START + timedelta(days=1), step=1),
+    ),
+)
+
+_TRAIT = Element("segment", "identify", 1, 0, 0, at=START, traits=(("email", False),))
+
+# The copy that stands names another contact: the first one never refused.
+REFUSED_BY_ANOTHER = History(
+    deliveries=(
+        Delivery(1, "segment", START + timedelta(days=2), (_TRAIT,), step=0),
+        Delivery(2, "segment", START, (replace(_TRAIT, contact=1, email=1),), step=3),
+        _segment(3, "identify", step=0, contact=0, email=0),
+    )
+)
+
+WITNESSES = (
+    LOG_CORRECTED_LATER,
+    UNIVERSAL_BY_NAME_AND_BY_NUMBER,
+    SUBSCRIBED_ELSEWHERE,
+    REFUSED_BY_ANOTHER,
+)
