@@ -107,7 +107,7 @@ def test_a_file_written_anew_in_place_with_the_same_size_is_read_again(
 
 def test_a_run_that_leaves_out_what_a_push_reads_is_no_build(warehouse: Warehouse) -> None:
     warehouse.land("sendgrid", [event(1)])
-    warehouse.build("--select", "+events")
+    warehouse.build("--select", "+events", "--indirect-selection", "cautious")
     assert warehouse.values("select count(*) from raw.builds") == [0]
 
 
