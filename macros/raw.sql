@@ -99,6 +99,9 @@
         {%- endset -%}
         {%- do run_query(view) -%}
     {%- endfor -%}
+    {%- if not listed -%}
+        {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
+    {%- endif -%}
     {%- do run_query(
         "create or replace table raw.landing_files as "
         ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false")
