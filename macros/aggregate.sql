@@ -20,6 +20,9 @@
     array_agg(struct({{ fields | join(', ') }}) order by {{ fields | join(', ') }} limit 1)[offset(0)]
 {%- endmacro %}
 
+{#- Incremental strategy that adds rows. BigQuery's adapter knows it as a merge without a key. -#}
+{% macro append_strategy() %}{{ return('merge' if target.type == 'bigquery' else 'append') }}{% endmacro %}
+
 {#- Incremental strategy that replaces rows by unique_key. -#}
 {% macro replace_strategy() %}{{ return('merge' if target.type == 'bigquery' else 'delete+insert') }}{% endmacro %}
 

@@ -38,3 +38,8 @@
     (select max(instant) from unnest([{{ a }}, {{ b }}, {{ c }}]) as instant)
 {%- endmacro %}
 {% macro duckdb__latest_of_three(a, b, c) -%} greatest({{ a }}, {{ b }}, {{ c }}) {%- endmacro %}
+
+{#- Cut to the day. -#}
+{% macro to_day(timestamp) %}{{ return(adapter.dispatch('to_day')(timestamp)) }}{% endmacro %}
+{% macro default__to_day(timestamp) -%} timestamp_trunc({{ timestamp }}, day) {%- endmacro %}
+{% macro duckdb__to_day(timestamp) -%} date_trunc('day', {{ timestamp }}) {%- endmacro %}

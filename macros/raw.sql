@@ -10,20 +10,25 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- A table of the raw schema; on BigQuery with its project, which may be another than the one that runs queries. -#}
+{% macro raw_table(name) %}{{ return(adapter.dispatch('raw_table')(name)) }}{% endmacro %}
+{% macro duckdb__raw_table(name) %}{{ return('raw.' ~ name) }}{% endmacro %}
+{% macro default__raw_table(name) %}{{ return('`' ~ target.database ~ '`.raw.' ~ name) }}{% endmacro %}
+
 {% macro ledger_tables(text, integer, timestamp) -%}
     {{ return([
-        "create table if not exists raw.sync_ledger (run_id " ~ text ~ ", delta_id " ~ text
+        "create table if not exists " ~ raw_table('sync_ledger') ~ " (run_id " ~ text ~ ", delta_id " ~ text
         ~ ", destination " ~ text ~ ", channel " ~ text ~ ", scope " ~ text ~ ", address " ~ text
         ~ ", contact_id " ~ text ~ ", action " ~ text ~ ", reason " ~ text ~ ", event_id " ~ text
         ~ ", outcome " ~ text ~ ", http_status " ~ integer ~ ", error " ~ text ~ ", attempts " ~ integer
-        ~ ", pushed_at " ~ timestamp ~ ")",
-        "create table if not exists raw.sync_runs (run_id " ~ text ~ ", destination " ~ text
+        ~ ", pushed_at " ~ timestamp ~ ")" ~ (" partition by date(pushed_at) cluster by destination, channel, scope" if target.type == "bigquery"),
+        "create table if not exists " ~ raw_table('sync_runs') ~ " (run_id " ~ text ~ ", destination " ~ text
         ~ ", started_at " ~ timestamp ~ ", ended_at " ~ timestamp ~ ", expires_at " ~ timestamp
         ~ ", status " ~ text ~ ", suppressed " ~ integer ~ ", released " ~ integer
         ~ ", subscribed " ~ integer ~ ", confirmed " ~ integer ~ ", accepted " ~ integer
         ~ ", rejected " ~ integer ~ ", absent " ~ integer ~ ", failed " ~ integer
-        ~ ", plan_hash " ~ text ~ ")",
-        "create table if not exists raw.builds (invocation_id " ~ text ~ ", started_at " ~ timestamp
+        ~ ", plan_hash " ~ text ~ ")" ~ (" partition by date(expires_at) cluster by destination" if target.type == "bigquery"),
+        "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
         ~ ", ended_at " ~ timestamp ~ ", as_of " ~ timestamp ~ ", ok "
         ~ ("bool" if target.type == "bigquery" else "boolean") ~ ")",
     ]) }}
@@ -32,24 +37,41 @@
 {% macro duckdb__raw_tables() -%}
     {{ return([
         "create schema if not exists raw",
-        "create table if not exists raw.landing_taken"
+        "create table if not exists " ~ raw_table('landing_taken')
         ~ " (relation varchar, landing_part varchar, landing_print varchar, taken_at timestamp)",
     ] + ledger_tables("varchar", "bigint", "timestamp")) }}
 {%- endmacro %}
 
+{#- Partitioned by day of arrival (the log and the directory by their own day: they have no other), so that a
+    run reads the days that changed; deliveries clustered by source and time, so that of a day it reads what is new. -#}
 {% macro default__raw_tables() -%}
     {{ return([
-        "create schema if not exists raw",
-        "create table if not exists raw.webhook_deliveries (delivery_id string, source string,"
-        ~ " received_at timestamp, payload string) partition by date(received_at) cluster by source",
-        "create table if not exists raw.email_sends (recipient_email string, send_date timestamp, message_id string)",
-        "create table if not exists raw.email_opens (id string, recipient_email string, open_date timestamp)",
-        "create table if not exists raw.contacts (external_id string, email string, phone string,"
-        ~ " push_token string, updated_at timestamp)",
+        "create schema if not exists `" ~ target.database ~ "`.raw",
+        "create table if not exists " ~ raw_table('webhook_deliveries') ~ " (delivery_id string not null, source string not null,"
+        ~ " received_at timestamp not null, payload string)"
+        ~ " partition by date(received_at) cluster by source, received_at",
+        "create table if not exists " ~ raw_table('email_sends') ~ " (recipient_email string, send_date timestamp, message_id string)"
+        ~ " partition by date(send_date)",
+        "create table if not exists " ~ raw_table('email_opens') ~ " (id string, recipient_email string, open_date timestamp)"
+        ~ " partition by date(open_date)",
+        "create table if not exists " ~ raw_table('contacts') ~ " (external_id string, email string, phone string,"
+        ~ " push_token string, updated_at timestamp) partition by date(updated_at)",
+        "create table if not exists " ~ raw_table('landing_taken')
+        ~ " (relation string, landing_part string, landing_print string, taken_at timestamp)",
     ] + ledger_tables("string", "int64", "timestamp")) }}
 {%- endmacro %}
 
-{% macro default__open_landing() -%}{%- endmacro %}
+{#- raw.landing_files: the partitions of the raw tables and their row counts, before the run reads them. -#}
+{% macro default__open_landing() -%}
+    {%- do run_query(
+        "create or replace table " ~ raw_table('landing_files') ~ " as select table_name || '/' || case"
+        ~ " when partition_id is null or (partition_id = '__NULL__' and count(*) over (partition by table_name) = 1) then 'all'"
+        ~ " else partition_id end as landing_part, cast(total_rows as string) as landing_print"
+        ~ " from " ~ raw_table('INFORMATION_SCHEMA') ~ ".PARTITIONS"
+        ~ " where table_name in ('webhook_deliveries', 'email_sends', 'email_opens', 'contacts')"
+        ~ " and coalesce(partition_id, '') <> '__UNPARTITIONED__'"
+    ) -%}
+{%- endmacro %}
 
 {#- Views over the landing files, and raw.landing_files: each file's size and time BEFORE the run reads
     it, so that what is written meanwhile is read again by the next run. -#}
@@ -103,7 +125,7 @@
         {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
     {%- endif -%}
     {%- do run_query(
-        "create or replace table raw.landing_files as "
+        "create or replace table " ~ raw_table('landing_files') ~ " as "
         ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false")
     ) -%}
 {%- endmacro %}
@@ -112,7 +134,7 @@
 {% macro check_clock() -%}
     {%- set last = run_query(
         "select coalesce(max(started_at) >= " ~ taken_now() ~ ", false), coalesce(max(as_of) > " ~ as_of() ~ ", false),"
-        ~ " cast(max(as_of) as " ~ dbt.type_string() ~ ") from raw.builds"
+        ~ " cast(max(as_of) as " ~ dbt.type_string() ~ ") from " ~ raw_table('builds')
     ) -%}
     {%- if last.columns[0].values()[0] -%}
         {{ exceptions.raise_compiler_error(
@@ -132,12 +154,12 @@
     {%- if execute and flags.WHICH in ('build', 'run', 'test') -%}
         {%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node') | list -%}
         {%- for node in done if node.name == 'int_events__unioned' and node.resource_type == 'model' -%}
-            {%- do adapter.dispatch('note_taken')(node.relation_name) -%}
+            {%- do note_taken(node.relation_name) -%}
         {%- endfor -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
         {%- if failed or 'sync_deltas' in done | map(attribute='name') -%}
             {%- do run_query(
-                "insert into raw.builds (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
+                "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
                 ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('false' if failed else 'true') ~ ")"
             ) -%}
         {%- endif -%}

@@ -1,14 +1,21 @@
 {#- The models of state are functions of whole groups of linked contacts and addresses. An increment
     computes the groups anew that int_touched_contacts (and int_unengaged_changes) name since the model
     last ran, and leaves the others as they stand; a marker row there means: everything.
-    Each such model takes its touched rows out by a pre-hook (also those that will not come back), in
-    the transaction of its insert, and stamps computed_at. -#}
+    Such a model names in meta.replaces its column that the touching models name, and in meta.touching
+    these models. Its touched rows are taken out (also those that will not come back) in the transaction of
+    its insert, on DuckDB by a pre-hook, on BigQuery by macros/merge.sql; it stamps computed_at. -#}
 
-{#- pre-hook: takes the touched rows of this model out. id: column that the touching models name. -#}
-{% macro withdraw_touched(id, touching=['int_touched_contacts']) -%}
-    {%- if is_incremental() -%}
-    delete from {{ this }} where {{ is_touched(id, touching) }}
+{#- pre-hook on DuckDB: takes the touched rows of this model out. -#}
+{% macro withdraw_touched() -%}
+    {%- if is_incremental() and target.type != 'bigquery' -%}
+    delete from {{ this }} where {{ replaced_rows() }}
     {%- endif -%}
+{%- endmacro %}
+
+{#- Predicate: this model's rows that an increment replaces; none for a model that replaces no groups. -#}
+{% macro replaced_rows() -%}
+    {%- set meta = config.get('meta') or {} -%}
+    {{ return(is_touched(meta.replaces, meta.touching or ['int_touched_contacts']) if meta.replaces else none) }}
 {%- endmacro %}
 
 {#- Predicate: the id was touched since this model last ran. Always true in a full build. -#}

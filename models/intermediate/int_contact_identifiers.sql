@@ -8,6 +8,7 @@
     )
 }}
 
+{%- set since = watermark('taken_at') if is_incremental() %}
 {%- set names = ['external_id', 'channel', 'address'] %}
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
 
@@ -32,7 +33,7 @@ new_events as (
 
     select * from naming_events
     {% if is_incremental() -%}
-    where taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+    where taken_at > {{ since }}
     {%- endif %}
 
 ),
@@ -66,7 +67,7 @@ superseded_links as (
         external_id is not null
         and event_type <> 'other'
         and {{ address }} is not null
-        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+        and taken_at > {{ since }}
     {{ 'union distinct' if not loop.last }}
     {% endfor %}
 
@@ -86,6 +87,7 @@ touched_keys as (
 
 ),
 
+{% if has_superseded(since) -%}
 -- What a superseded copy had linked is read anew from the events that stand.
 reread_links as (
 
@@ -106,6 +108,7 @@ reread_links as (
     {% endfor %}
 
 ),
+{%- endif %}
 
 known_links as (
 
@@ -131,6 +134,7 @@ occurrences as (
     from new_links
 
     {% if is_incremental() -%}
+    {% if has_superseded(since) -%}
     union all
 
     select
@@ -140,6 +144,7 @@ occurrences as (
         effective_at,
         taken_at
     from reread_links
+    {%- endif %}
 
     union all
 

@@ -1,14 +1,14 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy=append_strategy(),
         on_schema_change='fail',
         partition_by=by_day('taken_at'),
         cluster_by=['source', 'event_type'] if target.type == 'bigquery' else none,
     )
 }}
 
-{%- set untaken = untaken_parts() if is_incremental() else 'true' %}
+{%- set untaken = untaken_parts() if is_incremental() else {} %}
 
 with
 
@@ -17,7 +17,7 @@ with
 
     select * from {{ ref('stg_' ~ source ~ '__events') }}
     {% if is_incremental() -%}
-    where {{ untaken }}
+    where {{ untaken[source] or untaken.webhook_deliveries }}
     {%- endif %}
 
 ),
@@ -36,13 +36,13 @@ deliveries_of_unknown_sources as (
         delivery_id,
         source,
         received_at,
-        landing_part,
+        {{ landing_part('webhook_deliveries', 'received_at') }},
         payload
     from {{ source('raw', 'webhook_deliveries') }}
     where
         source not in ('{{ var('sources') | join("', '") }}')
         {%- if is_incremental() %}
-        and {{ untaken }}
+        and {{ untaken.webhook_deliveries }}
         {%- endif %}
 
 ),
@@ -150,6 +150,15 @@ judged as (
 
 ),
 
+dated as (
+
+    select
+        *,
+        case when quarantine_reason is null then {{ copy_day('event_type', 'event_timestamp') }} end as copy_day
+    from judged
+
+),
+
 standardized as (
 
     select
@@ -162,7 +171,8 @@ standardized as (
         quarantine_reason,
         case when quarantine_reason is not null then element end as element,
         is_unmapped,
-        {{ surrogate_key(['source', 'channel', 'event_key']) }} as event_id,
+        copy_day,
+        {{ event_id('source', 'channel', 'event_key', 'copy_day') }} as event_id,
         channel,
         event_type,
         case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,
@@ -180,7 +190,7 @@ standardized as (
         is_echo,
         event_timestamp,
         {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
-    from judged
+    from dated
     -- A positive trait that names nobody says nothing; a refusal that names nobody is quarantined.
     where not (coalesce(trait_value, false) and address is null and external_id is null)
 
@@ -213,6 +223,7 @@ taken as (
         quarantine_reason,
         element,
         is_unmapped,
+        copy_day,
         event_id,
         channel,
         event_type,
@@ -245,6 +256,7 @@ taken as (
         quarantine_reason,
         element,
         false as is_unmapped,
+        null as copy_day,
         null as event_id,
         null as channel,
         null as event_type,
@@ -277,7 +289,7 @@ taken_earlier as (
         delivery_id,
         received_at
     from {{ this }}
-    where {{ untaken }}
+    where {{ untaken.taken_earlier }}
 
 )
 {%- endif %}
@@ -288,11 +300,13 @@ select
     taken.position,
     taken.landing_part,
     taken.received_at,
-    {{ taken_now() }} as taken_at,
+    -- What a clock ahead of ours stamped counts as taken when its time comes.
+    case when taken.was_hidden and taken.received_at > {{ taken_now() }} then taken.received_at else {{ taken_now() }} end as taken_at,
     taken.was_hidden,
     taken.quarantine_reason,
     taken.element,
     taken.is_unmapped,
+    taken.copy_day,
     taken.event_id,
     taken.channel,
     taken.event_type,

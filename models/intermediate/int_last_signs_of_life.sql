@@ -1,9 +1,10 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched('address_id') }}",
+        pre_hook="{{ withdraw_touched() }}",
+        meta={'replaces': 'address_id'},
     )
 }}
 

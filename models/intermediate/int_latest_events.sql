@@ -8,6 +8,7 @@
     )
 }}
 
+{%- set since = watermark('taken_at') if is_incremental() %}
 {%- set names = ['channel', 'external_id', 'address', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own'] %}
 {%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
 {%- set columns = (names + facts + ['taken_at']) | join(',\n        ') %}
@@ -23,12 +24,13 @@ superseded_events as (
 new_events as (
 
     select
-        {{ columns }}
+        {{ columns }},
+        is_correction
     from {{ ref('events') }}
     where
         channel is not null
         {%- if is_incremental() %}
-        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+        and taken_at > {{ since }}
         {%- endif %}
 
 ),
@@ -42,7 +44,7 @@ superseded_names as (
     from superseded_events
     where
         channel is not null
-        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+        and taken_at > {{ since }}
 
 ),
 
@@ -60,6 +62,7 @@ touched_keys as (
 
 ),
 
+{% if has_superseded(since) -%}
 -- What a superseded copy had named is read anew from the events that stand.
 reread_events as (
 
@@ -74,6 +77,15 @@ reread_events as (
             events.{{ name }} is not distinct from superseded_names.{{ name }}
             {{ 'and' if not loop.last }}
             {% endfor %}
+
+),
+{%- endif %}
+
+corrected_ids as (
+
+    select event_id
+    from new_events
+    where is_correction
 
 ),
 
@@ -97,12 +109,15 @@ occurrences as (
     from new_events
 
     {% if is_incremental() -%}
+    {% if has_superseded(since) -%}
     union all
 
     select
         {{ columns }}
     from reread_events
+    {%- endif %}
 
+    -- A correction stands in new_events as it is now.
     union all
 
     select
@@ -113,6 +128,7 @@ occurrences as (
         first_source_of_change,
         taken_at
     from known
+    where first_event_id not in (select corrected_ids.event_id from corrected_ids)
 
     union all
 
@@ -124,6 +140,7 @@ occurrences as (
         last_source_of_change,
         taken_at
     from known
+    where last_event_id not in (select corrected_ids.event_id from corrected_ids)
     {%- endif %}
 
 ),

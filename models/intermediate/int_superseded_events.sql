@@ -1,26 +1,27 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy=append_strategy(),
         on_schema_change='fail',
+        partition_by=by_day('taken_at'),
     )
 }}
+
+{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set names = [
+    'source', 'channel', 'event_type', 'address', 'external_id', 'email', 'phone', 'push_token', 'topic',
+    'trait_value', 'is_machine', 'is_echo', 'effective_at',
+] %}
 
 with
 
 corrections as (
 
-    select
-        event_id,
-        delivery_id,
-        position,
-        received_at,
-        taken_at
-    from {{ ref('events') }}
+    select * from {{ ref('events') }}
     where
         is_correction
         {%- if is_incremental() %}
-        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+        and taken_at > {{ since }}
         {%- endif %}
 
 ),
@@ -28,11 +29,14 @@ corrections as (
 copies as (
 
     select * from {{ ref('int_events__unioned') }}
-    where quarantine_reason is null
+    where
+        quarantine_reason is null
+        and {{ in_replaced_builds(since) }}
 
 )
 
-select
+-- A copy that says the same as the one that stands needs no second look.
+select distinct
     copies.event_id,
     copies.source,
     copies.channel,
@@ -50,8 +54,9 @@ from corrections
 inner join copies
     on
         corrections.event_id = copies.event_id
-        and not (
-            corrections.delivery_id = copies.delivery_id
-            and corrections.position = copies.position
-            and corrections.received_at = copies.received_at
+        and (
+            {% for name in names -%}
+            corrections.{{ name }} is distinct from copies.{{ name }}
+            {{ 'or' if not loop.last }}
+            {% endfor -%}
         )

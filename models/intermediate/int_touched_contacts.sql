@@ -1,15 +1,14 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy=append_strategy(),
         on_schema_change='fail',
+        partition_by=by_day('touched_at'),
     )
 }}
 
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
-{%- set since -%}
-    (select coalesce(max(touched_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
-{%- endset %}
+{%- set since = watermark('touched_at') if is_incremental() %}
 
 with recursive
 

@@ -8,6 +8,7 @@
     )
 }}
 
+{%- set since = watermark('taken_at') if is_incremental() %}
 {%- set names = ['channel', 'external_id', 'address', 'source'] %}
 
 with
@@ -25,11 +26,8 @@ touched_traits as (
         channel,
         external_id,
         address
-    from {{ ref('events') }}
-    where
-        event_type = 'identify'
-        and channel is not null
-        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+    from {{ ref('int_traits') }}
+    where taken_at > {{ since }}
 
     union all
 
@@ -41,7 +39,7 @@ touched_traits as (
     where
         event_type = 'identify'
         and channel is not null
-        and taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }})
+        and taken_at > {{ since }}
 
 ),
 
@@ -60,29 +58,26 @@ touched_contacts as (
 traits as (
 
     select
-        events.channel,
-        events.external_id,
+        all_traits.channel,
+        all_traits.external_id,
         -- A trait is the contact's, even beside a device token.
-        case when not (events.channel = 'push' and events.external_id is not null) then events.address end as address,
-        events.source,
-        events.trait_value,
-        events.effective_at,
-        events.event_id,
-        events.received_at,
-        events.source_of_change,
-        events.taken_at
-    from {{ ref('events') }} as events
+        case when not (all_traits.channel = 'push' and all_traits.external_id is not null) then all_traits.address end as address,
+        all_traits.source,
+        all_traits.trait_value,
+        all_traits.effective_at,
+        all_traits.event_id,
+        all_traits.received_at,
+        all_traits.source_of_change,
+        all_traits.taken_at
+    from {{ ref('int_traits') }} as all_traits
     {% if is_incremental() -%}
     inner join touched_contacts
         on
-            events.channel = touched_contacts.channel
-            and events.external_id is not distinct from touched_contacts.external_id
-            and case when events.external_id is null then events.address end is not distinct from touched_contacts.address
+            all_traits.channel = touched_contacts.channel
+            and all_traits.external_id is not distinct from touched_contacts.external_id
+            and case when all_traits.external_id is null then all_traits.address end is not distinct from touched_contacts.address
     {%- endif %}
-    where
-        events.event_type = 'identify'
-        and events.channel is not null
-        and events.trait_value is not null
+    where all_traits.trait_value is not null
 
 ),
 

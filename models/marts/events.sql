@@ -6,9 +6,13 @@
         on_schema_change='fail',
         partition_by=by_day('taken_at'),
         cluster_by=['channel', 'event_type', 'address'] if target.type == 'bigquery' else none,
+        meta={'merge_predicate': 'merges_corrections'},
     )
 }}
 
+{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set new = newly_taken(since) if is_incremental() %}
+-- depends_on: {{ ref('int_standing_copies') }}
 with
 
 copies as (
@@ -18,43 +22,58 @@ copies as (
         quarantine_reason is null
         and received_at <= {{ as_of() }}
         {%- if is_incremental() %}
-        and (taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }}) or was_hidden)
+        and {{ new }}
         {%- endif %}
 
 ),
 
+{% if is_incremental() -%}
+standing_copies as (
+
+    select * from {{ ref('int_standing_copies') }}
+    where
+        {{ in_copy_days(new) }}
+        and taken_at > {{ since }}
+
+),
+
+candidates as (
+
+    select
+        copies.*,
+        standing_copies.is_correction,
+        standing_copies.replaced_since,
+        standing_copies.taken_at as stands_since
+    from copies
+    inner join standing_copies
+        on
+            copies.event_id = standing_copies.event_id
+            and copies.delivery_id = standing_copies.delivery_id
+            and copies.position = standing_copies.position
+            and copies.received_at = standing_copies.received_at
+
+),
+{%- else -%}
+candidates as (
+
+    select
+        *,
+        false as is_correction,
+        cast(null as {{ dbt.type_timestamp() }}) as replaced_since,
+        {{ taken_now() }} as stands_since
+    from copies
+
+),
+{%- endif %}
+
 earliest_copies as (
 
     select *
-    from copies
+    from candidates
     where true
     qualify row_number() over (partition by event_id order by received_at, delivery_id, position) = 1
 
 )
-
-{% if is_incremental() -%}
-,
-
-standing_copies as (
-
-    select
-        earliest_copies.*,
-        existing.event_id is not null as is_correction
-    from earliest_copies
-    left join {{ this }} as existing
-        on earliest_copies.event_id = existing.event_id
-    where
-        existing.event_id is null
-        or earliest_copies.received_at < existing.received_at
-        or (earliest_copies.received_at = existing.received_at and earliest_copies.delivery_id < existing.delivery_id)
-        or (
-            earliest_copies.received_at = existing.received_at
-            and earliest_copies.delivery_id = existing.delivery_id
-            and earliest_copies.position < existing.position
-        )
-
-)
-{%- endif %}
 
 select
     event_id,
@@ -80,6 +99,7 @@ select
     event_timestamp,
     effective_at,
     received_at,
-    {{ taken_now() }} as taken_at,
-    {{ 'is_correction' if is_incremental() else 'false as is_correction' }}
-from {{ 'standing_copies' if is_incremental() else 'earliest_copies' }}
+    stands_since as taken_at,
+    is_correction,
+    replaced_since
+from earliest_copies

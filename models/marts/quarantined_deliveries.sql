@@ -16,7 +16,7 @@ quarantined as (
         quarantine_reason is not null
         and coalesce(received_at <= {{ as_of() }}, true)
         {%- if is_incremental() %}
-        and (taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }}) or was_hidden)
+        and {{ newly_taken(watermark('taken_at')) }}
         {%- endif %}
 
 ),

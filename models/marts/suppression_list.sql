@@ -1,9 +1,10 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='append',
+        incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched('suppression_id', ['int_touched_contacts', 'int_unengaged_changes']) }}",
+        pre_hook="{{ withdraw_touched() }}",
+        meta={'replaces': 'suppression_id', 'touching': ['int_touched_contacts', 'int_unengaged_changes']},
     )
 }}
 

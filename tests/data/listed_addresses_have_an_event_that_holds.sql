@@ -1,3 +1,5 @@
+{{ config(tags=['full_scan']) }}
+
 -- No address is listed without an event that holds: fails with list rows whose event is not on record
 -- with the reason's type and time.
 with

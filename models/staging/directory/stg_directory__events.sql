@@ -8,7 +8,8 @@ contacts as (
         phone,
         push_token,
         cast(updated_at as {{ dbt.type_string() }}) as updated_at,
-        landing_part
+        {{ landing_part('contacts', 'updated_at') }},
+        {{ landed_at('updated_at') }}
     from {{ source('raw', 'contacts') }}
 
 ),
@@ -30,6 +31,7 @@ select
     -- A row without a time was always so.
     coalesce({{ parse_time('updated_at') }}, {{ utc_literal(var('earliest_event')) }}) as received_at,
     landing_part,
+    landed_at,
     cast(0 as {{ type_int64() }}) as position,
     {{ json_row(['external_id', 'email', 'phone', 'push_token', 'updated_at']) }} as element,
     cast(null as {{ dbt.type_string() }}) as shape_error,

@@ -6,7 +6,8 @@ email_sends as (
         recipient_email,
         cast(send_date as {{ dbt.type_string() }}) as send_date,
         message_id,
-        landing_part
+        {{ landing_part('email_sends', 'send_date') }},
+        {{ landed_at('send_date') }}
     from {{ source('raw', 'email_sends') }}
 
 ),
@@ -17,7 +18,8 @@ email_opens as (
         id,
         recipient_email,
         cast(open_date as {{ dbt.type_string() }}) as open_date,
-        landing_part
+        {{ landing_part('email_opens', 'open_date') }},
+        {{ landed_at('open_date') }}
     from {{ source('raw', 'email_opens') }}
 
 ),
@@ -32,7 +34,8 @@ sends as (
         -- A message to many is one send each; without an id the time tells sends apart.
         {{ key_of(["'sent'", 'lower(trim(recipient_email))', "coalesce(nullif(message_id, ''), send_date)"]) }} as event_key,
         {{ json_row(['recipient_email', 'send_date', 'message_id']) }} as element,
-        landing_part
+        landing_part,
+        landed_at
     from email_sends
 
 ),
@@ -49,7 +52,8 @@ opens as (
             else {{ key_of(["'opened'", 'lower(trim(recipient_email))', 'open_date']) }}
         end as event_key,
         {{ json_row(['id', 'recipient_email', 'open_date']) }} as element,
-        landing_part
+        landing_part,
+        landed_at
     from email_opens
 
 ),
@@ -63,7 +67,8 @@ log_rows as (
         is_unreadable,
         event_key,
         element,
-        landing_part
+        landing_part,
+        landed_at
     from sends
     union all
     select
@@ -73,7 +78,8 @@ log_rows as (
         is_unreadable,
         event_key,
         element,
-        landing_part
+        landing_part,
+        landed_at
     from opens
 
 )
@@ -84,6 +90,7 @@ select
     'email_log' as source,
     {{ parse_time('event_time') }} as received_at,
     landing_part,
+    landed_at,
     cast(0 as {{ type_int64() }}) as position,
     element,
     cast(null as {{ dbt.type_string() }}) as shape_error,

@@ -20,7 +20,7 @@ deliveries as (
         delivery_id,
         source,
         received_at,
-        landing_part,
+        {{ landing_part('webhook_deliveries', 'received_at') }},
         payload
     from {{ source('raw', 'webhook_deliveries') }}
     where source = 'segment'

@@ -1,0 +1,89 @@
+{#- Where copies of one event are looked for. An act of a person, a platform or its staff is told apart
+    by its key alone, over all history. What only happened to a message or an application (sent,
+    delivered, opened, traits …) is many times as much: it is told apart by its key and its own day, so
+    that a run looks for copies among events of the same days and not in all history. -#}
+
+{#- The day among whose events copies are looked for; 1970 for acts. A UTC timestamp. Bounded, for
+    BigQuery has room for 10,000 partitions. -#}
+{% macro copy_day(event_type, event_timestamp) -%}
+    case
+        when {{ event_type }} not in ('sent', 'delivered', 'open', 'click', 'soft_bounce', 'identify', 'other')
+            then {{ utc_literal('1970-01-01') }}
+        when {{ event_timestamp }} >= {{ utc_literal('2020-01-01') }} and {{ event_timestamp }} < {{ utc_literal('2040-01-01') }}
+            then {{ to_day(event_timestamp) }}
+        else {{ utc_literal('1970-01-02') }}
+    end
+{%- endmacro %}
+
+{#- Predicate on copy_day: the days of the copies that int_events__unioned took and the model has not
+    judged, as literals. copies: predicate on int_events__unioned. -#}
+{% macro in_copy_days(copies) -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}
+        true
+    {%- else -%}
+        {%- set days = run_query(
+            "select distinct cast(copy_day as " ~ dbt.type_string() ~ ") from " ~ ref('int_events__unioned')
+            ~ " where copy_day is not null and " ~ copies ~ " order by 1"
+        ).columns[0].values() -%}
+        {{ any_of('copy_day', days) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Predicate: column is one of these instants. values: texts. -#}
+{% macro any_of(column, values) -%}
+    {%- if values | length == 0 -%}
+        false
+    {%- else -%}
+        {{ column }} in ({% for value in values %}{{ utc_literal(value) }}{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The event of an element: equal for all copies. An act's key is its own; what only happened to a
+    message or an application is told apart within its day. -#}
+{% macro event_id(source, channel, event_key, copy_day) -%}
+    case
+        when {{ copy_day }} > {{ utc_literal('1970-01-01') }}
+            then {{ surrogate_key([source, channel, event_key, 'cast(' ~ copy_day ~ ' as date)']) }}
+        else {{ surrogate_key([source, channel, event_key]) }}
+    end
+{%- endmacro %}
+
+{#- Predicate on int_events__unioned: the builds in which copies were taken that new corrections replaced;
+    false where there is no new correction. -#}
+{% macro in_replaced_builds(since) -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}
+        true
+    {%- else -%}
+        {{ replaced_rows_since(
+            ref('events') ~ ' as corrections where is_correction' ~ (' and taken_at > ' ~ since if since else '')
+        ) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Predicate on taken_at: since the earliest build of which the corrections replaced something.
+    corrections: what follows `from`. -#}
+{% macro replaced_rows_since(corrections) -%}
+    {%- set since = one_value("select cast(min(replaced_since) as " ~ dbt.type_string() ~ ") from " ~ corrections) -%}
+    {{ return('taken_at >= ' ~ utc_literal(since) if since else 'false') }}
+{%- endmacro %}
+
+{#- For meta.merge_predicate (macros/merge.sql): where the rows can be that a merge replaces.
+    source: the rows that are merged. -#}
+{% macro merges_copy_days(source) -%}
+    {{ return(any_of('copy_day', run_query(
+        "select distinct cast(copy_day as " ~ dbt.type_string() ~ ") from " ~ source ~ " as merged order by 1"
+    ).columns[0].values())) }}
+{%- endmacro %}
+
+{% macro merges_corrections(source) -%}
+    {{ return(replaced_rows_since(source ~ ' as merged')) }}
+{%- endmacro %}
+
+{#- Whether copies that said something else were superseded since a watermark. Only then is history
+    read again, for what they had named; it is rare, and the one thing that searches all of `events`. -#}
+{% macro has_superseded(since) -%}
+    {{ return(
+        not execute or model.resource_type == 'unit_test'
+        or one_value("select count(*) from " ~ ref('int_superseded_events') ~ " where taken_at > " ~ since) | int > 0
+    ) }}
+{%- endmacro %}

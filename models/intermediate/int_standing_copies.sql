@@ -1,0 +1,98 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='event_id',
+        on_schema_change='fail',
+        partition_by=by_day('copy_day'),
+        cluster_by=['event_id'] if target.type == 'bigquery' else none,
+        meta={'merge_predicate': 'merges_copy_days'},
+    )
+}}
+
+{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}
+
+with
+
+copies as (
+
+    select
+        event_id,
+        copy_day,
+        delivery_id,
+        position,
+        received_at,
+        taken_at as copy_taken_at
+    from {{ ref('int_events__unioned') }}
+    where
+        quarantine_reason is null
+        and received_at <= {{ as_of() }}
+        {%- if is_incremental() %}
+        and {{ new }}
+        {%- endif %}
+
+),
+
+earliest_copies as (
+
+    select *
+    from copies
+    where true
+    qualify row_number() over (partition by event_id order by received_at, delivery_id, position) = 1
+
+),
+
+{% if is_incremental() -%}
+standing as (
+
+    select * from {{ this }}
+    where {{ in_copy_days(new) }}
+
+),
+
+compared as (
+
+    select
+        earliest_copies.*,
+        standing.event_id is not null as is_correction,
+        case
+            when standing.replaced_since < standing.copy_taken_at then standing.replaced_since
+            else standing.copy_taken_at
+        end as replaced_since
+    from earliest_copies
+    left join standing
+        on earliest_copies.event_id = standing.event_id
+    where
+        standing.event_id is null
+        or earliest_copies.received_at < standing.received_at
+        or (earliest_copies.received_at = standing.received_at and earliest_copies.delivery_id < standing.delivery_id)
+        or (
+            earliest_copies.received_at = standing.received_at
+            and earliest_copies.delivery_id = standing.delivery_id
+            and earliest_copies.position < standing.position
+        )
+
+)
+{%- else -%}
+compared as (
+
+    select
+        *,
+        false as is_correction,
+        cast(null as {{ dbt.type_timestamp() }}) as replaced_since
+    from earliest_copies
+
+)
+{%- endif %}
+
+select
+    event_id,
+    copy_day,
+    delivery_id,
+    position,
+    received_at,
+    copy_taken_at,
+    is_correction,
+    replaced_since,
+    {{ taken_now() }} as taken_at
+from compared

@@ -1,0 +1,44 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='event_id',
+        on_schema_change='fail',
+        partition_by=by_day('taken_at'),
+        cluster_by=['channel', 'external_id'] if target.type == 'bigquery' else none,
+        meta={'merge_predicate': 'merges_corrections'},
+    )
+}}
+
+{%- set since = watermark('taken_at') if is_incremental() %}
+with
+
+events as (
+
+    select * from {{ ref('events') }}
+    {% if is_incremental() -%}
+    where taken_at > {{ since }}
+    {%- endif %}
+
+)
+
+select
+    event_id,
+    channel,
+    external_id,
+    address,
+    source,
+    -- A correction may have made something else of a trait: null, so that what was built of it is gone.
+    case when event_type = 'identify' then trait_value end as trait_value,
+    effective_at,
+    received_at,
+    source_of_change,
+    taken_at,
+    replaced_since
+from events
+where
+    channel is not null
+    and (
+        (event_type = 'identify' and trait_value is not null)
+        or is_correction
+    )
