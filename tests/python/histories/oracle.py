@@ -151,9 +151,19 @@ class RowState:
 # --- events -------------------------------------------------------------------------------------
 
 
+#: What only happened to a message or an application: told apart by its key within its own day.
+NO_ACTS = frozenset({"sent", "delivered", "open", "click", "soft_bounce", "identify", "other"})
+
+
 def event_id(event: Event) -> str:
-    """The identity of an event: source, channel and the platform's own key."""
-    return _md5(event.source, event.channel, event.key)
+    """The identity of an event: source, channel and the platform's own key; of no act also its day."""
+    names = (event.source, event.channel, event.key)
+    return _md5(*names, _copy_day(event.timestamp)) if event.event_type in NO_ACTS else _md5(*names)
+
+
+def _copy_day(stamped: datetime | None) -> str:
+    is_usable = stamped is not None and 2020 <= stamped.year < 2040
+    return stamped.date().isoformat() if stamped and is_usable else "1970-01-02"
 
 
 def _md5(*parts: str | None) -> str:

@@ -141,8 +141,13 @@ def test_the_same_key_on_another_channel_or_source_is_another_event(told: Told) 
 
 
 def test_an_event_id_is_a_hash_of_source_channel_and_key() -> None:
-    event = Event("segment", "k1", "identify")
+    event = Event("segment", "k1", "unsubscribe", timestamp=day(1))
     assert event_id(event) == hashlib.md5(b"segment|_null_|k1").hexdigest()
+
+
+def test_an_event_id_of_no_act_has_its_day_too() -> None:
+    event = Event("segment", "k1", "identify", timestamp=datetime(2025, 5, 1, 23))
+    assert event_id(event) == hashlib.md5(b"segment|_null_|k1|2025-05-01").hexdigest()
 
 
 def test_nothing_happens_after_it_was_received(told: Told) -> None:
