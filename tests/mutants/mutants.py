@@ -64,9 +64,9 @@ MUTANTS = [
     ),
     Mutant(
         "the watermark is the event's time",
-        "models/marts/events.sql",
-        "(taken_at > (select coalesce(max(taken_at), {{ utc_literal('1970-01-01') }}) from {{ this }}) or was_hidden)",
-        "event_timestamp > (select coalesce(max(event_timestamp), {{ utc_literal('1970-01-01') }}) from {{ this }})",
+        "models/intermediate/int_standing_copies.sql",
+        "{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}",
+        "{%- set new = 'event_timestamp > ' ~ watermark('copy_day') if is_incremental() %}",
         BUILDS,
     ),
     Mutant(

@@ -35,8 +35,12 @@ def test_every_source_has_its_words_in_the_mapping() -> None:
 
 def test_every_view_has_the_same_columns(landed: Landed) -> None:
     columns = landed.warehouse.rows(
+        # The sender's own log and directory have no time of arrival, but a day that they are filed under.
         "select table_name, list((column_name, data_type) order by ordinal_position) as columns"
-        " from information_schema.columns where table_name like 'stg_%__events' group by table_name"
+        " from information_schema.columns where table_name like 'stg_%__events'"
+        " and not (column_name = 'landed_at' and table_name in (?, ?)) group by table_name",
+        "stg_email_log__events",
+        "stg_directory__events",
     )
     assert {row["table_name"] for row in columns} == {f"stg_{source}__events" for source in STAGED}
     first = columns[0]["columns"]
