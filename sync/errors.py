@@ -4,6 +4,9 @@ SyncError                       exit 1
 ├── ConfigError                 exit 2: something the user sets is missing or wrong
 │   ├── ProfileError            profiles.yml cannot be found, read or used
 │   ├── WarehouseMissing        the database or its tables are not there yet
+│   ├── WarehouseDenied         the account lacks a right on it
+│   ├── WarehouseElsewhere      the dataset is in another location than the profile says
+│   ├── BytesExceeded           a query would read more than maximum_bytes_billed allows
 │   ├── UnknownDestination
 │   ├── MissingCredential
 │   └── UnknownScope            the platform lacks the list that destinations.csv names
@@ -12,6 +15,8 @@ SyncError                       exit 1
 ├── LockHeld                    exit 4: another run sends to this destination
 ├── LockLost                    another run took the lock over while this one could not renew it
 ├── WarehouseBusy               another process kept the warehouse for itself for too long
+├── WarehouseUnavailable        the warehouse did not answer, or failed by itself: it may pass
+│   └── QuotaExceeded           a quota of the warehouse is used up
 ├── Stopped                     exit 143: SIGTERM
 └── PlatformError               what a platform answered, or that it did not
     ├── RetryableError          the same call may succeed later
@@ -55,12 +60,24 @@ class WarehouseMissing(ConfigError):
     """The warehouse, or a table that dbt makes, is not there yet."""
 
 
+class WarehouseDenied(ConfigError):
+    """The account that the profile names lacks a right; the message names it and where."""
+
+
+class WarehouseElsewhere(ConfigError):
+    """The dataset is in another location than the profile says."""
+
+
+class BytesExceeded(ConfigError):
+    """A query would read more than the profile's maximum_bytes_billed allows; nothing was read."""
+
+
 class UnknownDestination(ConfigError):
     """No platform of that name."""
 
 
 class MissingCredential(ConfigError):
-    """An environment variable that holds a credential is unset."""
+    """A credential is not set, or the warehouse does not accept it."""
 
 
 class UnknownScope(ConfigError):
@@ -89,6 +106,14 @@ class LockLost(SyncError):
 
 class WarehouseBusy(SyncError):
     """Another process holds the warehouse."""
+
+
+class WarehouseUnavailable(SyncError):
+    """The warehouse did not answer or failed by itself; what was asked of it may be done or not."""
+
+
+class QuotaExceeded(WarehouseUnavailable):
+    """A quota of the warehouse is used up."""
 
 
 class Stopped(SyncError):

@@ -149,6 +149,12 @@ SECTIONS: tuple[Section, ...] = (
 )
 
 
+_NEWEST_BUILD = """
+    select invocation_id, started_at, ended_at, as_of, ok from {raw}.builds
+    order by ended_at desc, started_at desc limit 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The newest build (None: none is recorded) and the rows of every section, by its key."""
@@ -164,18 +170,13 @@ def read_status(warehouse: Warehouse) -> Status:
 
 
 def _read(warehouse: Warehouse) -> Status:
-    builds = warehouse.rows(
-        """
-        select invocation_id, started_at, ended_at, as_of, ok from {raw}.builds
-        order by ended_at desc, started_at desc limit 1
-        """
-    )
+    builds, *found = warehouse.rows_of_each((_NEWEST_BUILD, *(item.sql for item in SECTIONS)))
+    sections = {section.key: rows for section, rows in zip(SECTIONS, found, strict=True)}
+    now = utc_now()
     build: dict[str, Any] | None = None
     if builds:
         build = dict(builds[0])
-        build["age_seconds"] = int((utc_now() - build["ended_at"]).total_seconds())
-    sections = {section.key: warehouse.rows(section.sql) for section in SECTIONS}
-    now = utc_now()
+        build["age_seconds"] = int((now - build["ended_at"]).total_seconds())
     for run in sections["runs"]:
         if run["status"] == "running" and run["expires_at"] < now:
             # Nobody was there to write its end.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 
 from sync.delivery.calls import DryRun
@@ -13,7 +12,7 @@ from sync.delivery.settings import batch_size
 from sync.destinations import get
 from sync.destinations.base import Request
 from sync.warehouse.base import Warehouse
-from sync.warehouse.spool import Spool
+from sync.warehouse.spool import Snapshot, Spool
 
 
 def dry_run_requests(
@@ -23,19 +22,15 @@ def dry_run_requests(
 
     Raises PlanChanged as the push would.
     """
-    with contextlib.ExitStack() as stack:
-        spools = [
-            stack.enter_context(
-                Spool(
-                    warehouse,
-                    name,
-                    limit=options.limit,
-                    with_policy=options.plan is not None,
-                    plan_hash=options.plan,
-                )
-            )
-            for name in selected(warehouse, options.destinations)
-        ]
+    names = selected(warehouse, options.destinations)
+    with Snapshot(
+        warehouse,
+        names,
+        limit=options.limit,
+        with_policy=options.plan is not None,
+        plan_hash=options.plan,
+    ) as snapshot:
+        spools = [snapshot.of(name) for name in names]
         if options.plan is not None:
             check_hash(options.plan, plan_hash(spool.fingerprint() for spool in spools))
         for spool in spools:

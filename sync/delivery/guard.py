@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sync.warehouse.base import Warehouse
-from sync.warehouse.spool import DeltaCount
+from sync.warehouse.spool import DeltaCount, Spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,58 +35,76 @@ class Limits:
     max_release: Share = Share(0.1, 100)
 
 
-def build_faults(warehouse: Warehouse, limits: Limits, now: datetime) -> list[str]:
-    """Why the newest build, or what it made, cannot be pushed; empty if it can."""
-    newest = warehouse.rows(
-        "select ended_at, ok from {raw}.builds order by ended_at desc, started_at desc limit 1"
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the guard judges by, for all destinations.
+
+    listed, recorded: rows of suppression_list and of the ledger. sizes: of the list, by channel.
+    pushed: the destination rows ever pushed to.
+    """
+
+    newest_build: Mapping[str, Any] | None
+    listed: int
+    recorded: int
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    pushed: frozenset[tuple[str, str, str]] = frozenset()
+
+
+def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
+    """What there is to know; the ledger is searched only where something is pending."""
+    queries = [
+        "select ended_at, ok from {raw}.builds order by ended_at desc, started_at desc limit 1",
+        """
+        select
+            (select count(*) from {marts}.suppression_list) as listed,
+            (select count(*) from {raw}.sync_ledger) as recorded
+        """,
+    ]
+    if any(spool.pending for spool in spools):
+        queries += [
+            "select channel, count(*) as items from {marts}.suppression_list group by channel",
+            "select distinct destination, channel, scope from {raw}.sync_ledger",
+        ]
+    builds, totals, *more = warehouse.rows_of_each(queries)
+    sizes, pushed = more or ([], [])
+    return Facts(
+        newest_build=builds[0] if builds else None,
+        listed=totals[0]["listed"],
+        recorded=totals[0]["recorded"],
+        sizes={row["channel"]: row["items"] for row in sizes},
+        pushed=frozenset(
+            (row["destination"], row["channel"], row["scope"] or "") for row in pushed
+        ),
     )
-    if not newest:
+
+
+def build_faults(facts: Facts, limits: Limits, now: datetime) -> list[str]:
+    """Why the newest build, or what it made, cannot be pushed; empty if it can."""
+    newest = facts.newest_build
+    if newest is None:
         return ["no build is recorded: run `dbt build`"]
     faults = []
-    if not newest[0]["ok"]:
+    if not newest["ok"]:
         faults.append("the newest build failed, or one of its tests did: run `dbt build`")
-    age = now - newest[0]["ended_at"]
+    age = now - newest["ended_at"]
     if age > limits.max_age:
         faults.append(
             f"the newest build is {_hours(age)} old (--max-age {_hours(limits.max_age)}): "
             "run `dbt build`"
         )
-    sizes = warehouse.rows(
-        """
-        select
-            (select count(*) from {marts}.suppression_list) as listed,
-            (select count(*) from {raw}.sync_ledger) as recorded
-        """
-    )[0]
-    if not sizes["listed"] and sizes["recorded"]:
+    if not facts.listed and facts.recorded:
         faults.append("suppression_list is empty although the ledger is not")
     return faults
 
 
 def change_faults(
-    warehouse: Warehouse, destination: str, counts: Sequence[DeltaCount], limits: Limits
+    facts: Facts, destination: str, counts: Sequence[DeltaCount], limits: Limits
 ) -> list[str]:
     """Why these deltas are more than is plausible for one destination; empty if they are not."""
-    if not counts:
-        return []
-    pushed = {
-        (row["channel"], row["scope"] or "")
-        for row in warehouse.rows(
-            "select distinct channel, scope from {raw}.sync_ledger"
-            " where destination = @destination",
-            {"destination": destination},
-        )
-    }
-    sizes = {
-        row["channel"]: row["items"]
-        for row in warehouse.rows(
-            "select channel, count(*) as items from {marts}.suppression_list group by channel"
-        )
-    }
     faults = []
     for channel, scope in sorted({(count.channel, count.scope) for count in counts}):
         name = f"{destination} {channel}{f' {scope}' if scope else ''}"
-        if (channel, scope) not in pushed:
+        if (destination, channel, scope) not in facts.pushed:
             faults.append(f"{name}: the first push to this row of destinations.csv")
         by_action = {"suppress": 0, "release": 0, "subscribe": 0}
         for count in counts:
@@ -93,7 +112,7 @@ def change_faults(
                 by_action[count.action] += count.items
         freed = by_action["release"] + by_action["subscribe"]
         # Freed addresses have left the list: it was that much longer.
-        listed = sizes.get(channel, 0)
+        listed = facts.sizes.get(channel, 0)
         if by_action["suppress"] > limits.max_suppress.of(listed):
             faults.append(
                 f"{name}: {by_action['suppress']:,} to suppress of {listed:,} listed "

@@ -7,11 +7,12 @@ import os
 import platform
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sync.errors import LockHeld, LockLost
+from sync.errors import LockHeld, LockLost, SyncError
 from sync.warehouse.base import RunRow, Warehouse
 from sync.warehouse.spool import is_alive
 
@@ -77,49 +78,63 @@ class Lease:
     destination: str
     plan_hash: str | None
     started_at: datetime = field(default_factory=utc_now)
+    _expires_at: datetime | None = None
     _lost: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether another run was found to have it."""
+        return self._lost.is_set()
+
+    def ends_within(self, span: timedelta) -> bool:
+        """Whether it must be renewed sooner than that."""
+        return self._expires_at is not None and utc_now() + span > self._expires_at
 
     def take(self) -> None:
         """Takes the lock; LockHeld says which run has it and until when."""
-        holder = self._try()
-        if holder is not None:
-            raise LockHeld(
-                f"{self.destination}: run {holder.run_id} holds the lock until "
-                f"{holder.expires_at:%H:%M:%S} UTC (it renews it while it lives). Nothing was sent."
-            )
+        error = take([self]).get(self.destination)
+        if error is not None:
+            raise error
 
     def renew(self, tally: Tally) -> None:
         """Moves the expiry; LockLost where another run took over after it had passed."""
-        holder = self._try(tally)
-        if holder is not None:
-            self._lost.set()
-            raise LockLost(
-                f"{self.destination}: the lock expired before it could be renewed, and run "
-                f"{holder.run_id} has it now."
-            )
+        error = renew([(self, tally)]).get(self.destination)
+        if error is not None:
+            raise error
+
+    def last_row(self, status: str, tally: Tally) -> RunRow | None:
+        """The row that ends the run; None where another run has the lock."""
+        if self._lost.is_set():
+            return None
+        now = utc_now()
+        return self._row(status, tally, ended_at=now, expires_at=now)
 
     def release(self, status: str, tally: Tally) -> None:
         """Records the end of the run."""
-        if not self._lost.is_set():
-            self.warehouse.append_run(self._row(status, tally, ended=True))
+        row = self.last_row(status, tally)
+        if row is not None:
+            self.warehouse.append_runs([row])
 
-    def _try(self, tally: Tally | None = None) -> RunRow | None:
-        row = self._row("running", tally or Tally(), ended=False)
-        dead: list[str] = []
-        while True:
-            holder = self.warehouse.take_lock(row, dead)
-            if holder is None or not is_dead(holder.run_id):
-                return holder
-            dead.append(holder.run_id)
+    def next_row(self, tally: Tally) -> RunRow:
+        """The row that holds the lock for another while."""
+        return self._row("running", tally, ended_at=None, expires_at=utc_now() + LEASE)
 
-    def _row(self, status: str, tally: Tally, *, ended: bool) -> RunRow:
-        now = utc_now()
+    def settle(self, row: RunRow, *, is_lost: bool = False) -> None:
+        """Notes what became of next_row."""
+        if is_lost:
+            self._lost.set()
+        else:
+            self._expires_at = row.expires_at
+
+    def _row(
+        self, status: str, tally: Tally, *, ended_at: datetime | None, expires_at: datetime
+    ) -> RunRow:
         return RunRow(
             run_id=self.run_id,
             destination=self.destination,
             started_at=self.started_at,
-            ended_at=now if ended else None,
-            expires_at=now if ended else now + LEASE,
+            ended_at=ended_at,
+            expires_at=expires_at,
             status=status,
             suppressed=tally.suppressed,
             released=tally.released,
@@ -131,3 +146,40 @@ class Lease:
             failed=tally.failed,
             plan_hash=self.plan_hash,
         )
+
+
+def take(leases: Sequence[Lease]) -> dict[str, LockHeld]:
+    """Takes the locks of one run together; gives an error for each that another run holds."""
+    rows = [lease.next_row(Tally()) for lease in leases]
+    holders = _take(leases, rows)
+    errors: dict[str, LockHeld] = {}
+    for lease, row in zip(leases, rows, strict=True):
+        holder = holders.get(lease.destination)
+        if holder is None:
+            lease.settle(row)
+        else:
+            errors[lease.destination] = LockHeld(
+                f"{lease.destination}: run {holder.run_id} holds the lock until "
+                f"{holder.expires_at:%H:%M:%S} UTC (it renews it while it lives). Nothing was sent."
+            )
+    return errors
+
+
+def renew(leases: Sequence[tuple[Lease, Tally]]) -> dict[str, SyncError]:
+    """Renews the locks of one run together; gives an error for each that another run has now."""
+    rows = [lease.next_row(tally) for lease, tally in leases]
+    holders = _take([lease for lease, _ in leases], rows)
+    errors: dict[str, SyncError] = {}
+    for (lease, _), row in zip(leases, rows, strict=True):
+        holder = holders.get(lease.destination)
+        lease.settle(row, is_lost=holder is not None)
+        if holder is not None:
+            errors[lease.destination] = LockLost(
+                f"{lease.destination}: the lock expired before it could be renewed, and run "
+                f"{holder.run_id} has it now."
+            )
+    return errors
+
+
+def _take(leases: Sequence[Lease], rows: Sequence[RunRow]) -> dict[str, RunRow]:
+    return leases[0].warehouse.take_locks(rows, is_dead) if leases else {}

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sync.delivery import settings
-from sync.delivery.guard import Limits, build_faults, change_faults
+from sync.delivery.guard import Facts, Limits, build_faults, change_faults, read_facts
 from sync.delivery.lock import utc_now
 from sync.destinations import get, names
 from sync.destinations.base import Action
 from sync.errors import PlanChanged, UnknownDestination
 from sync.warehouse.base import Warehouse
-from sync.warehouse.spool import DeltaCount, Spool, pending_counts
+from sync.warehouse.spool import DeltaCount, Snapshot, Spool
 
 
 @dataclass(slots=True)
@@ -88,21 +88,23 @@ def make_plan(
     limit: int | None = None,
 ) -> Plan:
     """The plan of a push with the same options. Needs no credential and calls no platform."""
-    parts: list[DestinationPlan] = []
-    fingerprints: list[tuple[int, int]] = []
     with warehouse.session():
-        guard = build_faults(warehouse, limits, utc_now())
-        for name in selected(warehouse, wanted):
-            with Spool(warehouse, name, limit=limit) as spool:
-                part = DestinationPlan(name, counts=spool.counts())
-                fingerprints.append(spool.fingerprint())
-            _estimate(part, environment)
-            counts = part.counts
-            if limit is not None:
-                counts = pending_counts(warehouse, name, with_policy=True)
-            part.guard = change_faults(warehouse, name, counts, limits)
-            parts.append(part)
-    return Plan(plan_hash(fingerprints), guard, parts)
+        chosen = selected(warehouse, wanted)
+        with Snapshot(warehouse, chosen, limit=limit) as snapshot:
+            spools = [snapshot.of(name) for name in chosen]
+            facts = read_facts(warehouse, spools)
+            parts = [_part(spool, facts, limits, environment) for spool in spools]
+            found = plan_hash(spool.fingerprint() for spool in spools)
+    return Plan(found, build_faults(facts, limits, utc_now()), parts)
+
+
+def _part(
+    spool: Spool, facts: Facts, limits: Limits, environment: Mapping[str, str]
+) -> DestinationPlan:
+    part = DestinationPlan(spool.destination, counts=spool.counts())
+    _estimate(part, environment)
+    part.guard = change_faults(facts, spool.destination, spool.pending, limits)
+    return part
 
 
 def _estimate(part: DestinationPlan, environment: Mapping[str, str]) -> None:

@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sync.delivery.calls import Caller
 from sync.delivery.drain import Drain
-from sync.delivery.guard import build_faults, change_faults
+from sync.delivery.guard import build_faults, change_faults, read_facts
 from sync.delivery.ledger import LedgerWriter
-from sync.delivery.lock import RENEW_EVERY, Lease, new_run_id, utc_now
+from sync.delivery.lock import LEASE, RENEW_EVERY, Lease, new_run_id, renew, take, utc_now
 from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
 from sync.delivery.rate import Schedule
 from sync.delivery.report import Options, Part, Progress, Report
@@ -31,11 +32,17 @@ from sync.errors import (
     SyncError,
     UnknownDestination,
     WarehouseBusy,
+    WarehouseUnavailable,
 )
-from sync.warehouse.base import Warehouse
-from sync.warehouse.spool import Spool, pending_counts
+from sync.warehouse.base import RunRow, Warehouse
+from sync.warehouse.spool import Snapshot, Spool
 
 log = logging.getLogger(__name__)
+
+# A renewal that failed is tried again after so long.
+_RETRY_RENEWAL = timedelta(seconds=2)
+# So long before a lock runs out no call is begun any more.
+_LAST_CALLS = timedelta(seconds=5)
 
 
 @dataclass(slots=True)
@@ -54,6 +61,12 @@ class _Job:
     def is_ready(self) -> bool:
         return self.part.error is None
 
+    def fail(self, error: SyncError) -> None:
+        """Ends it after what is in flight."""
+        self.part.error = self.part.error or error
+        if self.drain is not None:
+            self.drain.fail(error)
+
 
 def push(
     warehouse: Warehouse,
@@ -69,21 +82,21 @@ def push(
     """
     run_id = new_run_id()
     jobs: list[_Job] = []
-    with contextlib.ExitStack() as stack:
-        try:
+    try:
+        with contextlib.ExitStack() as stack:
+            # Before the session: a renewal waits for the end of it.
+            stack.enter_context(_renewing(jobs))
             with warehouse.session():
                 for name in selected(warehouse, options.destinations):
                     jobs.append(_configure(name, environment))
                 _prepare(jobs, warehouse, run_id, options, stack)
             _deliver(jobs, warehouse, run_id, progress, stop)
-        except SyncError as error:
-            for job in jobs:
-                job.part.error = job.part.error or error
-            raise
-        finally:
-            for job in jobs:
-                if not job.has_ended:
-                    _end(job)
+    except SyncError as error:
+        for job in jobs:
+            job.part.error = job.part.error or error
+        raise
+    finally:
+        _end(warehouse, [job for job in jobs if not job.has_ended])
     return Report(run_id, options.plan, [job.part for job in jobs])
 
 
@@ -107,9 +120,7 @@ def _prepare(
     stack: contextlib.ExitStack,
 ) -> None:
     """Lock, snapshot, then hash or guard. What fails for one stands in its part."""
-    for job in jobs:
-        if job.is_ready:
-            _lock(job, warehouse, run_id, options.plan)
+    _lock(jobs, warehouse, run_id, options.plan)
     _snapshot(jobs, warehouse, options, stack)
     if options.plan is None:
         _guard(jobs, warehouse, options)
@@ -118,55 +129,50 @@ def _prepare(
         check_hash(options.plan, plan_hash(prints))
 
 
-def _lock(job: _Job, warehouse: Warehouse, run_id: str, plan: str | None) -> None:
-    lease = Lease(warehouse, run_id, job.part.destination, plan)
-    try:
-        lease.take()
-    except LockHeld as error:
-        job.part.error = error
-    else:
-        job.lease = lease
+def _lock(jobs: Sequence[_Job], warehouse: Warehouse, run_id: str, plan: str | None) -> None:
+    ready = [job for job in jobs if job.is_ready]
+    leases = {
+        job.part.destination: Lease(warehouse, run_id, job.part.destination, plan) for job in ready
+    }
+    errors = take(list(leases.values()))
+    for job in ready:
+        name = job.part.destination
+        job.part.error = errors.get(name)
+        job.lease = None if name in errors else leases[name]
 
 
 def _snapshot(
     jobs: Sequence[_Job], warehouse: Warehouse, options: Options, stack: contextlib.ExitStack
 ) -> None:
-    for job in jobs:
-        # Under a plan the others are read too: they are part of its set.
-        if not job.is_ready and options.plan is None:
-            continue
-        name = job.part.destination
-        with_policy = options.plan is not None
-        job.spool = stack.enter_context(
-            Spool(
-                warehouse,
-                name,
-                limit=options.limit,
-                with_policy=with_policy,
-                plan_hash=options.plan,
-            )
+    # Under a plan the others are read too: they are part of its set.
+    read = [job for job in jobs if job.is_ready or options.plan is not None]
+    if not read:
+        return
+    snapshot = stack.enter_context(
+        Snapshot(
+            warehouse,
+            [job.part.destination for job in read],
+            limit=options.limit,
+            with_policy=options.plan is not None,
+            plan_hash=options.plan,
         )
+    )
+    for job in read:
+        job.spool = snapshot.of(job.part.destination)
         job.part.items = sum(count.items for count in job.spool.counts())
-        if not with_policy:
-            held = warehouse.rows(
-                "select count(*) as items from {marts}.sync_deltas"
-                " where destination = @destination and reason = 'policy'",
-                {"destination": name},
-            )
-            job.part.held_policy = held[0]["items"]
+        job.part.held_policy = job.spool.held_policy
 
 
 def _guard(jobs: Sequence[_Job], warehouse: Warehouse, options: Options) -> None:
     limits = options.limits
-    general = build_faults(warehouse, limits, utc_now())
+    spools = [job.spool for job in jobs if job.is_ready and job.spool is not None]
+    facts = read_facts(warehouse, spools)
+    general = build_faults(facts, limits, utc_now())
     for job in jobs:
         if not job.is_ready or job.spool is None:
             continue
         name = job.part.destination
-        counts = job.spool.counts()
-        if options.limit is not None:
-            counts = pending_counts(warehouse, name, with_policy=False)
-        faults = general + change_faults(warehouse, name, counts, limits)
+        faults = general + change_faults(facts, name, job.spool.pending, limits)
         if faults:
             text = "\n  - ".join(["", *faults])
             job.part.error = GuardStop(
@@ -183,10 +189,9 @@ def _deliver(
     progress: Progress,
     stop: threading.Event,
 ) -> None:
-    for job in jobs:
-        if job.is_ready and job.lease is not None:
-            _refresh(job, job.lease)
     ready = [job for job in jobs if job.is_ready and job.part.items]
+    _refresh(ready)
+    ready = [job for job in ready if job.is_ready]
     if not ready:
         return
     threads = [
@@ -198,13 +203,26 @@ def _deliver(
         )
         for job in ready
     ]
-    with _renewing(ready):
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                # A join without a timeout would keep signals from being handled.
-                thread.join(0.2)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            # A join without a timeout would keep signals from being handled.
+            thread.join(0.2)
+            if warehouse.is_shared:
+                _watch(ready)
+
+
+def _watch(jobs: Sequence[_Job]) -> None:
+    """Nothing is sent without a lock: another run may be about to take it."""
+    for job in jobs:
+        if not job.has_ended and job.lease is not None and job.lease.ends_within(_LAST_CALLS):
+            job.fail(
+                LockLost(
+                    f"{job.part.destination}: the lock could not be renewed in time, so the run "
+                    "ended; the next one sends the rest."
+                )
+            )
 
 
 @contextlib.contextmanager
@@ -220,13 +238,17 @@ def _renewing(jobs: Sequence[_Job]) -> Iterator[None]:
         thread.join()
 
 
-def _refresh(job: _Job, lease: Lease) -> None:
+def _refresh(jobs: Sequence[_Job]) -> None:
     """Reading millions of deltas may have taken longer than the lock lasts."""
-    if utc_now() - lease.started_at > RENEW_EVERY:
-        try:
-            lease.renew(job.part.tally)
-        except LockLost as error:
-            job.part.error = error
+    old = [
+        (job.lease, job.part.tally)
+        for job in jobs
+        if job.lease is not None and job.lease.ends_within(LEASE - RENEW_EVERY)
+    ]
+    for name, error in renew(old).items():
+        for job in jobs:
+            if job.part.destination == name:
+                job.fail(error)
 
 
 def _run_one(
@@ -273,6 +295,8 @@ def _run_one(
                 advance=lambda items: progress.advance(name, items),
             )
             part.tally = job.drain.tally
+            if part.error is not None:
+                raise part.error
             progress.start(name, part.items)
             job.drain.run(job.spool)
     except SyncError as error:
@@ -287,38 +311,54 @@ def _run_one(
             part.calls, part.refusals = caller.calls, caller.refusals
         if job.drain is not None:
             part.failure = job.drain.failure
-        _end(job)
+        _end(warehouse, [job])
 
 
 def _renew(jobs: Sequence[_Job], done: threading.Event) -> None:
-    while not done.wait(RENEW_EVERY.total_seconds()):
-        for job in jobs:
-            if job.lease is None or job.drain is None or job.has_ended:
-                continue
-            try:
-                job.lease.renew(job.part.tally)
-            except WarehouseBusy:
-                # Who holds the file keeps others from the lock too; the next renewal tells.
-                continue
-            except SyncError as error:
-                job.drain.fail(error)
-
-
-def _end(job: _Job) -> None:
-    job.has_ended = True
-    part = job.part
-    if isinstance(part.error, Stopped):
-        part.status = "stopped"
-    elif isinstance(part.error, GuardStop):
-        part.status = "guarded"
-    elif isinstance(part.error, LockHeld):
-        part.status = "locked"
-    elif part.error is not None:
-        part.status = "failed"
-    else:
-        part.status = "finished" if part.exit_code == 0 else "incomplete"
-    if job.lease is not None:
+    pause = RENEW_EVERY
+    while not done.wait(pause.total_seconds()):
+        held = [
+            (job, job.lease)
+            for job in jobs
+            if job.lease is not None and not job.has_ended and not job.lease.is_lost
+        ]
         try:
-            job.lease.release(part.status, part.tally)
+            errors = renew([(lease, job.part.tally) for job, lease in held])
+        except (WarehouseBusy, WarehouseUnavailable):
+            # Who holds a file keeps others from the lock too; elsewhere _watch ends the run.
+            pause = _RETRY_RENEWAL
+            continue
         except SyncError as error:
-            part.error = part.error or error
+            errors = {lease.destination: error for _, lease in held}
+        pause = RENEW_EVERY
+        for job, lease in held:
+            if lease.destination in errors:
+                job.fail(errors[lease.destination])
+
+
+def _end(warehouse: Warehouse, jobs: Sequence[_Job]) -> None:
+    """Says in each part how it ended, and records it."""
+    rows: list[RunRow] = []
+    for job in jobs:
+        job.has_ended = True
+        job.part.status = _status(job.part)
+        if job.lease is not None:
+            row = job.lease.last_row(job.part.status, job.part.tally)
+            rows += [] if row is None else [row]
+    try:
+        warehouse.append_runs(rows)
+    except SyncError as error:
+        for job in jobs:
+            job.part.error = job.part.error or error
+
+
+def _status(part: Part) -> str:
+    if isinstance(part.error, Stopped):
+        return "stopped"
+    if isinstance(part.error, GuardStop):
+        return "guarded"
+    if isinstance(part.error, LockHeld):
+        return "locked"
+    if part.error is not None:
+        return "failed"
+    return "finished" if part.exit_code == 0 else "incomplete"

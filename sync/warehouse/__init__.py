@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.errors import ProfileError
+from sync.errors import ConfigError, ProfileError
 from sync.profile import Target
 from sync.warehouse.base import Warehouse
 
@@ -16,7 +16,19 @@ def open_warehouse(target: Target, *, read_only: bool) -> Warehouse:
         from sync.warehouse.duckdb import DuckDbWarehouse
 
         return DuckDbWarehouse.from_target(target, read_only=read_only)
+    if target.engine == "bigquery":
+        try:
+            from sync.warehouse.bigquery import BigQueryWarehouse
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("google", "pyarrow", "requests"):
+                raise
+            raise ConfigError(
+                f"Target {target.name!r} is on BigQuery, and a package for it is missing "
+                f"({error.name}): pip install 'contact-sync[bigquery]'"
+            ) from None
+
+        return BigQueryWarehouse.from_target(target)
     raise ProfileError(
-        f"Target {target.name!r} is of type {target.engine!r}; contact-sync reads duckdb targets. "
-        "Choose one with --target."
+        f"Target {target.name!r} is of type {target.engine!r}; contact-sync works on duckdb and "
+        "bigquery. Choose one with --target."
     )

@@ -6,7 +6,7 @@ In every query {marts} stands for the schema of the models, {raw} for that of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -65,6 +65,9 @@ ITEM_COLUMNS = Item._fields
 class Warehouse(Protocol):
     """One per engine. Thread-safe."""
 
+    #: Whether others may take a lock that ran out while this process cannot reach the warehouse.
+    is_shared: bool
+
     def session(self, *, patient: bool = False) -> AbstractContextManager[None]:
         """Several calls of this thread share a connection; keeps others out, so for moments only.
 
@@ -75,24 +78,30 @@ class Warehouse(Protocol):
         """The whole result of a small query.
 
         Raises WarehouseMissing where a table is not there, WarehouseBusy where another process
-        holds the database.
+        holds the database, WarehouseUnavailable where it cannot be reached.
         """
+
+    def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """The whole results of small queries, in their order; side by side where that is faster."""
 
     def export(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
         """Writes the result of one evaluation of a query, in its order, to a Parquet file."""
 
     def still_pending(self, items: Sequence[Item]) -> set[str]:
-        """Which of these deltas `sync_deltas` holds now."""
+        """Which of these deltas, all of one destination, `sync_deltas` holds now."""
 
     def append_ledger(self, rows: Sequence[LedgerRow]) -> None:
-        """Adds rows to raw.sync_ledger, all or none."""
+        """Adds rows to raw.sync_ledger, all or none; the next query sees them."""
 
-    def append_run(self, row: RunRow) -> None:
-        """Adds a row to raw.sync_runs."""
+    def append_runs(self, rows: Sequence[RunRow]) -> None:
+        """Adds rows to raw.sync_runs, all or none; the next query sees them."""
 
-    def take_lock(self, row: RunRow, ignored: Sequence[str] = ()) -> RunRow | None:
-        """Adds row unless another run holds its destination, then gives that run's latest row.
+    def take_locks(
+        self, rows: Sequence[RunRow], is_dead: Callable[[str], bool]
+    ) -> dict[str, RunRow]:
+        """Adds those of one run's rows whose destination no other run holds; renews likewise.
 
-        Safe between processes. A run holds a destination while its latest row says `running` and
-        has not expired. ignored: runs that are known to be dead.
+        Gives the latest row of each other run that holds one, by destination. Safe between
+        processes. A run holds a destination while its latest row says `running` and has not
+        expired. is_dead: whether a run, by its id, is known to have ended without a word.
         """

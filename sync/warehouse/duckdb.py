@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,8 @@ _LEDGER_TYPES = {"http_status": "bigint", "attempts": "bigint", "pushed_at": "ti
 
 class DuckDbWarehouse:
     """Implements Warehouse. One connection at a time, open only while it is needed."""
+
+    is_shared = False
 
     def __init__(
         self,
@@ -79,6 +81,10 @@ class DuckDbWarehouse:
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
+    def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
+        """See Warehouse."""
+        return [self.rows(sql) for sql in queries]
+
     def export(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
         """See Warehouse."""
         target = str(path).replace("'", "''")
@@ -127,37 +133,51 @@ class DuckDbWarehouse:
         with self._connect(self._patience_to_write) as connection:
             connection.execute(self._text(sql), parameters)
 
-    def append_run(self, row: RunRow) -> None:
+    def append_runs(self, rows: Sequence[RunRow]) -> None:
         """See Warehouse."""
-        with self._connect(self._patience_to_write) as connection:
-            self._insert_run(connection, row)
+        if rows:
+            with self._connect(self._patience_to_write) as connection:
+                self._insert_runs(connection, rows)
 
-    def take_lock(self, row: RunRow, ignored: Sequence[str] = ()) -> RunRow | None:
+    def take_locks(
+        self, rows: Sequence[RunRow], is_dead: Callable[[str], bool]
+    ) -> dict[str, RunRow]:
         """See Warehouse."""
         # No other process can open the file while this connection is open: reading and adding are
         # one step, and need no lock file of their own.
         with self._connect(self._patience_to_read) as connection:
-            sql = f"""
-                select {", ".join(RUN_COLUMNS)} from {{raw}}.sync_runs
-                where destination = $destination and run_id <> $run_id
-                qualify row_number() over (
-                    partition by run_id order by ended_at is not null desc, expires_at desc
-                ) = 1
-            """
-            parameters = {"destination": row.destination, "run_id": row.run_id}
-            now = datetime.now(UTC).replace(tzinfo=None)
-            for values in connection.execute(self._text(sql), parameters).fetchall():
-                other = RunRow(*values)
-                is_live = other.status == "running" and other.expires_at > now
-                if is_live and other.run_id not in ignored:
-                    return other
-            self._insert_run(connection, row)
-        return None
+            holders: dict[str, RunRow] = {}
+            for row in rows:
+                for other in self._live_others(connection, row):
+                    if not is_dead(other.run_id):
+                        holders[row.destination] = other
+            free = [row for row in rows if row.destination not in holders]
+            if free:
+                self._insert_runs(connection, free)
+        return holders
 
-    def _insert_run(self, connection: duckdb.DuckDBPyConnection, row: RunRow) -> None:
+    def _live_others(self, connection: duckdb.DuckDBPyConnection, row: RunRow) -> list[RunRow]:
+        sql = f"""
+            select {", ".join(RUN_COLUMNS)} from {{raw}}.sync_runs
+            where destination = $destination and run_id <> $run_id
+            qualify row_number() over (
+                partition by run_id order by ended_at is not null desc, expires_at desc
+            ) = 1
+        """
+        parameters = {"destination": row.destination, "run_id": row.run_id}
+        found = connection.execute(self._text(sql), parameters).fetchall()
+        now = datetime.now(UTC).replace(tzinfo=None)
+        others = [RunRow(*values) for values in found]
+        return [other for other in others if other.status == "running" and other.expires_at > now]
+
+    def _insert_runs(self, connection: duckdb.DuckDBPyConnection, rows: Sequence[RunRow]) -> None:
         marks = ", ".join("?" for _ in RUN_COLUMNS)
-        sql = f"insert into {{raw}}.sync_runs ({', '.join(RUN_COLUMNS)}) values ({marks})"
-        connection.execute(self._text(sql), list(dataclasses.astuple(row)))
+        sql = (
+            f"insert into {{raw}}.sync_runs ({', '.join(RUN_COLUMNS)})"
+            f" values {', '.join(f'({marks})' for _ in rows)}"
+        )
+        values = [value for row in rows for value in dataclasses.astuple(row)]
+        connection.execute(self._text(sql), values)
 
     def _text(self, sql: str) -> str:
         text = sql.replace("{marts}", f'"{self._marts}"').replace("{raw}", f'"{self._raw}"')

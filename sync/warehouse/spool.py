@@ -1,6 +1,7 @@
-"""One destination's deltas, read once and kept in a local file: what is planned is what is sent.
+"""The deltas of a run, read once and kept in a local file: what is planned is what is sent.
 
-One evaluation of `sync_deltas`, however long the run; memory stays flat at any number of rows.
+One evaluation of `sync_deltas` for all destinations, however long the run; memory stays flat at any
+number of rows.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 
@@ -20,6 +21,10 @@ from sync.destinations.base import Item
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
 
 _PREFIX = "contact-sync-"
+_ORDER = "priority, event_timestamp nulls last, delta_id"
+_PLACE = f"row_number() over (partition by destination order by {_ORDER})"
+# By whether releases that no event explains are in it.
+_SENDABLE = {True: "true", False: "reason <> 'policy'"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,80 +38,37 @@ class DeltaCount:
     items: int
 
 
-class Spool:
-    """A snapshot of one destination's deltas. A context manager: the file is deleted at the end."""
+class Snapshot:
+    """The deltas of some destinations. A context manager: the files are deleted at the end."""
 
     def __init__(
         self,
         warehouse: Warehouse,
-        destination: str,
+        destinations: Sequence[str],
         *,
         limit: int | None = None,
         with_policy: bool = True,
         plan_hash: str | None = None,
     ) -> None:
-        """limit: the first so many, in the order of delivery.
+        """limit: of each destination the first so many, in the order of delivery.
 
         with_policy: releases that no event explains are in it. plan_hash: what earlier runs under
         this hash recorded stays part of the set, so that a plan that was cut off can be resumed.
         """
         _sweep()
-        self.destination = destination
+        self._warehouse = warehouse
+        self._destinations = list(destinations)
+        self._limit = limit
+        self._with_policy = with_policy
         self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._connection = duckdb.connect(config={"memory_limit": "256MB", "threads": 1})
         try:
-            if plan_hash:
-                self._export_recorded(warehouse, plan_hash)
-            self._export_deltas(warehouse, limit, with_policy, recorded=bool(plan_hash))
+            self._export_recorded(plan_hash)
+            self._export_deltas()
+            self._pending = self._count_pending()
         except BaseException:
             self.close()
             raise
-
-    def _export_recorded(self, warehouse: Warehouse, plan_hash: str) -> None:
-        path = self._directory / "recorded.parquet"
-        # One that failed is pending again, and is counted there.
-        warehouse.export(
-            """
-            select distinct delta_id from {raw}.sync_ledger
-            where destination = @destination
-                and run_id in (select run_id from {raw}.sync_runs where plan_hash = @plan_hash)
-                and delta_id not in (
-                    select delta_id from {marts}.sync_deltas where destination = @destination
-                )
-            """,
-            path,
-            {"destination": self.destination, "plan_hash": plan_hash},
-        )
-        self._connection.read_parquet(str(path)).create_view("recorded")
-
-    def _export_deltas(
-        self, warehouse: Warehouse, limit: int | None, with_policy: bool, *, recorded: bool
-    ) -> None:
-        path = self._directory / "deltas.parquet"
-        parameters: dict[str, object] = {
-            "destination": self.destination,
-            "left_out": "" if with_policy else "policy",
-        }
-        ending = ""
-        if limit is not None:
-            done = self._one("select count(*) from recorded") if recorded else 0
-            ending = "limit @limit"
-            parameters["limit"] = max(limit - done, 0)
-        warehouse.export(
-            f"""
-            select {", ".join(ITEM_COLUMNS)} from {{marts}}.sync_deltas
-            where destination = @destination and reason <> @left_out
-            order by priority, event_timestamp, delta_id
-            {ending}
-            """,
-            path,
-            parameters,
-        )
-        self._connection.read_parquet(str(path)).create_view("deltas")
-        if not recorded:
-            self._connection.execute(
-                "create view recorded as select delta_id from deltas where false"
-            )
 
     def __enter__(self) -> Self:
         return self
@@ -120,18 +82,121 @@ class Spool:
         self.close()
 
     def close(self) -> None:
-        """Deletes the file."""
+        """Deletes the files."""
         self._connection.close()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def of(self, destination: str) -> Spool:
+        """One destination's part."""
+        pending = [DeltaCount(*row[1:]) for row in self._pending if row[0] == destination]
+        return Spool(self._connection, destination, pending, with_policy=self._with_policy)
+
+    def _export_recorded(self, plan_hash: str | None) -> None:
+        if plan_hash is None or not self._destinations:
+            self._connection.execute(
+                "create table recorded (destination varchar, delta_id varchar)"
+            )
+            return
+        path = self._directory / "recorded.parquet"
+        names, parameters = self._names()
+        # One that failed is pending again, and is counted there.
+        self._warehouse.export(
+            f"""
+            select distinct destination, delta_id from {{raw}}.sync_ledger
+            where destination in ({names})
+                and run_id in (select run_id from {{raw}}.sync_runs where plan_hash = @plan_hash)
+                and delta_id not in (
+                    select delta_id from {{marts}}.sync_deltas where destination in ({names})
+                )
+            """,
+            path,
+            {**parameters, "plan_hash": plan_hash},
+        )
+        self._connection.read_parquet(str(path)).create_view("recorded")
+
+    def _export_deltas(self) -> None:
+        path = self._directory / "deltas.parquet"
+        names, parameters = self._names()
+        chosen = f"destination in ({names})"
+        if self._limit is not None:
+            chosen += f" and ({_SENDABLE[self._with_policy]}) qualify {_PLACE} <= @limit"
+            parameters["limit"] = self._limit
+        self._warehouse.export(
+            f"""
+            select {", ".join(ITEM_COLUMNS)} from {{marts}}.sync_deltas
+            where {chosen}
+            order by destination, {_ORDER}
+            """,
+            path,
+            parameters,
+        )
+        self._connection.read_parquet(str(path)).create_view("exported")
+        self._connection.execute(f"create view deltas as {self._sendable()}")
+
+    def _sendable(self) -> str:
+        if self._limit is None:
+            return f"select * from exported where {_SENDABLE[self._with_policy]}"
+        # What earlier runs of the plan recorded takes its places under the limit.
+        return f"""
+            select exported.* from exported
+            left join (
+                select destination, count(*) as items from recorded group by destination
+            ) as done using (destination)
+            qualify {_PLACE} <= {int(self._limit)} - coalesce(done.items, 0)
+            order by destination, {_ORDER}
+        """
+
+    def _count_pending(self) -> list[tuple[Any, ...]]:
+        """What is pending by destination, row, action and reason, whatever a limit leaves of it.
+
+        The guard judges it whole: a release of everybody is no better in small portions.
+        """
+        counts = (
+            "select destination, channel, scope, action, reason, count(*) as items from {0}"
+            " where destination in ({1}) group by destination, channel, scope, action, reason"
+            " order by destination, channel, scope, min(priority), action, reason"
+        )
+        names, parameters = self._names()
+        if self._limit is None:
+            # Everything is here: the view need not be evaluated again.
+            sql = counts.format("exported", names.replace("@", "$"))
+            return self._connection.execute(sql, parameters).fetchall()
+        found = self._warehouse.rows(counts.format("{marts}.sync_deltas", names), parameters)
+        return [tuple(row.values()) for row in found]
+
+    def _names(self) -> tuple[str, dict[str, Any]]:
+        """The destinations as a list of parameters, none of them as one that nothing equals."""
+        parameters = {f"name_{n}": name for n, name in enumerate(self._destinations or [""])}
+        return ", ".join(f"@{name}" for name in parameters), dict(parameters)
+
+
+class Spool:
+    """One destination's part of a snapshot."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        destination: str,
+        pending: list[DeltaCount],
+        *,
+        with_policy: bool,
+    ) -> None:
+        self.destination = destination
+        #: All that is pending and would be sent but for a limit.
+        self.pending = [c for c in pending if with_policy or c.reason != "policy"]
+        #: Releases that wait for a plan.
+        self.held_policy = sum(c.items for c in pending if c.reason == "policy" and not with_policy)
+        self._connection = connection
 
     def counts(self) -> list[DeltaCount]:
         """The deltas by destination row, action and reason, in the order of delivery."""
         found = self._connection.execute(
             """
-            select channel, scope, action, reason, count(*) from deltas
+            select channel, scope, action, reason, count(*) from deltas where destination = ?
             group by channel, scope, action, reason
             order by channel, scope, min(priority), action, reason
-            """
+            """,
+            [self.destination],
         ).fetchall()
         return [DeltaCount(*row) for row in found]
 
@@ -139,19 +204,23 @@ class Spool:
         """Size and order-free hash of the set of delta_ids, recorded ones included."""
         sql = """
             select count(*), coalesce(bit_xor(md5_number(delta_id)), 0)
-            from (select delta_id from deltas union all select delta_id from recorded)
+            from (
+                select destination, delta_id from deltas
+                union all select destination, delta_id from recorded
+            )
+            where destination = ?
         """
-        size, digest = self._connection.execute(sql).fetchall()[0]
+        size, digest = self._connection.execute(sql, [self.destination]).fetchall()[0]
         return int(size), int(digest)
 
     def pages(self, size: int) -> Iterator[list[Item]]:
         """The deltas in the order of delivery, so many at a time."""
-        cursor = self._connection.cursor().execute(f"select {', '.join(ITEM_COLUMNS)} from deltas")
+        cursor = self._connection.cursor().execute(
+            f"select {', '.join(ITEM_COLUMNS)} from deltas where destination = ?",
+            [self.destination],
+        )
         while rows := cursor.fetchmany(size):
             yield [Item._make(row) for row in rows]
-
-    def _one(self, sql: str) -> int:
-        return int(self._connection.execute(sql).fetchall()[0][0])
 
 
 def _sweep() -> None:
@@ -171,14 +240,3 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def pending_counts(
-    warehouse: Warehouse, destination: str, *, with_policy: bool
-) -> list[DeltaCount]:
-    """All that is pending for a destination, whatever a limit leaves of it.
-
-    The guard judges it whole: a release of everybody is no better in small portions.
-    """
-    with Spool(warehouse, destination, with_policy=with_policy) as everything:
-        return everything.counts()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync.sandbox.server import running
+from tests.python.sync.engines import BigQuery, DuckDb, Engine
 from tests.python.sync.world import KEY, SandboxClient, World
 
 
@@ -24,5 +25,20 @@ def sandbox(sandbox_process: SandboxClient) -> SandboxClient:
 
 
 @pytest.fixture
-def world(tmp_path: Path, sandbox: SandboxClient) -> World:
-    return World(tmp_path, sandbox)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    """DuckDB, unless a test is parametrized over ENGINES (indirectly)."""
+    if getattr(request, "param", "duckdb") == "bigquery":
+        return BigQuery(request.getfixturevalue("bigquery_endpoint"))
+    return DuckDb(tmp_path / "contact_sync.duckdb")
+
+
+@pytest.fixture
+def world(tmp_path: Path, sandbox: SandboxClient, engine: Engine) -> World:
+    return World(tmp_path, sandbox, engine)
+
+
+@pytest.fixture(scope="session")
+def bigquery_endpoint() -> str:
+    import os
+
+    return os.environ["BQ_ENDPOINT"]

@@ -194,7 +194,7 @@ def test_push_plan_refuses_another_set_and_says_why(world: World, sandbox: Sandb
 def test_push_plan_refuses_a_set_of_the_same_size(world: World, sandbox: SandboxClient) -> None:
     world.want("a@example.com")
     plan = json.loads(world.cli("plan", "--output", "json").stdout)["hash"]
-    world.sql("delete from wanted")
+    world.sql("delete from wanted where true")
     world.want("b@example.com")
     done = world.cli("push", "--plan", plan)
     assert done.returncode == 3
@@ -291,7 +291,7 @@ def test_destination_narrows_the_push(world: World, sandbox: SandboxClient) -> N
 
 
 def test_an_old_build_exits_3_unless_max_age_allows_it(world: World) -> None:
-    world.sql("delete from raw.builds")
+    world.sql("delete from raw.builds where true")
     world.build(age=timedelta(hours=27))
     world.already_pushed()
     world.want("a@example.com")

@@ -11,8 +11,10 @@ import pytest
 
 from sync.delivery.lock import Lease, Tally, new_run_id
 from sync.errors import LockHeld, LockLost
-from sync.warehouse.duckdb import DuckDbWarehouse
+from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World, addresses, wait_until
+
+pytestmark = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
 EVERYTHING = ("--max-suppress", "100%:1000000", "--max-release", "100%:1000000")
 
@@ -147,7 +149,7 @@ def test_a_lock_of_another_machine_holds_until_it_expires(world: World) -> None:
     world.want("a@example.com")
     add_run(world, "20260101T000000Z-0therhst-1-abc", timedelta(seconds=50))
     assert world.push().exit_code == 4
-    world.sql("update raw.sync_runs set expires_at = expires_at - interval 60 second")
+    world.sql("update raw.sync_runs set expires_at = expires_at - interval 60 second where true")
     assert world.push().exit_code == 0
 
 
@@ -165,7 +167,7 @@ def test_a_finished_run_holds_nothing(world: World) -> None:
 
 
 def test_the_lock_of_one_destination_does_not_hold_another(world: World) -> None:
-    warehouse = DuckDbWarehouse(world.database)
+    warehouse = world.warehouse()
     Lease(warehouse, new_run_id(), "sendgrid", None).take()
     Lease(warehouse, new_run_id(), "mailgun", None).take()
     with pytest.raises(LockHeld):
@@ -173,20 +175,20 @@ def test_the_lock_of_one_destination_does_not_hold_another(world: World) -> None
 
 
 def test_a_renewed_lock_outlives_its_first_expiry(world: World) -> None:
-    warehouse = DuckDbWarehouse(world.database)
+    warehouse = world.warehouse()
     lease = Lease(warehouse, new_run_id(), "sendgrid", None)
     lease.take()
-    world.sql("update raw.sync_runs set expires_at = expires_at - interval 61 second")
+    world.sql("update raw.sync_runs set expires_at = expires_at - interval 61 second where true")
     lease.renew(Tally())
     with pytest.raises(LockHeld):
         Lease(warehouse, new_run_id(), "sendgrid", None).take()
 
 
 def test_a_run_that_lost_its_lock_notices_and_leaves_the_new_holder_alone(world: World) -> None:
-    warehouse = DuckDbWarehouse(world.database)
+    warehouse = world.warehouse()
     lease = Lease(warehouse, new_run_id(), "sendgrid", None)
     lease.take()
-    world.sql("update raw.sync_runs set expires_at = expires_at - interval 61 second")
+    world.sql("update raw.sync_runs set expires_at = expires_at - interval 61 second where true")
     other = Lease(warehouse, new_run_id(), "sendgrid", None)
     other.take()
     with pytest.raises(LockLost):

@@ -14,6 +14,7 @@ import sync.destinations
 from sync.delivery import drain
 from sync.destinations.base import Item, Outcome
 from sync.errors import CredentialRefused, DestinationDown, ItemsRefused
+from tests.python.sync.engines import DuckDb
 from tests.python.sync.world import KEY, SandboxClient, World, addresses, item, wait_until
 
 
@@ -250,7 +251,7 @@ def test_a_limited_platform_gets_no_call_too_many(tmp_path: Path) -> None:
     from sync.sandbox.server import running
 
     with running(rate=20, environment={"SENDGRID_API_KEY": KEY}) as url:
-        world = World(tmp_path, SandboxClient(url))
+        world = World(tmp_path, SandboxClient(url), DuckDb(tmp_path / "contact_sync.duckdb"))
         world.want(*addresses(60))
         part = world.push_freely(environment={"SENDGRID_RATE": "20", "SENDGRID_BATCH_SIZE": "1"})
         assert part.exit_code == 0
@@ -261,7 +262,7 @@ def test_a_platform_slower_than_its_documents_is_obeyed(tmp_path: Path) -> None:
     from sync.sandbox.server import running
 
     with running(rate=30, environment={"SENDGRID_API_KEY": KEY}) as url:
-        world = World(tmp_path, SandboxClient(url))
+        world = World(tmp_path, SandboxClient(url), DuckDb(tmp_path / "contact_sync.duckdb"))
         world.want(*addresses(90))
         part = world.push_freely(environment={"SENDGRID_RATE": "0", "SENDGRID_BATCH_SIZE": "1"})
         assert part.exit_code == 0

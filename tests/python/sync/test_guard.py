@@ -10,7 +10,10 @@ import pytest
 from sync.delivery.guard import Limits, Share
 from sync.delivery.report import Report
 from sync.errors import GuardStop
+from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World, addresses
+
+pytestmark = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
 
 def refused(report: Report, sandbox: SandboxClient) -> str:
@@ -41,7 +44,7 @@ def test_only_the_newest_build_counts(world: World, sandbox: SandboxClient) -> N
 def test_an_old_build_is_not_pushed(world: World, sandbox: SandboxClient) -> None:
     world.already_pushed()
     world.want("a@example.com")
-    world.sql("delete from raw.builds")
+    world.sql("delete from raw.builds where true")
     world.build(age=timedelta(hours=30))
     assert "30 h old" in refused(world.push(), sandbox)
     assert world.push(limits=Limits(max_age=timedelta(hours=31))).exit_code == 0
@@ -50,7 +53,7 @@ def test_an_old_build_is_not_pushed(world: World, sandbox: SandboxClient) -> Non
 def test_without_any_build_nothing_is_pushed(world: World, sandbox: SandboxClient) -> None:
     world.already_pushed()
     world.want("a@example.com")
-    world.sql("delete from raw.builds")
+    world.sql("delete from raw.builds where true")
     assert "no build is recorded" in refused(world.push(), sandbox)
 
 
@@ -122,8 +125,8 @@ def test_a_guarded_run_is_recorded_and_gives_the_lock_back(world: World) -> None
     "spoil",
     [
         lambda world: world.build(ok=False),
-        lambda world: world.sql("delete from raw.builds"),
-        lambda world: world.sql("delete from suppression_list"),
+        lambda world: world.sql("delete from raw.builds where true"),
+        lambda world: world.sql("delete from suppression_list where true"),
         lambda world: world.want(*addresses(500, "more")),
     ],
     ids=["failed build", "no build", "empty list", "too many"],

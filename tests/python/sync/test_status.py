@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from sync.delivery.lock import utc_now
+from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World
+
+pytestmark = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
 
 @pytest.fixture
 def busy(world: World, sandbox: SandboxClient) -> World:
     """A world in which every section has something to show."""
-    world.sql("delete from raw.builds")
+    world.sql("delete from raw.builds where true")
     world.build(age=timedelta(hours=2))
     world.sql(
         """
@@ -32,8 +36,8 @@ def busy(world: World, sandbox: SandboxClient) -> World:
         " ('postmark', 'Surprise', true), ('postmark', 'Bounce/HardBounce', false)"
     )
     world.sql(
-        "insert into int_contact_addresses"
-        " select 'email', 'shared', true from range(51) union all select 'email', 'one', false"
+        "insert into int_contact_addresses values ('email', 'one', false)"
+        + ", ('email', 'shared', true)" * 51
     )
     world.already_pushed()
     world.want("a@example.com", "bad@example.com")
@@ -94,15 +98,15 @@ def test_a_failed_build_is_said_first(world: World) -> None:
 
 
 def test_without_a_build_it_says_what_to_run(world: World) -> None:
-    world.sql("delete from raw.builds")
+    world.sql("delete from raw.builds where true")
     assert "dbt build" in world.cli("status").stdout
 
 
 def test_a_killed_run_is_shown_as_killed(world: World) -> None:
     world.sql(
         "insert into raw.sync_runs (run_id, destination, started_at, expires_at, status) values"
-        " ('old', 'sendgrid', now()::timestamp - interval 2 hour,"
-        " now()::timestamp - interval 1 hour, 'running')"
+        " ('old', 'sendgrid', ?, ?, 'running')",
+        [utc_now() - timedelta(hours=2), utc_now() - timedelta(hours=1)],
     )
     runs = json.loads(world.cli("status", "--output", "json").stdout)["runs"]
     assert [(run["run_id"], run["status"]) for run in runs] == [("old", "killed")]

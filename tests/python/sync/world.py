@@ -20,72 +20,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from sync.delivery.guard import Limits, Share
 from sync.delivery.plan import make_plan
 from sync.delivery.push import push
 from sync.delivery.report import Options, Part, Report
 from sync.destinations.base import Item
+from sync.warehouse.base import Warehouse
 from sync.warehouse.duckdb import DuckDbWarehouse
+from tests.python.sync.engines import DuckDb, Engine, warehouse_of
 
 KEY = "SG.very-secret-value"
 PRIORITIES = {"complaint": 1, "unsubscribe": 2, "bounce": 3, "block": 4, "unengaged": 5}
-
-SCHEMA = """
-create schema raw;
-create table raw.sync_ledger (
-    run_id varchar, delta_id varchar, destination varchar, channel varchar, scope varchar,
-    address varchar, contact_id varchar, action varchar, reason varchar, event_id varchar,
-    outcome varchar, http_status bigint, error varchar, attempts bigint, pushed_at timestamp
-);
-create table raw.sync_runs (
-    run_id varchar, destination varchar, started_at timestamp, ended_at timestamp,
-    expires_at timestamp, status varchar, suppressed bigint, released bigint, subscribed bigint,
-    confirmed bigint, accepted bigint, rejected bigint, absent bigint, failed bigint,
-    plan_hash varchar
-);
-create table raw.builds (
-    invocation_id varchar, started_at timestamp, ended_at timestamp, as_of timestamp, ok boolean
-);
-create table destinations (
-    destination varchar, channel varchar, scope varchar, mode varchar, audience varchar,
-    keeps_reason boolean, trusts_own boolean, enabled boolean
-);
-create table suppression_list (channel varchar, address varchar, event_type varchar);
-create table wanted (
-    delta_id varchar, destination varchar, channel varchar, scope varchar, address varchar,
-    contact_id varchar, external_id varchar, email varchar, phone varchar,
-    push_token_type varchar, action varchar, reason varchar, event_id varchar,
-    event_timestamp timestamp, priority bigint, kept_topics varchar
-);
-create view sync_deltas as
-select * from wanted
-where not exists (
-    select 1 from raw.sync_ledger as ledger
-    where ledger.delta_id = wanted.delta_id and (
-        ledger.outcome in ('confirmed', 'accepted', 'rejected')
-        or (ledger.outcome = 'absent' and ledger.pushed_at > now()::timestamp - interval 7 day)
-    )
-);
-create table events (
-    source varchar, event_type varchar, provider_event varchar, topic varchar
-);
-create table quarantined_deliveries (source varchar, reason varchar);
-create table int_events__unioned (source varchar, provider_event varchar, is_unmapped boolean);
-create table topics (source varchar, topic varchar, suppresses boolean);
-create table int_contact_addresses (channel varchar, external_id varchar, is_crowded boolean);
-"""
-
-PROFILE = """
-contact_sync:
-  target: duckdb
-  outputs:
-    duckdb:
-      type: duckdb
-      path: "{{ env_var('CONTACT_SYNC_DUCKDB', 'contact_sync.duckdb') }}"
-      schema: main
-"""
 
 
 class Quiet:
@@ -141,16 +86,17 @@ class SandboxClient:
 
 @dataclass
 class World:
-    """A folder with a profile and a DuckDB file, and where the platforms are."""
+    """A folder with a profile, the tables of an engine, and where the platforms are."""
 
     directory: Path
     sandbox: SandboxClient
+    engine: Engine
     environment: dict[str, str] = field(default_factory=dict)
     _numbers: int = 0
 
     def __post_init__(self) -> None:
-        (self.directory / "profiles.yml").write_text(PROFILE, encoding="utf-8")
-        self.sql(SCHEMA)
+        (self.directory / "profiles.yml").write_text(self.engine.profile, encoding="utf-8")
+        self.engine.create()
         self.build()
         self.enable("sendgrid")
         self.environment = {
@@ -164,19 +110,18 @@ class World:
 
     @property
     def database(self) -> Path:
-        return self.directory / "contact_sync.duckdb"
+        """The DuckDB file, of a world that is on one."""
+        assert isinstance(self.engine, DuckDb)
+        return self.engine.database
+
+    def warehouse(self) -> Warehouse:
+        """The warehouse as the command opens it."""
+        if isinstance(self.engine, DuckDb):
+            return DuckDbWarehouse(self.engine.database)
+        return warehouse_of(self.directory)
 
     def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        # The command under test may have the file open for a moment.
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                with duckdb.connect(str(self.database)) as connection:
-                    return connection.execute(statement, list(parameters)).fetchall()
-            except duckdb.IOException:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+        return self.engine.sql(statement, parameters)
 
     def build(self, *, ok: bool = True, age: timedelta = timedelta()) -> None:
         ended = datetime.now(UTC).replace(tzinfo=None) - age
@@ -190,18 +135,20 @@ class World:
 
     def list_addresses(self, count: int) -> None:
         """A suppression list of so many addresses, so that a few changes are few."""
-        self.sql(
-            "insert into suppression_list"
-            " select 'email', 'listed' || i || '@example.com', 'bounce' from range(?) as t(i)",
-            [count],
-        )
+        self._list(addresses(count, "listed"), "bounce")
+
+    def _list(self, listed: Sequence[str], reason: str) -> None:
+        rows = [
+            {"channel": "email", "address": address, "event_type": reason} for address in listed
+        ]
+        self.engine.load("suppression_list", rows)
 
     def already_pushed(self, scope: str = "", destination: str = "sendgrid") -> None:
         """The destination row was pushed to before: the guard lets it pass."""
         self.sql(
             "insert into raw.sync_ledger (run_id, delta_id, destination, channel, scope, outcome)"
-            " values ('earlier', 'earlier' || ?, ?, 'email', ?, 'confirmed')",
-            [scope, destination, scope],
+            " values ('earlier', ?, ?, 'email', ?, 'confirmed')",
+            [f"earlier{scope}", destination, scope],
         )
 
     def want(
@@ -231,20 +178,9 @@ class World:
                     priority=priority,
                 )
             )
-        types = {"event_timestamp": "timestamp", "priority": "bigint"}
-        columns = ", ".join(
-            f"unnest(${number}::{types.get(name, 'varchar')}[])"
-            for number, name in enumerate(Item._fields, 1)
-        )
-        self.sql(
-            f"insert into wanted select {columns}",
-            [list(values) for values in zip(*rows, strict=True)],
-        )
+        self.engine.load("wanted", [row._asdict() for row in rows])
         if action == "suppress":
-            self.sql(
-                "insert into suppression_list select 'email', unnest($1::varchar[]), $2",
-                [list(addresses), reason],
-            )
+            self._list(addresses, reason)
         return [row.delta_id for row in rows]
 
     def ledger(self) -> list[dict[str, Any]]:
@@ -271,7 +207,7 @@ class World:
         """A push in this process; plan=True pushes the plan of what is pending."""
         stop = options.pop("stop", threading.Event())
         environment = {**self.environment, **options.pop("environment", {})}
-        warehouse = DuckDbWarehouse(self.database)
+        warehouse = self.warehouse()
         limits = options.pop("limits", Limits())
         if options.get("plan") is True:
             selection = {key: options[key] for key in ("limit",) if key in options}

@@ -1,0 +1,160 @@
+"""Statements sent to BigQuery: parameters, limits of the profile, repeating, errors explained."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from google.api_core.client_info import ClientInfo
+from google.api_core.client_options import ClientOptions
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
+from google.cloud.bigquery.table import RowIterator
+
+from sync.profile import Target
+from sync.retries import retry_context
+from sync.warehouse.bigquery_errors import LIBRARY_ERRORS, Place, explained, may_pass
+from sync.warehouse.bigquery_profile import Settings, read_profile
+
+# Threads share the client; a connection more than its pool keeps is no news to the user.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+#: The dataset of the raw tables, in the project of the models.
+RAW = "raw"
+# Seconds to wait for the answer of one call that starts a statement.
+_CALL_TIMEOUT = 60.0
+
+Parameter = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
+
+
+class Queries:
+    """One target's client. Thread-safe."""
+
+    def __init__(self, client: bigquery.Client, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+        self._marts = f"`{settings.project}`.`{settings.dataset}`"
+        self._raw = f"`{settings.project}`.`{RAW}`"
+
+    @classmethod
+    def of_target(cls, target: Target) -> Queries:
+        """A client as dbt would make it."""
+        settings, credentials = read_profile(target)
+        client = bigquery.Client(
+            project=settings.job_project,
+            credentials=credentials,
+            location=settings.location,
+            client_info=ClientInfo(user_agent="contact-sync"),  # type: ignore[no-untyped-call]
+            client_options=ClientOptions(
+                api_endpoint=settings.api_endpoint, quota_project_id=settings.quota_project
+            ),
+        )
+        return cls(client, settings)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turns what the library raises into errors of ours."""
+        try:
+            yield
+        except LIBRARY_ERRORS as error:
+            raise explained(error, self._settings, RAW, self._place_of) from None
+
+    def run(
+        self,
+        sql: str,
+        parameters: Sequence[Parameter],
+        *,
+        patience: float,
+        page_size: int | None = None,
+    ) -> RowIterator:
+        """The result of a statement, repeated for `patience` seconds while BigQuery fails.
+
+        The library repeats a call with the job id of the first, so that a statement whose answer
+        was lost is not run twice: googleapis.dev/python/bigquery/latest/design/query-retries.html
+        """
+        text = sql.replace("{marts}", self._marts).replace("{raw}", self._raw)
+        patience = self._settings.retry_deadline or patience
+        for attempt in retry_context(
+            on=may_pass,
+            attempts=None,
+            timeout=patience,
+            wait_initial=1.0,
+            wait_max=20.0,
+            wait_jitter=1.0,
+        ):
+            with attempt:
+                return self._run_once(text, parameters, patience, page_size)
+        raise AssertionError("an attempt either returns or raises")
+
+    def _run_once(
+        self, text: str, parameters: Sequence[Parameter], patience: float, page_size: int | None
+    ) -> RowIterator:
+        settings = self._settings
+        calls = bigquery.DEFAULT_RETRY.with_timeout(patience)
+        jobs = DEFAULT_JOB_RETRY.with_timeout(patience)
+        job = self._client.query(
+            text,
+            job_config=self._config(parameters),
+            job_id_prefix="contact-sync-",
+            retry=calls,
+            job_retry=jobs,
+            timeout=settings.creation_timeout or _CALL_TIMEOUT,
+        )
+        if settings.execution_timeout is None:
+            return job.result(page_size=page_size, retry=calls, job_retry=jobs)
+        return job.result(
+            page_size=page_size, retry=calls, job_retry=jobs, timeout=settings.execution_timeout
+        )
+
+    def _config(self, parameters: Sequence[Parameter]) -> bigquery.QueryJobConfig:
+        settings = self._settings
+        config = bigquery.QueryJobConfig(
+            query_parameters=list(parameters),
+            priority=settings.priority,
+            labels={"application": "contact-sync"},
+        )
+        if settings.maximum_bytes_billed is not None:
+            config.maximum_bytes_billed = settings.maximum_bytes_billed
+        if settings.execution_timeout is not None:
+            config.job_timeout_ms = int(settings.execution_timeout * 1000)
+        return config
+
+    def _place_of(self, dataset: str) -> Place:
+        name = f"{self._settings.project}.{dataset}"
+        try:
+            found = self._client.get_dataset(name, retry=_ONCE, timeout=10.0)
+        except NotFound:
+            return "none"
+        except LIBRARY_ERRORS:
+            return "unknown"
+        return str(found.location)
+
+
+_ONCE = bigquery.DEFAULT_RETRY.with_timeout(0.0)
+
+
+def parameters_of(values: Mapping[str, Any] | None) -> list[Parameter]:
+    """Query parameters for plain values: text, numbers, truth values, instants, lists of text."""
+    return [_parameter(name, value) for name, value in (values or {}).items()]
+
+
+def _parameter(name: str, value: Any) -> Parameter:
+    if isinstance(value, list):
+        return bigquery.ArrayQueryParameter(name, "STRING", value)
+    kinds = {bool: "BOOL", int: "INT64", float: "FLOAT64", datetime: "TIMESTAMP"}
+    return bigquery.ScalarQueryParameter(name, kinds.get(type(value), "STRING"), value)
+
+
+def row_values(row: Any) -> dict[str, Any]:
+    """A row by column name; instants as naive UTC."""
+    return {name: _naive(value) for name, value in row.items()}
+
+
+def _naive(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value

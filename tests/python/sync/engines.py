@@ -1,0 +1,204 @@
+"""The engines that a world can be on: how tests fill its tables and look into them.
+
+Statements of tests are written so that both engines take them (`where true`, no casts with `::`).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+
+from sync.profile import load_target
+from sync.warehouse import open_warehouse
+from sync.warehouse.base import Warehouse
+
+#: For pytest: one world per engine.
+ENGINES = ("duckdb", "bigquery")
+
+TABLES = {
+    "raw.sync_ledger": "run_id text, delta_id text, destination text, channel text, scope text,"
+    " address text, contact_id text, action text, reason text, event_id text, outcome text,"
+    " http_status integer, error text, attempts integer, pushed_at timestamp",
+    "raw.sync_runs": "run_id text, destination text, started_at timestamp, ended_at timestamp,"
+    " expires_at timestamp, status text, suppressed integer, released integer, subscribed integer,"
+    " confirmed integer, accepted integer, rejected integer, absent integer, failed integer,"
+    " plan_hash text",
+    "raw.builds": "invocation_id text, started_at timestamp, ended_at timestamp, as_of timestamp,"
+    " ok boolean",
+    "destinations": "destination text, channel text, scope text, mode text, audience text,"
+    " keeps_reason boolean, trusts_own boolean, enabled boolean",
+    "suppression_list": "channel text, address text, event_type text",
+    "wanted": "delta_id text, destination text, channel text, scope text, address text,"
+    " contact_id text, external_id text, email text, phone text, push_token_type text,"
+    " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"
+    " kept_topics text",
+    "events": "source text, event_type text, provider_event text, topic text",
+    "quarantined_deliveries": "source text, reason text",
+    "int_events__unioned": "source text, provider_event text, is_unmapped boolean",
+    "topics": "source text, topic text, suppresses boolean",
+    "int_contact_addresses": "channel text, external_id text, is_crowded boolean",
+}
+
+VIEW = """
+create view sync_deltas as
+select * from wanted
+where not exists (
+    select 1 from raw.sync_ledger as ledger
+    where ledger.delta_id = wanted.delta_id and (
+        ledger.outcome in ('confirmed', 'accepted', 'rejected')
+        or (ledger.outcome = 'absent' and ledger.pushed_at > {now} - interval 7 day)
+    )
+)
+"""
+
+
+class Engine(Protocol):
+    """Where a world's tables are."""
+
+    #: profiles.yml of a user on this engine.
+    profile: str
+
+    def create(self) -> None:
+        """Makes the tables and the view."""
+
+    def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Runs a statement, with a `?` for each parameter."""
+
+    def load(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Adds rows to a table."""
+
+
+class DuckDb:
+    """A DuckDB file."""
+
+    def __init__(self, database: Path) -> None:
+        self.database = database
+        self.profile = f"""
+contact_sync:
+  target: duckdb
+  outputs:
+    duckdb:
+      type: duckdb
+      path: "{{{{ env_var('CONTACT_SYNC_DUCKDB', '{database.name}') }}}}"
+      schema: main
+"""
+
+    def create(self) -> None:
+        self.sql("create schema raw")
+        for table, columns in TABLES.items():
+            self.sql(f"create table {table} ({columns.replace(' integer', ' bigint')})")
+        self.sql(VIEW.format(now="now()::timestamp"))
+
+    def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        # The command under test may have the file open for a moment.
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                with duckdb.connect(str(self.database)) as connection:
+                    return connection.execute(statement, list(parameters)).fetchall()
+            except duckdb.IOException:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    def load(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        names = list(rows[0])
+        types = {"event_timestamp": "timestamp", "priority": "bigint"}
+        columns = ", ".join(
+            f"unnest(${number}::{types.get(name, 'varchar')}[])"
+            for number, name in enumerate(names, 1)
+        )
+        self.sql(
+            f"insert into {table} ({', '.join(names)}) select {columns}",
+            [[row[name] for row in rows] for name in names],
+        )
+
+
+class BigQuery:
+    """A project of its own on an emulator."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.project = f"test-{uuid.uuid4().hex[:12]}"
+        self.profile = f"""
+contact_sync:
+  target: bigquery
+  outputs:
+    bigquery:
+      type: bigquery
+      method: oauth-secrets
+      token: emulator
+      project: {self.project}
+      dataset: marts
+      location: US
+      api_endpoint: {endpoint}
+"""
+
+    @cached_property
+    def client(self) -> Any:
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import bigquery
+
+        return bigquery.Client(
+            self.project,
+            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            client_options={"api_endpoint": self.endpoint},
+            default_query_job_config=bigquery.QueryJobConfig(
+                default_dataset=f"{self.project}.marts"
+            ),
+            location="US",
+        )
+
+    def create(self) -> None:
+        self.client.create_dataset("raw")
+        self.client.create_dataset("marts")
+        for table, columns in TABLES.items():
+            typed = columns.replace(" text", " string").replace(" integer", " int64")
+            self.sql(f"create table {table} ({typed.replace(' boolean', ' bool')})")
+        self.sql(VIEW.format(now="current_timestamp()"))
+
+    def sql(self, statement: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        from google.cloud import bigquery
+
+        kinds = {bool: "BOOL", int: "INT64", datetime: "TIMESTAMP"}
+        config = bigquery.QueryJobConfig(
+            query_parameters=[
+                bigquery.ScalarQueryParameter(None, kinds.get(type(value), "STRING"), value)
+                for value in parameters
+            ]
+        )
+        rows = self.client.query(statement, job_config=config).result(timeout=60)
+        return [tuple(_naive(value) for value in row.values()) for row in rows]
+
+    def load(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        from google.cloud import bigquery
+
+        lines = "\n".join(json.dumps(row, default=str) for row in rows)
+        config = bigquery.LoadJobConfig(
+            source_format="NEWLINE_DELIMITED_JSON", write_disposition="WRITE_APPEND"
+        )
+        name = table if "." in table else f"marts.{table}"
+        self.client.load_table_from_file(
+            io.BytesIO(lines.encode()), f"{self.project}.{name}", job_config=config
+        ).result(timeout=120)
+
+
+def _naive(value: Any) -> Any:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC).replace(tzinfo=None)
+    return value
+
+
+def warehouse_of(profiles: Path) -> Warehouse:
+    """The warehouse that the command would open with the profile of a folder."""
+    target = load_target(target=None, profiles_dir=profiles, project_dir=profiles)
+    return open_warehouse(target, read_only=False)
