@@ -3,21 +3,25 @@
     neither does so for a subquery. Unit tests have no table to ask: there it is the subquery. -#}
 
 {#- The latest value of a column of this model's own table, as a literal; 1970 where it is empty.
-    BigQuery asks the newest partitions first: the whole column only where those are empty. -#}
-{% macro watermark(column) -%}
+    Asked of the newest rows first, for BigQuery reads the whole column otherwise. by: the partition
+    column, if it is another; a watermark that it makes too early only lets the model look at rows again. -#}
+{% macro watermark(column, by=none) -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         (select coalesce(max({{ column }}), {{ utc_literal('1970-01-01') }}) from {{ this }})
     {%- else -%}
-        {{ utc_literal(latest_of_column(this, column) or '1970-01-01') }}
+        {{ utc_literal(latest_of_column(this, column, by) or '1970-01-01') }}
     {%- endif -%}
 {%- endmacro %}
 
 {#- The latest value as text, none where there is none. -#}
-{% macro latest_of_column(relation, column) -%}
+{% macro latest_of_column(relation, column, by=none) -%}
     {%- set question = "select cast(max(" ~ column ~ ") as " ~ dbt.type_string() ~ ") from " ~ relation -%}
-    {%- set recent = timestamp_plus(taken_now(), -1, 'day') -%}
-    {%- set found = one_value(question ~ " where " ~ column ~ " >= " ~ recent) -%}
-    {{ return(found or one_value(question)) }}
+    {{ return(one_value(question ~ " where " ~ (by or column) ~ " >= " ~ yesterday()) or one_value(question)) }}
+{%- endmacro %}
+
+{#- The start of yesterday, as a literal. -#}
+{% macro yesterday() -%}
+    {{ return(utc_literal((run_started_at - modules.datetime.timedelta(days=1)).strftime('%Y-%m-%d'))) }}
 {%- endmacro %}
 
 {#- The first value of a query's first row. -#}

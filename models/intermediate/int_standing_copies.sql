@@ -10,7 +10,7 @@
     )
 }}
 
-{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}
+{%- set new = newly_taken(watermark('taken_at', by='copy_day')) if is_incremental() %}
 
 with
 
