@@ -11,6 +11,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tools of the tests that cannot share .venv: a BigQuery emulator and GoogleSQL's analyzer.
+TOOLS := .tools
+TOOL_STAMPS := $(TOOLS)/emulator/.installed $(TOOLS)/analyzer/.installed
 # Scratch place of `make docs`; ignored by git.
 DOCS_DIR := build/docs
 
@@ -50,7 +53,13 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Show the whole loop: webhooks in, build, push to a sandbox, a second day
 	@$(BIN)/contact-sync demo --events $(EVENTS)
 
-test: $(STAMP) ## Run every test: the dbt project's unit and data tests, and the Python tests
+$(TOOL_STAMPS): $(TOOLS)/%/.installed: tests/tools/%/requirements.txt | $(STAMP)
+	@test -x $(@D)/bin/python || "$(PYTHON)" -m venv $(@D) || { rm -rf $(@D); exit 1; }
+	@echo "Installing the $* of BigQuery's tests into $(@D) (once; a minute) ..."
+	@$(@D)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+test: $(STAMP) $(TOOL_STAMPS) ## Run every test: the dbt project's unit and data tests, and the Python tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
 
 lint: $(STAMP) ## Check style and types: ruff, mypy, sqlfluff
@@ -86,5 +95,5 @@ constraints: ## Resolve every dependency anew (from pyproject.toml) and write co
 	   build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > constraints.txt
 	@rm -rf build/lock
 
-clean: ## Delete what the targets made, the environment excepted
+clean: ## Delete what the targets made, the environments excepted
 	@rm -rf target logs build .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -29,6 +29,7 @@ class Warehouse:
     directory: Path
     deliveries: int = 0
     variables: dict[str, Any] = field(default_factory=dict)
+    project: Path = ROOT
 
     @property
     def landing(self) -> Path:
@@ -37,6 +38,13 @@ class Warehouse:
     @property
     def database(self) -> Path:
         return self.directory / "warehouse.duckdb"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the example profile reads. Relative names: all warehouses have one profile, and dbt
+        parses the project once.
+        """
+        return {"CONTACT_SYNC_LANDING": "landing", "CONTACT_SYNC_DUCKDB": self.database.name}
 
     def land(
         self,
@@ -69,14 +77,13 @@ class Warehouse:
         for row in rows:
             self.append(table, json.dumps(row))
 
-    def dbt(self, *arguments: str, project: Path = ROOT, **variables: Any) -> Any:
+    def dbt(self, *arguments: str, project: Path | None = None, **variables: Any) -> Any:
         """Run dbt in this process; the result is returned whether it succeeded or not."""
         profiles = self.directory / "profiles"
         profiles.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
-        # Relative names: all warehouses have one profile, and dbt parses the project once.
-        environment = {"CONTACT_SYNC_LANDING": "landing", "CONTACT_SYNC_DUCKDB": self.database.name}
-        with _environment(environment), chdir(self.directory):
+        project = project or self.project
+        with _environment(self.environment), chdir(self.directory):
             try:
                 return dbtRunner().invoke(
                     [
@@ -97,7 +104,7 @@ class Warehouse:
             finally:
                 _close_connections()
 
-    def build(self, *arguments: str, project: Path = ROOT, **variables: Any) -> None:
+    def build(self, *arguments: str, project: Path | None = None, **variables: Any) -> None:
         """`dbt build` without unit tests; fails with what dbt says."""
         unit_tests = (
             ("--exclude-resource-type", "unit_test") if "--selector" not in arguments else ()

@@ -1,0 +1,90 @@
+"""A BigQuery emulator (bqemulator, in memory) on free loopback ports, for as long as it is needed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.python.conftest import ROOT
+
+PYTHON = ROOT / ".tools" / "emulator" / "bin" / "python"
+LAUNCHER = ROOT / "tests" / "tools" / "emulator" / "launch.py"
+#: Seconds; it takes six on an idle machine.
+START_TIMEOUT = 120.0
+
+
+class EmulatorFailed(Exception):
+    """It did not start; the text ends with its log."""
+
+
+@contextmanager
+def emulator() -> Iterator[str]:
+    """Starts an emulator and gives its address (http://127.0.0.1:PORT); it is stopped afterwards.
+
+    It takes any project and any token, and ends by itself when this process dies.
+    """
+    if not PYTHON.exists():
+        raise EmulatorFailed(f"{PYTHON} is missing: `make test` installs it.")
+    rest, grpc = _free_ports(2)
+    with tempfile.TemporaryDirectory(prefix="contact-sync-emulator-") as directory:
+        log = Path(directory) / "log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                _command(rest, grpc),
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=directory,
+                env={**os.environ, "TMPDIR": directory},
+            )
+        try:
+            endpoint = f"http://127.0.0.1:{rest}"
+            _wait_until_healthy(endpoint, process, log)
+            yield endpoint
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _command(rest: int, grpc: int) -> list[str]:
+    arguments = {
+        "--rest-host": "127.0.0.1",
+        "--rest-port": rest,
+        "--grpc-host": "127.0.0.1",
+        "--grpc-port": grpc,
+        "--project": "contact-sync",
+        "--log-level": "warning",
+    }
+    options = [str(part) for pair in arguments.items() for part in pair]
+    return [str(PYTHON), str(LAUNCHER), "start", *options]
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def _wait_until_healthy(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{endpoint}/healthz", timeout=5).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    state = "did not answer in time" if process.poll() is None else f"ended ({process.returncode})"
+    raise EmulatorFailed(f"The emulator {state}:\n{log.read_text(errors='replace')[-4000:]}")
