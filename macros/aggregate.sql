@@ -7,7 +7,7 @@
 {%- endmacro %}
 {% macro default__last_of(fields) -%}
     array_agg(
-        struct({{ fields | join(', ') }})
+        {{ named_struct(fields) }}
         order by {% for f in fields %}{{ f }} desc{{ ', ' if not loop.last }}{% endfor %} limit 1
     )[offset(0)]
 {%- endmacro %}
@@ -17,7 +17,12 @@
     min(struct_pack({% for f in fields %}{{ f }} := {{ f }}{{ ', ' if not loop.last }}{% endfor %}))
 {%- endmacro %}
 {% macro default__first_of(fields) -%}
-    array_agg(struct({{ fields | join(', ') }}) order by {{ fields | join(', ') }} limit 1)[offset(0)]
+    array_agg({{ named_struct(fields) }} order by {{ fields | join(', ') }} limit 1)[offset(0)]
+{%- endmacro %}
+
+{#- BigQuery: a struct whose fields keep their names, said so plainly that an emulator keeps them, too. -#}
+{% macro named_struct(fields) -%}
+    struct({% for f in fields %}{{ f }} as {{ f }}{{ ', ' if not loop.last }}{% endfor %})
 {%- endmacro %}
 
 {#- Incremental strategy that adds rows. BigQuery's adapter knows it as a merge without a key. -#}

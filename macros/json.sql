@@ -3,6 +3,12 @@
   Paths are those that GoogleSQL reads too: `$."event-data".recipient`, never `$["a"]` or wildcards.
 #}
 
+{# BigQuery: JSON from text, null where it is malformed. Rounds: else a number of twenty digits would make a body malformed. Params: text. #}
+{% macro safe_json(text) -%} safe.parse_json({{ text }}, wide_number_mode => 'round') {%- endmacro %}
+
+{# BigQuery: the JSON texts of an array's elements. The cast changes nothing there; an emulator may keep JSON. Params: json, path. #}
+{% macro json_items(json, path='$') -%} cast(json_query_array({{ json }}, '{{ path }}') as array<string>) {%- endmacro %}
+
 {#
   One row per element of each delivery: the columns of `relation`, and
     element      JSON text of the element; the whole body where the body is one event or cannot be taken apart
@@ -15,16 +21,16 @@
 {% macro json_elements(relation, json, shape) %}{{ return(adapter.dispatch('json_elements')(relation, json, shape)) }}{% endmacro %}
 
 {% macro default__json_elements(relation, json, shape) -%}
-{%- set kind = 'json_type(safe.parse_json(' ~ json ~ '))' -%}
+{%- set kind = 'json_type(' ~ safe_json(json) ~ ')' -%}
     select
         bodies.* except (body_items),
         element,
-        position,
+        element_offset as position,
         case
             when {{ json }} is null or trim({{ json }}) = '' then 'empty'
             {% if shape != 'array' %}when {{ regex_is(json, '\\s*{\\s*}\\s*') }} then 'empty'{% endif %}
             when array_length(body_items) = 0 then 'empty'
-            when coalesce(json_type(safe.parse_json(element)), '') != 'object' then 'wrong shape'
+            when coalesce(json_type({{ safe_json('element') }}), '') != 'object' then 'wrong shape'
             {% if shape == 'array' %}when body_items is null then 'wrong shape'{% endif %}
         end as shape_error
     from (
@@ -34,9 +40,9 @@
             cast(null as array<string>)
             {%- else -%}
             case
-                when {{ kind }} = 'array' then json_query_array({{ json }})
+                when {{ kind }} = 'array' then {{ json_items(json) }}
                 {% if shape == 'any' -%}
-                when json_type(json_query(safe.parse_json({{ json }}), '$.batch')) = 'array' then json_query_array({{ json }}, '$.batch')
+                when json_type(json_query({{ safe_json(json) }}, '$.batch')) = 'array' then {{ json_items(json, '$.batch') }}
                 {%- endif %}
             end
             {%- endif %} as body_items
@@ -44,7 +50,7 @@
     ) as bodies
     cross join unnest(
         case when array_length(body_items) > 0 then body_items else [{{ json }}] end
-    ) as element with offset as position
+    ) as element with offset as element_offset
 {%- endmacro %}
 
 {% macro duckdb__json_elements(relation, json, shape) -%}
@@ -99,12 +105,17 @@
 
 {% macro default__json_fields(relation, json, columns, arrays) -%}
     select
-        * except (shape_error),
-        case when shape_error != 'empty' or shape_error is null then if(safe.parse_json({{ json }}) is null, 'malformed JSON', shape_error) else shape_error end as shape_error,
+        * except (shape_error, json_body),
+        case when shape_error = 'empty' or json_body is not null then shape_error else 'malformed JSON' end as shape_error,
         {% for name, path in columns.items() -%}
-        {{ 'json_query' if name in arrays else 'json_value' }}({{ json }}, '{{ path }}') as {{ name }}{{ "," if not loop.last }}
+        {{ 'json_query' if name in arrays else 'json_value' }}(json_body, '{{ path }}') as {{ name }}{{ "," if not loop.last }}
         {% endfor %}
-    from {{ relation }}
+    from (
+        select
+            *,
+            case when {{ safe_json(json) }} is not null then {{ json }} end as json_body
+        from {{ relation }}
+    ) as parsed
 {%- endmacro %}
 
 {% macro duckdb__json_fields(relation, json, columns, arrays) -%}
@@ -131,7 +142,7 @@
 
 {# JSON text of an array -> array of the elements' JSON texts; null for what is no array. Params: json. Why: small arrays inside an event. #}
 {% macro json_array(json) %}{{ return(adapter.dispatch('json_array')(json)) }}{% endmacro %}
-{% macro default__json_array(json) -%} case when json_type(safe.parse_json({{ json }})) = 'array' then json_query_array({{ json }}) end {%- endmacro %}
+{% macro default__json_array(json) -%} case when json_type({{ safe_json(json) }}) = 'array' then {{ json_items(json) }} end {%- endmacro %}
 {% macro duckdb__json_array(json) -%} cast(case when starts_with({{ json }}, '[') then try(json_extract({{ json }}, '$[*]')) end as varchar[]) {%- endmacro %}
 
 {#

@@ -1,4 +1,4 @@
-"""A BigQuery emulator (bqemulator, in memory) on free loopback ports, for as long as it is needed."""
+"""A BigQuery emulator (bqemulator, in memory) on free loopback ports, while it is needed."""
 
 from __future__ import annotations
 

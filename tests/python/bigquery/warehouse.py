@@ -1,10 +1,9 @@
-"""A real dbt project over datasets of an emulator; what it lands and says is as of conftest.Warehouse."""
+"""A real dbt project over datasets of an emulator; it is used as conftest.Warehouse is."""
 
 from __future__ import annotations
 
 import io
 import json
-import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -4,18 +4,38 @@ It ends when its standard input does: whoever started it may be killed without a
 """
 
 import os
+import re
 import sys
 import threading
 
 from bqemulator.cli import main
+from bqemulator.sql import translator
 from bqemulator.storage.engine import DuckDBEngine
+
+_QUOTED = r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`"
+_COMMENT = r"--[^\n]*|/\*.*?\*/"
 
 
 def _without_downloads() -> None:
-    """Extensions that it would load from the network are left out: GEOGRAPHY, and Avro and the like."""
+    """Leaves out extensions that it would load from the network: GEOGRAPHY, Avro and the like."""
     for loader in ("_load_spatial", "_load_format_extensions"):
         getattr(DuckDBEngine, loader)  # Fails loudly where a release has renamed it.
         setattr(DuckDBEngine, loader, lambda _engine: None)
+
+
+def _without_comments(sql: str) -> str:
+    return re.sub(
+        f"({_QUOTED})|{_COMMENT}",
+        lambda found: found.group(1) or " ",
+        sql,
+        flags=re.DOTALL,
+    )
+
+
+def _read_past_comments() -> None:
+    """An apostrophe in a comment is no quote: else what follows is taken for text, and text not."""
+    rewrite = translator.rewrite_decimal_literals
+    translator.rewrite_decimal_literals = lambda sql: rewrite(_without_comments(sql))
 
 
 def _end_with_standard_input() -> None:
@@ -27,4 +47,5 @@ def _end_with_standard_input() -> None:
 if __name__ == "__main__":
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
     _without_downloads()
+    _read_past_comments()
     main()

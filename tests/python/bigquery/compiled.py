@@ -1,0 +1,107 @@
+"""What dbt makes of every node for BigQuery, in each of the situations that a build can meet."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
+from typing import Any
+
+from google.cloud import bigquery
+
+from tests.python.bigquery.analyzer import Columns
+from tests.python.bigquery.warehouse import BigQueryWarehouse
+
+#: What a table of the models holds when it is compiled for: no table counts, no row, or one
+#: row whose flags are all down or all up. The last also has an as_of of its own.
+SITUATIONS = ("full build", "nothing new", "something new", "everything anew")
+
+
+class Project:
+    """The dbt project, with tables of the declared columns where models would be built."""
+
+    def __init__(self, warehouse: BigQueryWarehouse) -> None:
+        self.warehouse = warehouse
+        parsed = warehouse.dbt("parse")
+        assert parsed.success, parsed.exception
+        self.manifest = parsed.result
+        warehouse.client.create_dataset("marts", exists_ok=True)
+        for node in self.models():
+            fields = [bigquery.SchemaField(*column) for column in declared(node).items()]
+            warehouse.client.create_table(bigquery.Table(place(node), fields))
+
+    def models(self) -> list[Any]:
+        return [node for node in self.manifest.nodes.values() if node.resource_type == "model"]
+
+    def given(self) -> dict[str, Columns]:
+        """The tables that no model makes: sources and seeds."""
+        seeds = [node for node in self.manifest.nodes.values() if node.resource_type == "seed"]
+        return {
+            **{place(source): declared(source) for source in self.manifest.sources.values()},
+            **{place(seed): dict(seed.config.column_types) for seed in seeds},
+        }
+
+    def compiled(self, situation: str) -> list[Any]:
+        """Every node with its SQL, each after those that it reads."""
+        options: list[str] = []
+        variables: dict[str, Any] = {}
+        if situation == "full build":
+            options = ["--full-refresh"]
+        elif situation == "something new":
+            self._fill(flags=False)
+        elif situation == "everything anew":
+            self._fill(flags=True)
+            variables["as_of"] = datetime.now(UTC).isoformat()
+        result = self.warehouse.dbt("compile", *options, **variables)
+        assert result.success, result.exception
+        done = [run.node for run in result.result.results]
+        nodes = {node.unique_id: node for node in done if node.resource_type != "seed"}
+        reads = {name: node.depends_on.nodes for name, node in nodes.items()}
+        return [nodes[name] for name in TopologicalSorter(reads).static_order() if name in nodes]
+
+    def _fill(self, *, flags: bool) -> None:
+        """One row in every table that compiling asks, none of it null."""
+        for node in [*self.models(), *self.manifest.sources.values()]:
+            row = _row(node, flags)
+            config = bigquery.LoadJobConfig(
+                source_format="NEWLINE_DELIMITED_JSON", write_disposition="WRITE_TRUNCATE"
+            )
+            self.warehouse.client.load_table_from_file(
+                io.BytesIO(json.dumps(row).encode()), place(node), job_config=config
+            ).result(timeout=60)
+
+
+def place(node: Any) -> str:
+    """project.dataset.name of what a node makes."""
+    return str(node.relation_name).replace("`", "")
+
+
+def declared(node: Any) -> dict[str, str]:
+    """The columns that its YAML gives a node, with their types."""
+    return {column.name: column.data_type for column in node.columns.values()}
+
+
+def statement(node: Any) -> str:
+    """What BigQuery is asked for a node: a model makes a table or a view of its query."""
+    if node.resource_type != "model":
+        return str(node.compiled_code)
+    kind = "view" if node.config.materialized == "view" else "table"
+    return f"create or replace {kind} {node.relation_name} as (\n{node.compiled_code}\n)"
+
+
+def _row(node: Any, flags: bool) -> dict[str, Any]:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    values: Mapping[str, Any] = {
+        "string": "x", "int64": 1, "bool": flags, "timestamp": yesterday.isoformat(),
+    }  # fmt: skip
+    parts = {"landing_part": f"webhook_deliveries/{yesterday:%Y%m%d}"}
+    return {name: parts.get(name, values[kind]) for name, kind in declared(node).items()}
+
+
+def asked(warehouse: BigQueryWarehouse) -> Iterator[str]:
+    """Every query that the emulator was sent, oldest first."""
+    jobs = [job for job in warehouse.client.list_jobs(all_users=True) if job.job_type == "query"]
+    for job in sorted(jobs, key=lambda job: job.created):
+        yield job.query
