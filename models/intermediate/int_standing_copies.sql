@@ -33,14 +33,7 @@ copies as (
 
 ),
 
-earliest_copies as (
-
-    select *
-    from copies
-    where true
-    qualify row_number() over (partition by event_id order by received_at, delivery_id, position) = 1
-
-),
+{{ first_of_each('copies', 'event_id', 'received_at, delivery_id, position', 'earliest_copies') }},
 
 {% if is_incremental() -%}
 standing as (

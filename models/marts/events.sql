@@ -66,14 +66,7 @@ candidates as (
 ),
 {%- endif %}
 
-earliest_copies as (
-
-    select *
-    from candidates
-    where true
-    qualify row_number() over (partition by event_id order by received_at, delivery_id, position) = 1
-
-)
+{{ first_of_each('candidates', 'event_id', 'received_at, delivery_id, position', 'earliest_copies') }}
 
 select
     event_id,
