@@ -39,6 +39,17 @@ LIBRARY_ERRORS = (
 #: Where a dataset is: its location, `none` where there is none, `unknown` where we may not ask.
 Place = str | Literal["none", "unknown"]
 
+# Reasons of jobs that failed by no fault of the statement.
+_PASSING = frozenset(
+    {
+        "backendError",
+        "internalError",
+        "jobBackendError",
+        "jobInternalError",
+        "jobRateLimitExceeded",
+        "rateLimitExceeded",
+    }
+)
 _PERMISSION = re.compile(r"\b(bigquery\.\w+\.\w+)\b")
 _RESOURCE = re.compile(r"\b(?:Table|View|Dataset) ([\w:.$*-]*[\w$*-])")
 # The least predefined role that holds a permission, and what it is granted on.
@@ -58,16 +69,19 @@ def reason_of(error: BaseException) -> str:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same statement may succeed in a moment; a failed job has changed nothing.
+    """Whether a job that ended with this may succeed if begun anew; it has changed nothing.
 
-    What the client library does not repeat by itself: other statements on the same table.
+    Calls are repeated by the library. Where it gave up, whether there is a job is not known.
     """
+    if isinstance(error, exceptions.RetryError):
+        return False
     text = _text(error).lower()
     return (
-        "concurrent update" in text
+        reason_of(error) in _PASSING
+        or "concurrent update" in text
         or "too many dml statements outstanding" in text
         # A full queue of the table, not the quota of a day.
-        or (reason_of(error) in ("quotaExceeded", "rateLimitExceeded") and "dml" in text)
+        or (reason_of(error) == "quotaExceeded" and "dml" in text)
     )
 
 

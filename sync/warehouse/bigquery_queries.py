@@ -12,7 +12,6 @@ from google.api_core.client_info import ClientInfo
 from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
-from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 from google.cloud.bigquery.table import RowIterator
 
 from sync.profile import Target
@@ -73,8 +72,9 @@ class Queries:
     ) -> RowIterator:
         """The result of a statement, repeated for `patience` seconds while BigQuery fails.
 
-        The library repeats a call with the job id of the first, so that a statement whose answer
-        was lost is not run twice: googleapis.dev/python/bigquery/latest/design/query-retries.html
+        A call whose answer was lost is repeated with the job id of the first, so the statement is
+        not run twice (googleapis.dev/python/bigquery/latest/design/query-retries.html); a job that
+        failed has changed nothing, and is begun anew.
         """
         text = sql.replace("{marts}", self._marts).replace("{raw}", self._raw)
         patience = self._settings.retry_deadline or patience
@@ -95,19 +95,19 @@ class Queries:
     ) -> RowIterator:
         settings = self._settings
         calls = bigquery.DEFAULT_RETRY.with_timeout(patience)
-        jobs = DEFAULT_JOB_RETRY.with_timeout(patience)
+        # job_retry: the library would begin failed jobs anew for 40 minutes, whatever our patience.
         job = self._client.query(
             text,
             job_config=self._config(parameters),
             job_id_prefix="contact-sync-",
             retry=calls,
-            job_retry=jobs,
+            job_retry=None,
             timeout=settings.creation_timeout or _CALL_TIMEOUT,
         )
         if settings.execution_timeout is None:
-            return job.result(page_size=page_size, retry=calls, job_retry=jobs)
+            return job.result(page_size=page_size, retry=calls, job_retry=None)
         return job.result(
-            page_size=page_size, retry=calls, job_retry=jobs, timeout=settings.execution_timeout
+            page_size=page_size, retry=calls, job_retry=None, timeout=settings.execution_timeout
         )
 
     def _config(self, parameters: Sequence[Parameter]) -> bigquery.QueryJobConfig:

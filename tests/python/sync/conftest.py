@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sync.sandbox.server import running
+from tests.python.bigquery.emulator import emulator
 from tests.python.sync.engines import BigQuery, DuckDb, Engine
 from tests.python.sync.world import KEY, SandboxClient, World
 
@@ -38,7 +39,7 @@ def world(tmp_path: Path, sandbox: SandboxClient, engine: Engine) -> World:
 
 
 @pytest.fixture(scope="session")
-def bigquery_endpoint() -> str:
-    import os
-
-    return os.environ["BQ_ENDPOINT"]
+def bigquery_endpoint() -> Iterator[str]:
+    """One emulator per test process; every world has a project of its own on it."""
+    with emulator() as endpoint:
+        yield endpoint
