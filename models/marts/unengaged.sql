@@ -2,12 +2,37 @@
 
 with
 
-latest_events as (
+-- Twice from the table, not once and kept: each reads fewer columns and rows.
+latest_sends as (
 
-    select * from {{ ref('int_latest_events') }}
+    select
+        address,
+        source,
+        event_type,
+        first_at,
+        last_at
+    from {{ ref('int_latest_events') }}
     where
         channel = 'email'
+        and event_type in ('sent', 'delivered')
+        and address is not null
         and last_at is not null
+
+),
+
+latest_reactions as (
+
+    select
+        source,
+        last_at
+    from {{ ref('int_latest_events') }}
+    where
+        channel = 'email'
+        and event_type in ('open', 'click')
+        and last_at is not null
+        {%- if not var('count_machine_opens') %}
+        and not is_machine
+        {%- endif %}
 
 ),
 
@@ -28,20 +53,17 @@ sources_that_report_sends as (
 sends as (
 
     select
-        latest_events.address,
-        latest_events.source,
-        min(latest_events.first_at) as first_sent_at,
-        max(latest_events.last_at) as last_sent_at
-    from latest_events
+        latest_sends.address,
+        latest_sends.source,
+        min(latest_sends.first_at) as first_sent_at,
+        max(latest_sends.last_at) as last_sent_at
+    from latest_sends
     left join sources_that_report_sends
-        on latest_events.source = sources_that_report_sends.source
+        on latest_sends.source = sources_that_report_sends.source
     where
-        latest_events.address is not null
-        and (
-            latest_events.event_type = 'sent'
-            or (latest_events.event_type = 'delivered' and sources_that_report_sends.source is null)
-        )
-    group by latest_events.address, latest_events.source
+        latest_sends.event_type = 'sent'
+        or sources_that_report_sends.source is null
+    group by latest_sends.address, latest_sends.source
 
 ),
 
@@ -51,12 +73,7 @@ observations as (
     select
         source,
         max(last_at) as observed_at
-    from latest_events
-    where
-        event_type in ('open', 'click')
-        {%- if not var('count_machine_opens') %}
-        and not is_machine
-        {%- endif %}
+    from latest_reactions
     group by source
 
 ),
