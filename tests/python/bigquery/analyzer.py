@@ -29,7 +29,7 @@ class Answer:
 
 
 def analyze(tables: Mapping[str, Columns], scripts: Sequence[str]) -> list[Answer]:
-    """Types each script, over tables named project.dataset.name and what the scripts before created."""
+    """Types each script, over tables (project.dataset.name) and what the scripts before made."""
     if not PYTHON.exists():
         raise AnalyzerFailed(f"{PYTHON} is missing: `make test` installs it.")
     done = subprocess.run(

@@ -18,6 +18,13 @@ from tests.python.bigquery.warehouse import BigQueryWarehouse
 #: row whose flags are all down or all up. The last also has an as_of of its own.
 SITUATIONS = ("full build", "nothing new", "something new", "everything anew")
 
+#: Google's own table, as far as we read it.
+#: https://cloud.google.com/bigquery/docs/information-schema-partitions
+PARTITIONS = {"table_name": "string", "partition_id": "string", "total_rows": "int64"}
+
+#: Nodes that are a query.
+KINDS = ("model", "snapshot", "test")
+
 
 class Project:
     """The dbt project, with tables of the declared columns where models would be built."""
@@ -35,13 +42,17 @@ class Project:
     def models(self) -> list[Any]:
         return [node for node in self.manifest.nodes.values() if node.resource_type == "model"]
 
-    def given(self) -> dict[str, Columns]:
-        """The tables that no model makes: sources and seeds."""
-        seeds = [node for node in self.manifest.nodes.values() if node.resource_type == "seed"]
+    def tables(self) -> dict[str, Columns]:
+        """All tables that nodes read, with their declared columns."""
+        nodes = list(self.manifest.nodes.values())
         return {
-            **{place(source): declared(source) for source in self.manifest.sources.values()},
-            **{place(seed): dict(seed.config.column_types) for seed in seeds},
+            **{place(node): declared(node) for node in [*self.models(), *self.sources()]},
+            **{place(n): dict(n.config.column_types) for n in nodes if n.resource_type == "seed"},
+            f"{self.warehouse.project_id}.raw.INFORMATION_SCHEMA.PARTITIONS": PARTITIONS,
         }
+
+    def sources(self) -> list[Any]:
+        return list(self.manifest.sources.values())
 
     def compiled(self, situation: str) -> list[Any]:
         """Every node with its SQL, each after those that it reads."""
@@ -57,13 +68,13 @@ class Project:
         result = self.warehouse.dbt("compile", *options, **variables)
         assert result.success, result.exception
         done = [run.node for run in result.result.results]
-        nodes = {node.unique_id: node for node in done if node.resource_type != "seed"}
+        nodes = {node.unique_id: node for node in done if node.resource_type in KINDS}
         reads = {name: node.depends_on.nodes for name, node in nodes.items()}
         return [nodes[name] for name in TopologicalSorter(reads).static_order() if name in nodes]
 
     def _fill(self, *, flags: bool) -> None:
         """One row in every table that compiling asks, none of it null."""
-        for node in [*self.models(), *self.manifest.sources.values()]:
+        for node in [*self.models(), *self.sources()]:
             row = _row(node, flags)
             config = bigquery.LoadJobConfig(
                 source_format="NEWLINE_DELIMITED_JSON", write_disposition="WRITE_TRUNCATE"
@@ -102,6 +113,8 @@ def _row(node: Any, flags: bool) -> dict[str, Any]:
 
 def asked(warehouse: BigQueryWarehouse) -> Iterator[str]:
     """Every query that the emulator was sent, oldest first."""
-    jobs = [job for job in warehouse.client.list_jobs(all_users=True) if job.job_type == "query"]
+    jobs = [
+        job for job in warehouse.client.list_jobs(max_results=10_000) if job.job_type == "query"
+    ]
     for job in sorted(jobs, key=lambda job: job.created):
         yield job.query

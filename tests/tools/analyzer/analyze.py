@@ -1,8 +1,9 @@
-"""Type-checks GoogleSQL statements, one after the other; runs in .tools/analyzer.
+"""Type-checks GoogleSQL scripts, one after the other; runs in .tools/analyzer.
 
 Standard input: {"tables": {"project.dataset.name": {column: type}}, "scripts": [text]}.
-Standard output: [{"error": text or null, "columns": {name: type}}], one for each script; the columns
-are those of its last query. A script is one statement or more; what it creates is there for the next.
+Standard output: [{"error": text or null, "columns": {name: type}}], one for each script; the
+columns are those of its last query. A script is one statement or more; what it creates is there for
+the next.
 """
 
 from __future__ import annotations
@@ -10,63 +11,96 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import zetasql.core.wasm_client
+from google._upb import _message
+from google.protobuf import empty_pb2
 from wasmtime import Config
-from zetasql.api import Analyzer, CatalogBuilder
 from zetasql.core.exceptions import ZetaSQLError
+from zetasql.core.local_service import ZetaSqlLocalService
 from zetasql.types import (
     AnalyzerOptions,
     ErrorMessageMode,
     LanguageFeature,
     LanguageOptions,
-    ParseResumeLocation,
     ProductMode,
-    SimpleCatalog,
-    SimpleColumn,
-    SimpleTable,
     ZetaSQLBuiltinFunctionOptions,
 )
+from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as messages
+from zetasql.wasi._pb2.zetasql.public import simple_table_pb2, type_pb2
 
 #: What the open analyzer can be asked to take, and BigQuery does not know.
-NOT_IN_BIGQUERY = (
-    "AGGREGATE_FILTERING ARRAY_AGGREGATION_FUNCTIONS ARRAY_EQUALITY ARRAY_FIND_FUNCTIONS"
-    " ARRAY_GREATEST_LEAST ARRAY_ORDERING ARRAY_ZIP BARE_ARRAY_ACCESS CAST_DIFFERENT_ARRAY_TYPES"
-    " CBRT_FUNCTIONS DML_RETURNING DOT_PRODUCT ENABLE_MEASURES FIRST_AND_LAST_N FOR_UPDATE"
-    " INLINE_LAMBDA_ARGUMENT INSERT_ON_CONFLICT_CLAUSE JSON_CONTAINS_FUNCTION JSON_FLATTEN_FUNCTION"
-    " JSON_QUERY_LAX JSON_TYPE_COMPARISON LATERAL_JOIN LITERAL_CONCATENATION MULTILEVEL_AGGREGATION"
-    " MULTIWAY_UNNEST NULLIFZERO_ZEROIFNULL PI_FUNCTIONS STRUCT_POSITIONAL_ACCESSOR"
-    " TIMESTAMP_NANOS TIMESTAMP_PICOS TYPEOF_FUNCTION UNNEST_AND_FLATTEN_ARRAYS UUID_TYPE"
-).split()
+NOT_IN_BIGQUERY = [
+    "AGGREGATE_FILTERING", "ARRAY_AGGREGATION_FUNCTIONS", "ARRAY_EQUALITY", "ARRAY_FIND_FUNCTIONS",
+    "ARRAY_GREATEST_LEAST", "ARRAY_ORDERING", "ARRAY_ZIP", "BARE_ARRAY_ACCESS",
+    "CAST_DIFFERENT_ARRAY_TYPES", "CBRT_FUNCTIONS", "DML_RETURNING", "DOT_PRODUCT",
+    "ENABLE_MEASURES", "FIRST_AND_LAST_N", "FOR_UPDATE", "INLINE_LAMBDA_ARGUMENT",
+    "INSERT_ON_CONFLICT_CLAUSE", "JSON_CONTAINS_FUNCTION", "JSON_FLATTEN_FUNCTION",
+    "JSON_QUERY_LAX", "JSON_TYPE_COMPARISON", "LATERAL_JOIN", "LITERAL_CONCATENATION",
+    "MULTILEVEL_AGGREGATION", "MULTIWAY_UNNEST", "NULLIFZERO_ZEROIFNULL", "PI_FUNCTIONS",
+    "STRUCT_POSITIONAL_ACCESSOR", "TIMESTAMP_NANOS", "TIMESTAMP_PICOS", "TYPEOF_FUNCTION",
+    "UNNEST_AND_FLATTEN_ARRAYS", "UUID_TYPE",
+]  # fmt: skip
 
+#: The columns of a query or a table: messages that have a name and a type.
 Columns = dict[str, Any]
 
 
 def main() -> None:
     request = json.load(sys.stdin)
     _cache_compiled_module(Path(sys.prefix) / "cache")
-    catalog = Catalog()
+    # Deep queries make deep answers.
+    _message.SetAllowOversizeProtos(True)
+    analyzer = Analyzer()
     for name, columns in request["tables"].items():
-        catalog.add(
-            name.split("."), {column: catalog.type_of(columns[column]) for column in columns}
-        )
-    json.dump([_answer(catalog, script) for script in request["scripts"]], sys.stdout)
+        analyzer.add(name, {column: analyzer.type_of(kind) for column, kind in columns.items()})
+    json.dump([_answer(analyzer, script) for script in request["scripts"]], sys.stdout)
 
 
-def _answer(catalog: Catalog, script: str) -> dict[str, Any]:
+def _answer(analyzer: Analyzer, script: str) -> dict[str, Any]:
     columns: Columns = {}
     try:
-        for statement in catalog.statements(script):
-            columns = _outputs(statement) or columns
+        for statement in analyzer.statements(script):
+            columns = statement.columns or columns
     except ZetaSQLError as error:
         return {"error": str(error), "columns": {}}
-    return {"error": None, "columns": {name: str(kind) for name, kind in columns.items()}}
+    return {"error": None, "columns": {name: _type_name(kind) for name, kind in columns.items()}}
 
 
-class Catalog:
-    """What is known so far: BigQuery's functions, and tables by project and dataset."""
+class Statement:
+    """A resolved statement: a message that holds those of its more general kinds as its parents."""
+
+    def __init__(self, resolved: Any) -> None:
+        self.parts: list[Any] = []
+        _collect(resolved, self.parts)
+
+    def get(self, field: str) -> list[Any]:
+        """A repeated field of the statement or of what it is a kind of; empty where it has none."""
+        found = [
+            getattr(part, field) for part in self.parts if field in part.DESCRIPTOR.fields_by_name
+        ]
+        return list(found[0]) if found else []
+
+    @property
+    def columns(self) -> Columns:
+        """What it gives, or what the table has that it creates."""
+        defined = {column.name: column.type for column in self.get("column_definition_list")}
+        return defined or {
+            output.name: output.column.type for output in self.get("output_column_list")
+        }
+
+    @property
+    def creates(self) -> str | None:
+        """Name of the table or view that it creates."""
+        is_creation = any("create_mode" in part.DESCRIPTOR.fields_by_name for part in self.parts)
+        return ".".join(self.get("name_path")) if is_creation and self.columns else None
+
+
+class Analyzer:
+    """BigQuery's functions, and the tables that are known so far."""
 
     def __init__(self) -> None:
         language = LanguageOptions.maximum_features()
@@ -80,57 +114,90 @@ class Catalog:
         self.options = AnalyzerOptions(
             language_options=language,
             error_message_mode=ErrorMessageMode.ERROR_MESSAGE_MULTI_LINE_WITH_CARET,
-        )
-        functions = ZetaSQLBuiltinFunctionOptions(language_options=language)
-        self.root = CatalogBuilder("bigquery").with_builtin_functions(functions).build()
+        ).to_proto()
+        functions = ZetaSQLBuiltinFunctionOptions(language_options=language).to_proto()
+        self.catalog = messages.RegisterCatalogRequest()
+        self.catalog.simple_catalog.builtin_function_options.CopyFrom(functions)
+        self.registered: int | None = None
+        self.type_of = cache(self._type_of)
 
-    def type_of(self, name: str) -> Any:
+    def _type_of(self, name: str) -> Any:
         """The type that a name such as `array<string>` stands for."""
         (statement,) = self.statements(f"select cast(null as {name}) as value")
-        return _outputs(statement)["value"]
+        return statement.columns["value"]
 
-    def statements(self, script: str) -> Iterator[Any]:
+    def statements(self, script: str) -> Iterator[Statement]:
         """The resolved statements of a script; each sees what those before it created."""
-        analyzer = Analyzer(self.options, self.root)
         text = script.strip().removesuffix(";")
-        location = ParseResumeLocation(input=text, byte_position=0)
-        while location.byte_position < len(text.encode()):
-            statement = analyzer.analyze_next_statement(location)
+        position = 0
+        while position < len(text.encode()):
+            request = messages.AnalyzeRequest(registered_catalog_id=self._registered())
+            request.options.CopyFrom(self.options)
+            request.parse_resume_location.input = text
+            request.parse_resume_location.byte_position = position
+            answer = _call("Analyze", request, messages.AnalyzeResponse)
+            position = answer.resume_byte_position
+            statement = Statement(answer.resolved_statement)
             yield statement
-            created = getattr(statement, "name_path", None)
-            if created and hasattr(statement, "create_mode"):
-                self.add(created, _outputs(statement))
+            if statement.creates:
+                self.add(statement.creates, statement.columns)
 
-    def add(self, path: list[str], columns: Columns) -> None:
+    def add(self, path: str, columns: Columns) -> None:
         """Adds a table, in the place of one that has its name."""
-        *folders, name = ".".join(path).split(".")
-        catalog = self.root
+        *folders, name = path.split(".")
+        catalog = self.catalog.simple_catalog
         for folder in folders:
-            catalog = _inside(catalog, folder)
-        kept = [table for table in catalog.table or [] if table.name != name]
-        made = [
-            SimpleColumn(name=column, type=kind, is_writable_column=True)
-            for column, kind in columns.items()
-        ]
-        catalog.table = [*kept, SimpleTable(name=name, column=made)]
+            inside = [inner for inner in catalog.catalog if inner.name == folder]
+            catalog = inside[0] if inside else catalog.catalog.add(name=folder)
+        made = simple_table_pb2.SimpleTableProto(name=name)
+        for column, kind in columns.items():
+            made.column.add(name=column, type=kind, is_writable_column=True)
+        if made not in catalog.table:
+            kept = [table for table in catalog.table if table.name != name]
+            del catalog.table[:]
+            catalog.table.extend([*kept, made])
+            self._forget()
+
+    def _registered(self) -> int:
+        if self.registered is None:
+            answer = _call("RegisterCatalog", self.catalog, messages.RegisterResponse)
+            self.registered = int(answer.registered_id)
+        return self.registered
+
+    def _forget(self) -> None:
+        if self.registered is not None:
+            request = messages.UnregisterRequest(registered_id=self.registered)
+            _call("UnregisterCatalog", request, empty_pb2.Empty)
+            self.registered = None
 
 
-def _inside(catalog: Any, name: str) -> Any:
-    for inner in catalog.catalog or []:
-        if inner.name == name:
-            return inner
-    made = SimpleCatalog(name=name, table=[], catalog=[])
-    catalog.catalog = [*(catalog.catalog or []), made]
-    return made
+def _call(method: str, request: Any, answer: Any) -> Any:
+    client = ZetaSqlLocalService.get_instance().wasm_client
+    return client.call_grpc_func(f"ZetaSqlLocalService_{method}", request, answer)
 
 
-def _outputs(statement: Any) -> Columns:
-    """The columns that a statement gives, or that the table has which it creates."""
-    defined = getattr(statement, "column_definition_list", None)
-    if defined:
-        return {column.name: column.type for column in defined}
-    outputs = getattr(statement, "output_column_list", None) or []
-    return {output.name: output.column.type for output in outputs}
+def _collect(message: Any, parts: list[Any]) -> None:
+    """The message inside a choice of kinds, then its parents, the nearest first."""
+    choices = message.DESCRIPTOR.oneofs
+    if choices:
+        _collect(getattr(message, message.WhichOneof(choices[0].name)), parts)
+        return
+    parts.append(message)
+    if "parent" in message.DESCRIPTOR.fields_by_name:
+        _collect(message.parent, parts)
+
+
+def _type_name(kind: Any) -> str:
+    """The type in BigQuery's words."""
+    if kind.HasField("array_type"):
+        return f"array<{_type_name(kind.array_type.element_type)}>"
+    if kind.HasField("struct_type"):
+        fields = (
+            f"{field.field_name} {_type_name(field.field_type)}" for field in kind.struct_type.field
+        )
+        return f"struct<{', '.join(fields)}>"
+    name = type_pb2.TypeKind.Name(kind.type_kind).removeprefix("TYPE_").lower()
+    return "float64" if name == "double" else str(name)
 
 
 def _cache_compiled_module(directory: Path) -> None:
