@@ -1,44 +1,58 @@
-"""The goals, what was measured for each, and the table of both."""
+"""The goals and the table that says of each what was measured."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from bench.builds import Build
-from bench.landing import Landed
-from bench.parses import Parses
-from bench.process import Run
+from typing import Any, Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """One line of the table."""
+class Goal(NamedTuple):
+    """One line of the table. number: the goal's in the project's list of goals."""
 
-    number: str
+    number: int
     what: str
     target: str
+
+
+class Verdict(NamedTuple):
+    """What was measured for a goal."""
+
     measured: str
     is_met: bool
 
 
-@dataclass(slots=True)
-class Measures:
-    """All that a run measured. Lists have one entry per pair."""
+GOALS: Final = {
+    "full": Goal(1, "full build / bare script", "<= 1.5"),
+    "bare_rate": Goal(1, "bare script, events/s", ">= 300,000"),
+    "same_as_bare": Goal(1, "both list the same", "row for row"),
+    "frequent": Goal(2, "1 % increment, frequent / full build", "<= 0.08"),
+    "everything": Goal(2, "1 % increment, everything / full build", "<= 0.08"),
+    "same_as_rebuild": Goal(2, "increment's marts = full rebuild's", "row for row"),
+    "peak": Goal(3, "peak memory of a full build", "<= 4 GB"),
+    "limited": Goal(3, "full build under a memory limit / without", "<= 1.6"),
+    "unengaged": Goal(4, "unengaged: the document's query / model", ">= 5"),
+    "parses": Goal(4, "JSON parses per event", "1"),
+    "deltas": Goal(5, "sync_deltas of one destination", "<= 0.5 s"),
+    "push_dlt": Goal(6, "push / dlt, items per second", ">= 3"),
+    "push_single": Goal(6, "push / one call per address, items per second", ">= 100"),
+    "drain_short": Goal(6, "drain / (calls / rate), latency 0.1 s", "<= 1.05"),
+    "drain_long": Goal(6, "drain / (calls / rate), latency 0.4 s", "<= 1.05"),
+    "refusals": Goal(6, "refusals in both drains / calls", "<= 1 %"),
+    "help": Goal(8, "contact-sync --help", "< 0.3 s"),
+    "plan_seconds": Goal(8, "contact-sync plan, time", "< 20 s"),
+    "plan_memory": Goal(8, "contact-sync plan, peak memory", "<= 1 GB"),
+}
+"""Every goal that the bench can measure. Goal 7 waits for the receiver."""
 
-    landed: Landed
-    baseline_seconds: list[float] = field(default_factory=list)
-    baseline_runs: list[Run] = field(default_factory=list)
-    full: list[Build] = field(default_factory=list)
-    frequent: list[Build] = field(default_factory=list)
-    everything: list[Build] = field(default_factory=list)
-    limited: Build | None = None
-    baseline_comparison: dict[str, dict[str, Any]] = field(default_factory=dict)
-    rebuild_comparison: dict[str, dict[str, Any]] = field(default_factory=dict)
-    silence: dict[str, float] = field(default_factory=dict)
-    parses: dict[str, Parses] = field(default_factory=dict)
-    parses_in_filters: int = 0
-    help_seconds: list[float] = field(default_factory=list)
+
+@dataclass(slots=True)
+class Result:
+    """What one part measured. verdicts: by the names of `GOALS`; raw: all figures, for JSON."""
+
+    verdicts: dict[str, Verdict]
+    details: str
+    raw: dict[str, Any]
+    circumstances: dict[str, object] = field(default_factory=dict)
 
 
 def median(values: Iterable[float]) -> float:
@@ -46,95 +60,15 @@ def median(values: Iterable[float]) -> float:
     return statistics.median(values)
 
 
-def model_seconds(builds: Iterable[Build]) -> float:
-    """Median of the sums of model times."""
-    return median(build.model_seconds for build in builds)
-
-
-def judge(measures: Measures, memory_limit: str) -> list[Goal]:
-    """The goals of one finished run."""
-    if measures.limited is None:
-        raise ValueError("the build under a memory limit is missing")
-    baseline = median(measures.baseline_seconds)
-    full = model_seconds(measures.full)
-    rate = measures.landed.events / baseline
-    peak = max(build.run.peak_bytes for build in measures.full) / 1e9
-    limited = measures.limited.model_seconds / full
-    limited_peak = measures.limited.run.peak_bytes / 1e9
-    silence = measures.silence["document_seconds"] / measures.silence["model_seconds"]
-    goals = [
-        Goal(
-            "1",
-            "full build / bare script",
-            "<= 1.5",
-            f"{full / baseline:.2f} ({full:.1f} s / {baseline:.1f} s)",
-            full <= 1.5 * baseline,
-        ),
-        Goal("1", "bare script, events/s", ">= 300,000", f"{rate:,.0f}", rate >= 300_000),
-        Goal("1", "both list the same", "row for row", *_sameness(measures.baseline_comparison)),
-    ]
-    for name, builds in (("frequent", measures.frequent), ("everything", measures.everything)):
-        seconds = model_seconds(builds)
-        goals.append(
-            Goal(
-                "2",
-                f"1 % increment, {name} / full build",
-                "<= 0.08",
-                f"{seconds / full:.3f} ({seconds:.2f} s)",
-                seconds <= 0.08 * full,
-            )
-        )
-    per_event = {parses.per_event for parses in measures.parses.values()}
-    starts = median(measures.help_seconds)
-    return [
-        *goals,
-        Goal(
-            "2",
-            "increment's marts = full rebuild's",
-            "row for row",
-            *_sameness(measures.rebuild_comparison),
-        ),
-        Goal("3", "peak memory of a full build", "<= 4 GB", f"{peak:.2f} GB", peak <= 4),
-        Goal(
-            "3",
-            f"full build with memory_limit={memory_limit}",
-            "<= 1.6",
-            f"{limited:.2f} ({limited_peak:.2f} GB at its peak)",
-            limited <= 1.6,
-        ),
-        Goal(
-            "4", "unengaged: the document's query / model", ">= 5", f"{silence:.1f}", silence >= 5
-        ),
-        Goal(
-            "4",
-            "JSON parses per event",
-            "1",
-            f"{', '.join(map(str, sorted(per_event)))}; {measures.parses_in_filters} in filters",
-            per_event == {1} and not measures.parses_in_filters,
-        ),
-        Goal("8", "contact-sync --help", "< 0.3 s", f"{starts:.2f} s", starts < 0.3),
-    ]
-
-
-def _sameness(comparison: dict[str, dict[str, Any]]) -> tuple[str, bool]:
-    unlike = {
-        table: found["different"] for table, found in comparison.items() if found["different"]
-    }
-    rows = sum(found["rows"] for found in comparison.values())
-    if unlike:
-        return "; ".join(
-            f"{table}: {count:,} rows differ" for table, count in unlike.items()
-        ), False
-    return f"equal: {len(comparison)} tables, {rows:,} rows", True
-
-
-def goal_table(goals: Sequence[Goal]) -> str:
-    """The table as text."""
-    rows = [("goal", "what", "target", "measured", "")]
-    rows += [
-        (goal.number, goal.what, goal.target, goal.measured, "met" if goal.is_met else "NOT MET")
-        for goal in goals
-    ]
+def goal_table(verdicts: Mapping[str, Verdict]) -> str:
+    """The table of all goals; one that this run did not measure says so."""
+    rows: list[Sequence[str]] = [("goal", "what", "target", "measured", "")]
+    for name, goal in GOALS.items():
+        verdict = verdicts.get(name)
+        told = ("", "not measured in this run")
+        if verdict is not None:
+            told = (verdict.measured, "met" if verdict.is_met else "NOT MET")
+        rows.append((str(goal.number), goal.what, goal.target, *told))
     return table(rows)
 
 
@@ -146,63 +80,3 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         for row in rows
     ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
-def details(measures: Measures) -> str:
-    """What stands beside the goals: cost of each command, and the models that take longest."""
-    commands: list[tuple[str, ...]] = [
-        ("command", "models s", "snapshot s", "tests s", "start to end s", "CPU s", "peak GB")
-    ]
-    runs = measures.baseline_runs
-    commands.append(
-        (
-            "bare script",
-            f"{median(measures.baseline_seconds):.2f}",
-            "",
-            "",
-            f"{median(run.seconds for run in runs):.1f}",
-            f"{median(run.cpu_seconds for run in runs):.1f}",
-            f"{max(run.peak_bytes for run in runs) / 1e9:.2f}",
-        )
-    )
-    for name, builds in {
-        "full build": measures.full,
-        "increment, frequent": measures.frequent,
-        "increment, everything": measures.everything,
-        "full build, limited": [measures.limited] if measures.limited else [],
-    }.items():
-        tests = (
-            f"{median(build.test_seconds for build in builds):.2f} ({builds[0].tests})"
-            if builds[0].tests
-            else ""
-        )
-        commands.append(
-            (
-                name,
-                f"{model_seconds(builds):.2f}",
-                f"{median(build.snapshot_seconds for build in builds):.2f}",
-                tests,
-                f"{median(build.run.seconds for build in builds):.1f}",
-                f"{median(build.run.cpu_seconds for build in builds):.1f}",
-                f"{max(build.run.peak_bytes for build in builds) / 1e9:.2f}",
-            )
-        )
-    times = {
-        name: _model_medians(builds)
-        for name, builds in {
-            "full": measures.full,
-            "frequent": measures.frequent,
-            "everything": measures.everything,
-        }.items()
-    }
-    names = sorted(times["full"], key=lambda name: -times["full"][name])
-    models = [("model, seconds", *times)] + [
-        (name, *(f"{taken[name]:.2f}" if name in taken else "" for taken in times.values()))
-        for name in names
-        if any(taken.get(name, 0) >= 0.05 for taken in times.values())
-    ]
-    return f"{table(commands)}\n\n{table(models)}"
-
-
-def _model_medians(builds: Sequence[Build]) -> dict[str, float]:
-    return {name: median(build.models[name] for build in builds) for name in builds[0].models}

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ AS_OF: Final = START + timedelta(days=DAYS + INCREMENT_DAYS)
 
 # Shares of the increment, in events. What is left is new, of the days after the base.
 _WEEKS_LATE, _AGAIN, _EARLIER, _TIED = 0.20, 0.02, 0.005, 0.005
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Landed:
     """Paths below both `landing` and `increment`."""
     increment: dict[str, int]
     """Events of the increment by kind: new, weeks late, again, earlier, tied."""
+    seconds: float
+    """How long it took to land all of it."""
 
 
 def read_landed(directory: Path) -> Landed | None:
@@ -65,6 +68,7 @@ def show_increment(directory: Path, landed: Landed, *, shown: bool) -> None:
 
 
 def _land_all(events: int, people: int, seed: int, directory: Path) -> Landed:
+    began = time.perf_counter()
     shutil.rmtree(directory, ignore_errors=True)
     base = land(directory / "landing", events=events, seed=seed, days=DAYS, people=people)
     extra = max(100, events // 100)
@@ -109,6 +113,7 @@ def _land_all(events: int, people: int, seed: int, directory: Path) -> Landed:
         bytes=base.bytes,
         increment_files=files,
         increment=counts,
+        seconds=round(time.perf_counter() - began, 1),
     )
 
 

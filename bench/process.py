@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ class Run:
     peak_bytes: int
     """The greatest resident set. The starting process must stay small: Linux counts it in."""
     output: str
+
+
+def say(text: str) -> None:
+    """Tells on the console what begins now."""
+    print(f"{datetime.now(UTC):%H:%M:%S}  {text}", flush=True)
 
 
 def run(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Run:
@@ -66,10 +72,13 @@ def run(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Ru
     )
 
 
-def run_worker(module: str, *arguments: str, log: Path) -> tuple[Run, Any]:
+def run_worker(
+    module: str, *arguments: str, log: Path, python: str = sys.executable
+) -> tuple[Run, Any]:
     """Runs `python -m bench.<module>` and reads the JSON of the last line that it prints.
 
-    Raises CommandFailed where it ends with anything but 0.
+    python: the interpreter of another environment, where the worker needs one. Raises
+    CommandFailed where it ends with anything but 0.
     """
-    done = run([sys.executable, "-m", f"bench.{module}", *arguments], log, os.environ)
+    done = run([python, "-m", f"bench.{module}", *arguments], log, os.environ)
     return done, json.loads(done.output.splitlines()[-1])

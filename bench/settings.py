@@ -25,6 +25,10 @@ class Settings:
     threads: int
     memory_limit: str
     directory: Path
+    parts: tuple[str, ...]
+    ledger_rows: int
+    push_rows: int
+    plan_rows: int
 
     @property
     def people(self) -> int:
@@ -37,7 +41,13 @@ class Settings:
         return max(100, self.events // 100)
 
 
+PARTS: Final = {
+    "builds": "goals 1 to 4: full builds, increments, memory, unengaged, JSON parses",
+}
+"""What can be measured on its own: (name, meaning)."""
+
 VARIABLES: Final = {
+    "BENCH_PARTS": (",".join(PARTS), "what is measured, by comma"),
     "BENCH_EVENTS": ("1000000", "events landed before the first build"),
     "BENCH_SEED": ("1", "seed of the generator"),
     "BENCH_PAIRS": ("3", "interleaved repetitions; the medians are told"),
@@ -47,6 +57,9 @@ VARIABLES: Final = {
         "dbt threads; with more, models that wait for each other's cores count twice",
     ),
     "BENCH_MEMORY_LIMIT": ("2GB", "DuckDB's memory_limit in the build under pressure"),
+    "BENCH_LEDGER_ROWS": ("1000000", "rows of the ledger in `deltas`; its goal names 10000000"),
+    "BENCH_PUSH_ROWS": ("100000", "deltas that `push` sends"),
+    "BENCH_PLAN_ROWS": ("1000000", "deltas that `plan` reads"),
     "BENCH_DIR": (".bench", "work directory; landings are kept there for the next run"),
 }
 """Variable: (default, meaning)."""
@@ -55,7 +68,7 @@ VARIABLES: Final = {
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings that the environment asks for.
 
-    Raises SettingError where a number is none, or too small.
+    Raises SettingError where a number is none, or too small, or a part is unknown.
     """
 
     def text(name: str) -> str:
@@ -81,4 +94,32 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         threads=number("BENCH_THREADS", 1),
         memory_limit=text("BENCH_MEMORY_LIMIT"),
         directory=directory if directory.is_absolute() else PROJECT / directory,
+        parts=_parts(text("BENCH_PARTS")),
+        ledger_rows=number("BENCH_LEDGER_ROWS", 10_000),
+        push_rows=number("BENCH_PUSH_ROWS", 1_000),
+        plan_rows=number("BENCH_PLAN_ROWS", 1_000),
     )
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    wanted = {part.strip() for part in text.split(",")} - {""}
+    unknown = sorted(wanted - PARTS.keys())
+    if unknown or not wanted:
+        raise SettingError(
+            f"BENCH_PARTS must name some of {', '.join(PARTS)}, by comma, not {text!r}"
+        )
+    return tuple(part for part in PARTS if part in wanted)
+
+
+def describe() -> str:
+    """The parts and the variables, as `python -m bench --help` prints them."""
+    lines = [
+        "make bench [VARIABLE=value ...]: the speed goals of docs/performance.md.",
+        "",
+        "Parts:",
+        *(f"  {name:<8} {meaning}" for name, meaning in PARTS.items()),
+        "",
+        "Variables (default):",
+        *(f"  {name:<24} {meaning} ({default})" for name, (default, meaning) in VARIABLES.items()),
+    ]
+    return "\n".join(lines)
