@@ -1,10 +1,10 @@
 {{ config(materialized='view') }}
 
-{%- set key = ['destination', 'channel', 'scope', 'address'] %}
+{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address' %}
 
 with
 
-destinations as (
+destinations as {{ inlined() }} (
 
     select
         destination,
@@ -17,7 +17,7 @@ destinations as (
 
 ),
 
-destination_reasons as (
+destination_reasons as {{ inlined() }} (
 
     select
         destination,
@@ -34,31 +34,17 @@ suppression_list as (
 
 ),
 
-reasons as (
+reasons as {{ inlined() }} (
 
     select * from {{ ref('int_suppression_reasons') }}
     where address is not null
 
 ),
 
-states as (
+states as {{ inlined() }} (
 
     select * from {{ ref('int_contact_state') }}
-    where
-        address is not null
-        and is_last_namer
-
-),
-
-suppressed_addresses as (
-
-    select distinct
-        channel,
-        address
-    from {{ ref('int_contact_state') }}
-    where
-        is_suppressed
-        and address is not null
+    where address is not null
 
 ),
 
@@ -81,14 +67,24 @@ profiles as (
 
 ),
 
-ledger as (
+known_states as {{ inlined() }} (
 
-    select * from {{ source('raw', 'sync_ledger') }}
+    select * from {{ ref('int_known_states') }}
 
 ),
 
--- What each platform is known to have: the latest answer that settled the matter.
-known as (
+-- What was written since the last build, and a day before it.
+recent_ledger as {{ inlined() }} (
+
+    select
+        *,
+        {{ ledger_matter('outcome') }} as matter
+    from {{ source('raw', 'sync_ledger') }}
+    where {{ pushed_since(ref('int_known_states')) }}
+
+),
+
+recently_known as (
 
     select
         destination,
@@ -100,83 +96,112 @@ known as (
         event_id,
         run_id,
         delta_id
-    from ledger
-    where outcome in ('confirmed', 'accepted')
+    from recent_ledger
+    where matter = 'known'
     qualify
         row_number() over (
-            partition by {{ key | join(', ') }}
+            {{ of_key.format('recent_ledger') }}
             order by pushed_at desc, run_id desc, delta_id desc
         ) = 1
 
 ),
 
--- Of the reasons that hold, the first that the destination takes.
-desired as (
+-- What each platform is known to have: the latest answer that settled the matter.
+known as {{ inlined() }} (
+
+    select
+        known_states.destination,
+        known_states.channel,
+        known_states.scope,
+        known_states.address,
+        known_states.action,
+        known_states.reason,
+        known_states.event_id,
+        known_states.run_id,
+        known_states.delta_id
+    from known_states
+    left join recently_known
+        on
+            known_states.destination = recently_known.destination
+            and known_states.channel = recently_known.channel
+            and known_states.scope = recently_known.scope
+            and known_states.address = recently_known.address
+    where
+        known_states.matter = 'known'
+        and recently_known.delta_id is null
+
+    union all
+
+    select * from recently_known
+
+),
+
+-- Listed, and not known to be suppressed there.
+unplaced as (
 
     select
         destinations.destination,
         destinations.channel,
         destinations.scope,
         suppression_list.address,
-        reasons.reason,
-        reasons.reason_event_id as event_id,
-        reasons.reason_at as event_timestamp,
-        reasons.precedence as priority
-    from suppression_list
-    inner join reasons
-        on
-            suppression_list.channel = reasons.channel
-            and suppression_list.address = reasons.address
-    inner join destinations
-        on suppression_list.channel = destinations.channel
-    inner join destination_reasons
-        on
-            destinations.destination = destination_reasons.destination
-            and destinations.channel = destination_reasons.channel
-            and destinations.scope = destination_reasons.scope
-            and reasons.reason = destination_reasons.reason
-    where
-        reasons.holds
-        and reasons.is_suppressing
-    qualify
-        row_number() over (
-            partition by destinations.destination, destinations.channel, destinations.scope, suppression_list.address
-            order by reasons.precedence, reasons.reason_at desc, reasons.reason_event_id desc
-        ) = 1
-
-),
-
-suppressions as (
-
-    select
-        desired.destination,
-        desired.channel,
-        desired.scope,
-        desired.address,
-        'suppress' as action,
-        desired.reason,
-        desired.event_id,
-        desired.event_timestamp,
-        desired.priority,
         known.run_id as known_run_id,
         known.delta_id as known_delta_id
-    from desired
+    from suppression_list
+    inner join destinations
+        on suppression_list.channel = destinations.channel
     left join known
         on
-            desired.destination = known.destination
-            and desired.channel = known.channel
-            and desired.scope = known.scope
-            and desired.address = known.address
+            destinations.destination = known.destination
+            and destinations.channel = known.channel
+            and destinations.scope = known.scope
+            and suppression_list.address = known.address
     where
         known.action is null
         or known.action <> 'suppress'
 
 ),
 
+-- Of the reasons that hold, the first that the destination takes.
+suppressions as (
+
+    select
+        unplaced.destination,
+        unplaced.channel,
+        unplaced.scope,
+        unplaced.address,
+        'suppress' as action,
+        reasons.reason,
+        reasons.reason_event_id as event_id,
+        reasons.reason_at as event_timestamp,
+        reasons.precedence as priority,
+        unplaced.known_run_id,
+        unplaced.known_delta_id
+    from unplaced
+    inner join reasons
+        on
+            unplaced.channel = reasons.channel
+            and unplaced.address = reasons.address
+    inner join destination_reasons
+        on
+            unplaced.destination = destination_reasons.destination
+            and unplaced.channel = destination_reasons.channel
+            and unplaced.scope = destination_reasons.scope
+            and reasons.reason = destination_reasons.reason
+    where
+        reasons.holds
+        and reasons.is_suppressing
+    qualify
+        row_number() over (
+            {{ of_key.format('unplaced') }}
+            order by reasons.precedence, reasons.reason_at desc, reasons.reason_event_id desc
+        ) = 1
+
+),
+
 -- Judged by the reasons themselves: an empty or broken list must not look like a release.
 refused as (
 
-    select distinct
+    select
         destination_reasons.destination,
         destination_reasons.channel,
         destination_reasons.scope,
@@ -214,73 +239,62 @@ placed as (
 
 ),
 
-held_addresses as (
-
-    select distinct
-        channel,
-        address
-    from reasons
-    where holds
-
-),
-
--- The reason that put it there has ended, and no other holds; since when it had held.
-ended_reasons as (
+-- Whether any reason of the address holds, and since when the one had held that put it there.
+held as (
 
     select
-        placed.destination,
-        placed.channel,
-        placed.scope,
-        placed.address,
-        min(reasons.reason_at) as held_since
+        placed.*,
+        reasons.precedence,
+        reasons.ended_at,
+        reasons.ended_event_id,
+        max(case when reasons.holds then 1 else 0 end) over ({{ of_key.format('placed') }}) = 1 as is_held,
+        min(case when placed.reason = reasons.reason then reasons.reason_at end) over ({{ of_key.format('placed') }}) as held_since
     from placed
-    inner join reasons
+    left join reasons
         on
             placed.channel = reasons.channel
             and placed.address = reasons.address
-            and placed.reason = reasons.reason
-    left join held_addresses
-        on
-            placed.channel = held_addresses.channel
-            and placed.address = held_addresses.address
-    where held_addresses.address is null
-    group by placed.destination, placed.channel, placed.scope, placed.address
 
 ),
 
--- What ended last, and the first by precedence of all that ended since.
-endings as (
+-- Of what ended since: ended is what ended last, reason the first of them by precedence.
+ended as (
 
     select
-        ended_reasons.destination,
-        ended_reasons.channel,
-        ended_reasons.scope,
-        ended_reasons.address,
-        min(reasons.precedence) as precedence,
-        {{ last_of(['ended_at', 'ended_event_id']) }} as ending
-    from ended_reasons
-    inner join reasons
-        on
-            ended_reasons.channel = reasons.channel
-            and ended_reasons.address = reasons.address
-    where reasons.ended_at >= ended_reasons.held_since
-    group by ended_reasons.destination, ended_reasons.channel, ended_reasons.scope, ended_reasons.address
+        *,
+        coalesce(not is_held and ended_at >= held_since, false) as is_ending
+    from held
 
 ),
 
-last_endings as (
+freed as (
 
     select
-        endings.destination,
-        endings.channel,
-        endings.scope,
-        endings.address,
-        policy.reason,
-        endings.ending.ended_at,
-        endings.ending.ended_event_id
-    from endings
-    inner join policy
-        on endings.precedence = policy.precedence
+        *,
+        min(case when is_ending then precedence end) over ({{ of_key.format('ended') }}) as ended_precedence
+    from ended
+    where true
+    qualify
+        row_number() over (
+            {{ of_key.format('ended') }}
+            order by case when is_ending then 0 else 1 end, ended_at desc, ended_event_id desc
+        ) = 1
+
+),
+
+freed_states as (
+
+    select
+        freed.*,
+        states.is_last_namer,
+        states.engaged_event_id,
+        states.engaged_at,
+        max(case when states.is_suppressed then 1 else 0 end) over ({{ of_key.format('freed') }}) = 1 as is_suppressed
+    from freed
+    inner join states
+        on
+            freed.channel = states.channel
+            and freed.address = states.address
 
 ),
 
@@ -289,48 +303,32 @@ last_endings as (
 releases as (
 
     select
-        placed.destination,
-        placed.channel,
-        placed.scope,
-        placed.address,
+        freed_states.destination,
+        freed_states.channel,
+        freed_states.scope,
+        freed_states.address,
         'release' as action,
         case
-            when held_addresses.address is not null then 'policy'
-            when last_endings.address is not null then last_endings.reason
+            when freed_states.is_held then 'policy'
+            when policy.reason is not null then policy.reason
             when
-                placed.reason = 'unengaged'
-                and states.engaged_event_id is not null
-                and placed.event_id <> {{ unengaged_event_id('placed.address', 'states.engaged_event_id') }}
+                freed_states.reason = 'unengaged'
+                and freed_states.engaged_event_id is not null
+                and freed_states.event_id <> {{ unengaged_event_id('freed_states.address', 'freed_states.engaged_event_id') }}
                 then 'unengaged'
             else 'policy'
         end as reason,
-        coalesce(last_endings.ended_event_id, states.engaged_event_id) as ended_event_id,
-        coalesce(last_endings.ended_at, states.engaged_at) as ended_at,
-        placed.run_id as known_run_id,
-        placed.delta_id as known_delta_id
-    from placed
-    inner join states
-        on
-            placed.channel = states.channel
-            and placed.address = states.address
-    left join held_addresses
-        on
-            placed.channel = held_addresses.channel
-            and placed.address = held_addresses.address
-    left join suppressed_addresses
-        on
-            placed.channel = suppressed_addresses.channel
-            and placed.address = suppressed_addresses.address
-    left join last_endings
-        on
-            placed.destination = last_endings.destination
-            and placed.scope = last_endings.scope
-            and placed.channel = last_endings.channel
-            and placed.address = last_endings.address
-    -- Suppressed without a reason on record: a broken build, not a release.
+        coalesce(case when freed_states.is_ending then freed_states.ended_event_id end, freed_states.engaged_event_id) as ended_event_id,
+        coalesce(case when freed_states.is_ending then freed_states.ended_at end, freed_states.engaged_at) as ended_at,
+        freed_states.run_id as known_run_id,
+        freed_states.delta_id as known_delta_id
+    from freed_states
+    left join policy
+        on freed_states.ended_precedence = policy.precedence
     where
-        suppressed_addresses.address is null
-        or held_addresses.address is not null
+        freed_states.is_last_namer
+        -- Suppressed without a reason on record: a broken build, not a release.
+        and (freed_states.is_held or not freed_states.is_suppressed)
 
 ),
 
@@ -370,23 +368,44 @@ kept_topics as (
         releases.channel,
         releases.scope,
         releases.address,
-        string_agg(topic_refusals.topic, ',' order by topic_refusals.topic) as topics
+        releases.action,
+        releases.reason,
+        releases.ended_event_id,
+        releases.ended_at,
+        releases.known_run_id,
+        releases.known_delta_id,
+        string_agg(
+            case
+                when
+                    (topic_refusals.granted_at is null or topic_refusals.refused_at >= topic_refusals.granted_at)
+                    and (
+                        grants_of_lists.event_id is not null
+                        or releases.ended_at is null
+                        or topic_refusals.refused_at >= releases.ended_at
+                    )
+                    then topic_refusals.topic
+            end,
+            ',' order by topic_refusals.topic
+        ) as topics
     from releases
-    inner join topic_refusals
+    left join topic_refusals
         on
             releases.destination = topic_refusals.source
             and releases.channel = topic_refusals.channel
             and releases.address = topic_refusals.address
     left join grants_of_lists
         on releases.ended_event_id = grants_of_lists.event_id
-    where
-        (topic_refusals.granted_at is null or topic_refusals.refused_at >= topic_refusals.granted_at)
-        and (
-            grants_of_lists.event_id is not null
-            or releases.ended_at is null
-            or topic_refusals.refused_at >= releases.ended_at
-        )
-    group by releases.destination, releases.channel, releases.scope, releases.address
+    group by
+        releases.destination,
+        releases.channel,
+        releases.scope,
+        releases.address,
+        releases.action,
+        releases.reason,
+        releases.ended_event_id,
+        releases.ended_at,
+        releases.known_run_id,
+        releases.known_delta_id
 
 ),
 
@@ -403,7 +422,8 @@ changes as (
         event_timestamp,
         priority,
         known_run_id,
-        known_delta_id
+        known_delta_id,
+        cast(null as {{ dbt.type_string() }}) as kept_topics
     from suppressions
 
     union all
@@ -420,8 +440,9 @@ changes as (
         case when reason <> 'policy' then ended_at end as event_timestamp,
         case when reason <> 'policy' then 100 else 101 end as priority,
         known_run_id,
-        known_delta_id
-    from releases
+        known_delta_id,
+        topics as kept_topics
+    from kept_topics
 
 ),
 
@@ -429,7 +450,9 @@ identified as (
 
     select
         *,
-        {{ surrogate_key(key + ['action', 'reason', 'event_id', 'known_run_id', 'known_delta_id']) }} as delta_id
+        {{ surrogate_key([
+            'destination', 'channel', 'scope', 'address', 'action', 'reason', 'event_id', 'known_run_id', 'known_delta_id',
+        ]) }} as delta_id
     from changes
 
 ),
@@ -437,11 +460,23 @@ identified as (
 -- What a platform will never take, and what it did not have when asked within the last seven days.
 settled as (
 
-    select distinct delta_id
-    from ledger
+    select
+        destination,
+        delta_id
+    from known_states
     where
-        outcome = 'rejected'
-        or (outcome = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
+        matter = 'rejected'
+        or (matter = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
+
+    union all
+
+    select
+        destination,
+        delta_id
+    from recent_ledger
+    where
+        matter = 'rejected'
+        or (matter = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
 
 )
 
@@ -461,20 +496,17 @@ select
     identified.event_id,
     identified.event_timestamp,
     cast(identified.priority as {{ type_int64() }}) as priority,
-    case when identified.action = 'release' then kept_topics.topics end as kept_topics
+    identified.kept_topics
 from identified
 left join states
     on
         identified.channel = states.channel
         and identified.address = states.address
+        and states.is_last_namer
 left join profiles
     on states.contact_id = profiles.contact_id
-left join kept_topics
-    on
-        identified.destination = kept_topics.destination
-        and identified.channel = kept_topics.channel
-        and identified.scope = kept_topics.scope
-        and identified.address = kept_topics.address
 left join settled
-    on identified.delta_id = settled.delta_id
+    on
+        identified.destination = settled.destination
+        and identified.delta_id = settled.delta_id
 where settled.delta_id is null

@@ -1,0 +1,19 @@
+{#- The ledger and its compact state. A build merges the rows that were written since the last one into
+    int_known_states; sync_deltas reads that, and of the ledger only what can have been written since. -#}
+
+{#- Which matter a ledger row settles: what a platform is known to have, or a delta that it will never
+    take or did not have; null for what is tried again. -#}
+{% macro ledger_matter(outcome) -%}
+    case when {{ outcome }} in ('confirmed', 'accepted') then 'known' when {{ outcome }} in ('rejected', 'absent') then {{ outcome }} end
+{%- endmacro %}
+
+{#- Predicate on raw.sync_ledger: rows that a build may not have read yet. A day before it started, for an
+    answer is stamped when it comes and written when the warehouse can be reached. states: the relation of
+    int_known_states. -#}
+{% macro pushed_since(states) -%}
+    {%- set last = none -%}
+    {%- if execute and model.resource_type != 'unit_test' and load_relation(states) -%}
+        {%- set last = utc_literal(latest_of_column(states, 'computed_at') or '1970-01-02') -%}
+    {%- endif -%}
+    pushed_at >= {{ timestamp_plus(last or "(select coalesce(max(computed_at), " ~ utc_literal('1970-01-02') ~ ") from " ~ states ~ ")", -1, 'day') }}
+{%- endmacro %}

@@ -1,0 +1,89 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='known_state_id',
+        on_schema_change='fail',
+        partition_by=by_day('computed_at'),
+        cluster_by=['destination', 'matter', 'channel', 'scope'] if target.type == 'bigquery' else none,
+    )
+}}
+
+{%- set matter = ['destination', 'channel', 'scope', 'address', 'matter', 'settled_delta_id'] %}
+
+with
+
+ledger as (
+
+    select
+        *,
+        {{ ledger_matter('outcome') }} as matter,
+        case when outcome in ('rejected', 'absent') then delta_id end as settled_delta_id
+    from {{ source('raw', 'sync_ledger') }}
+    where
+        outcome in ('confirmed', 'accepted', 'rejected', 'absent')
+        {%- if is_incremental() %}
+        and {{ pushed_since(this) }}
+        {%- endif %}
+
+),
+
+latest_answers as (
+
+    select
+        {{ matter | join(',\n        ') }},
+        {{ last_of(['pushed_at', 'run_id', 'delta_id', 'action', 'reason', 'event_id']) }} as answer
+    from ledger
+    group by {{ matter | join(', ') }}
+
+),
+
+identified as (
+
+    select
+        {{ surrogate_key(matter) }} as known_state_id,
+        destination,
+        channel,
+        scope,
+        address,
+        matter,
+        answer.action,
+        answer.reason,
+        answer.event_id,
+        answer.run_id,
+        answer.delta_id,
+        answer.pushed_at
+    from latest_answers
+
+)
+
+select
+    identified.known_state_id,
+    identified.destination,
+    identified.channel,
+    identified.scope,
+    identified.address,
+    identified.matter,
+    identified.action,
+    identified.reason,
+    identified.event_id,
+    identified.run_id,
+    identified.delta_id,
+    identified.pushed_at,
+    {{ taken_now() }} as computed_at
+from identified
+{% if is_incremental() -%}
+left join {{ this }} as stored
+    on identified.known_state_id = stored.known_state_id
+-- The day before the last build is read again; what stood then is no news.
+where
+    stored.known_state_id is null
+    or identified.pushed_at > stored.pushed_at
+    or (identified.pushed_at = stored.pushed_at and identified.run_id > stored.run_id)
+    or (
+        identified.pushed_at = stored.pushed_at
+        and identified.run_id = stored.run_id
+        and identified.delta_id > stored.delta_id
+    )
+{%- endif %}
+{{ stored_by(['destination', 'matter', 'channel', 'scope']) if not is_incremental() }}
