@@ -26,6 +26,8 @@ logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 RAW = "raw"
 # Seconds to wait for the answer of one call that starts a statement.
 _CALL_TIMEOUT = 60.0
+# Seconds between two tries, at most.
+_LONGEST_WAIT = 10.0
 
 Parameter = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
 
@@ -83,7 +85,7 @@ class Queries:
             attempts=None,
             timeout=patience,
             wait_initial=1.0,
-            wait_max=20.0,
+            wait_max=_LONGEST_WAIT,
             wait_jitter=1.0,
         ):
             with attempt:
@@ -94,7 +96,7 @@ class Queries:
         self, text: str, parameters: Sequence[Parameter], patience: float, page_size: int | None
     ) -> RowIterator:
         settings = self._settings
-        calls = bigquery.DEFAULT_RETRY.with_timeout(patience)
+        calls = bigquery.DEFAULT_RETRY.with_timeout(patience).with_delay(maximum=_LONGEST_WAIT)
         # job_retry: the library would begin failed jobs anew for 40 minutes, whatever our patience.
         job = self._client.query(
             text,

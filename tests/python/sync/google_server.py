@@ -129,7 +129,7 @@ def google_server() -> Iterator[GoogleServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     state.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
@@ -153,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             if urlsplit(self.path).path == "/token":
                 self._sign_in(parse_qs(body.decode()))
                 return
-            state.headers.append(dict(self.headers.items()))
+            state.headers.append({name.lower(): value for name, value in self.headers.items()})
             resource = json.loads(body)
             if resource["jobReference"]["jobId"] in state.jobs:
                 self._error("duplicate", "Already Exists: Job", 409)

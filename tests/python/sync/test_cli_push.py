@@ -10,9 +10,13 @@ from datetime import timedelta
 
 import pytest
 
+from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import KEY, SandboxClient, World, addresses
 
+on_both = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
+
+@on_both
 def test_everything_confirmed_exits_0(world: World, sandbox: SandboxClient) -> None:
     world.already_pushed()
     world.want("a@example.com", "b@example.com")
@@ -23,6 +27,7 @@ def test_everything_confirmed_exits_0(world: World, sandbox: SandboxClient) -> N
     assert world.outcomes() == {"a@example.com": "confirmed", "b@example.com": "confirmed"}
 
 
+@on_both
 def test_a_second_push_finds_nothing_to_do(world: World, sandbox: SandboxClient) -> None:
     world.already_pushed()
     world.want("a@example.com")
@@ -34,6 +39,7 @@ def test_a_second_push_finds_nothing_to_do(world: World, sandbox: SandboxClient)
     assert sandbox.call_count() == calls
 
 
+@on_both
 def test_something_rejected_exits_1_and_stands_in_status(
     world: World, sandbox: SandboxClient
 ) -> None:
@@ -50,6 +56,7 @@ def test_something_rejected_exits_1_and_stands_in_status(
     assert json.loads(world.cli("plan", "--output", "json").stdout)["destinations"][0]["items"] == 0
 
 
+@on_both
 def test_platform_down_exits_1_with_the_ledger_right(world: World) -> None:
     world.already_pushed()
     world.want("a@example.com")
@@ -128,6 +135,7 @@ def test_no_warehouse_yet_says_which_command_to_run(world: World, command: str) 
     assert not world.database.exists()
 
 
+@on_both
 @pytest.mark.parametrize("command", ["plan", "push", "status"])
 def test_a_warehouse_without_models_says_which_command_to_run(world: World, command: str) -> None:
     world.sql("drop view sync_deltas")
@@ -145,6 +153,7 @@ def test_a_file_that_is_no_database_exits_2(world: World) -> None:
     assert "Traceback" not in done.stderr
 
 
+@on_both
 def test_plan_needs_no_credential_and_sends_nothing(world: World, sandbox: SandboxClient) -> None:
     world.want("a@example.com")
     done = world.cli("plan", SENDGRID_API_KEY="")
@@ -153,6 +162,7 @@ def test_plan_needs_no_credential_and_sends_nothing(world: World, sandbox: Sandb
     assert world.runs() == []
 
 
+@on_both
 def test_plan_prints_counts_calls_duration_guard_and_hash(world: World) -> None:
     world.want(*addresses(2500), reason="complaint")
     world.want("back@example.com", action="release", reason="unsubscribe")
@@ -171,6 +181,7 @@ def test_plan_prints_counts_calls_duration_guard_and_hash(world: World) -> None:
         assert expected in text
 
 
+@on_both
 def test_push_plan_sends_exactly_the_planned_set(world: World, sandbox: SandboxClient) -> None:
     world.want("a@example.com", "b@example.com")
     plan = json.loads(world.cli("plan", "--output", "json").stdout)["hash"]
@@ -180,6 +191,7 @@ def test_push_plan_sends_exactly_the_planned_set(world: World, sandbox: SandboxC
     assert sandbox.lists()["global"] == ["a@example.com", "b@example.com"]
 
 
+@on_both
 def test_push_plan_refuses_another_set_and_says_why(world: World, sandbox: SandboxClient) -> None:
     world.want("a@example.com")
     plan = json.loads(world.cli("plan", "--output", "json").stdout)["hash"]
@@ -191,6 +203,7 @@ def test_push_plan_refuses_another_set_and_says_why(world: World, sandbox: Sandb
     assert world.cli("push", "--plan", "nonsense").returncode == 3
 
 
+@on_both
 def test_push_plan_refuses_a_set_of_the_same_size(world: World, sandbox: SandboxClient) -> None:
     world.want("a@example.com")
     plan = json.loads(world.cli("plan", "--output", "json").stdout)["hash"]
@@ -202,6 +215,7 @@ def test_push_plan_refuses_a_set_of_the_same_size(world: World, sandbox: Sandbox
     assert sandbox.call_count() == 0
 
 
+@on_both
 def test_a_plan_that_was_cut_off_can_be_pushed_again(world: World, sandbox: SandboxClient) -> None:
     world.want("a@example.com", "b@example.com", "c@example.com")
     plan = json.loads(world.cli("plan", "--output", "json").stdout)["hash"]
@@ -216,6 +230,7 @@ def test_a_plan_that_was_cut_off_can_be_pushed_again(world: World, sandbox: Sand
     assert (again.returncode, "nothing to send" in again.stdout) == (0, True)
 
 
+@on_both
 def test_limit_sends_the_most_urgent_first_and_belongs_to_the_plan(
     world: World, sandbox: SandboxClient
 ) -> None:
@@ -230,6 +245,7 @@ def test_limit_sends_the_most_urgent_first_and_belongs_to_the_plan(
     assert (again.returncode, "nothing to send" in again.stdout) == (0, True)
 
 
+@on_both
 def test_dry_run_prints_the_requests_and_sends_and_records_nothing(
     world: World, sandbox: SandboxClient
 ) -> None:
@@ -290,6 +306,7 @@ def test_destination_narrows_the_push(world: World, sandbox: SandboxClient) -> N
     assert sandbox.lists()["global"] == ["a@example.com"]
 
 
+@on_both
 def test_an_old_build_exits_3_unless_max_age_allows_it(world: World) -> None:
     world.sql("delete from raw.builds where true")
     world.build(age=timedelta(hours=27))

@@ -14,10 +14,13 @@ import sync.destinations
 from sync.delivery import drain
 from sync.destinations.base import Item, Outcome
 from sync.errors import CredentialRefused, DestinationDown, ItemsRefused
-from tests.python.sync.engines import DuckDb
+from tests.python.sync.engines import ENGINES, DuckDb
 from tests.python.sync.world import KEY, SandboxClient, World, addresses, item, wait_until
 
+on_both = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
+
+@on_both
 def test_batches_are_as_large_as_allowed(world: World, sandbox: SandboxClient) -> None:
     world.want(*addresses(2500))
     part = world.push_freely()
@@ -26,6 +29,7 @@ def test_batches_are_as_large_as_allowed(world: World, sandbox: SandboxClient) -
     assert len(sandbox.lists()["global"]) == 2500
 
 
+@on_both
 def test_every_item_has_one_ledger_row(world: World) -> None:
     ids = world.want(*addresses(1500))
     world.push_freely()
@@ -213,6 +217,7 @@ def test_success_of_a_call_is_not_success_of_its_items(
     assert world.outcomes() == {"a@example.com": "confirmed", "forgotten@example.com": "failed"}
 
 
+@on_both
 def test_suppressions_are_through_before_the_first_release(
     world: World, sandbox: SandboxClient
 ) -> None:
@@ -225,6 +230,7 @@ def test_suppressions_are_through_before_the_first_release(
     assert part.exit_code == 1
 
 
+@on_both
 def test_a_refusal_that_arrives_during_the_run_stops_the_release(
     world: World, sandbox: SandboxClient
 ) -> None:
@@ -287,6 +293,7 @@ def second_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     shutil.rmtree(folder)
 
 
+@on_both
 def test_one_destinations_trouble_never_stops_another(
     world: World, sandbox: SandboxClient, second_platform: str
 ) -> None:
