@@ -3,11 +3,14 @@
 It ends when its standard input does: whoever started it may be killed without a word.
 """
 
+import functools
 import os
 import re
 import sys
 import threading
+from typing import Any
 
+import sqlglot
 from bqemulator.cli import main
 from bqemulator.sql import translator
 from bqemulator.storage.engine import DuckDBEngine
@@ -38,6 +41,16 @@ def _read_past_comments() -> None:
     translator.rewrite_decimal_literals = lambda sql: rewrite(_without_comments(sql))
 
 
+def _parse_once() -> None:
+    """It parses each statement some twenty times, which is two thirds of its time."""
+    parsed = functools.lru_cache(maxsize=64)(sqlglot.parse_one)
+
+    def parse_one(*arguments: Any, **options: Any) -> Any:
+        return parsed(*arguments, **options).copy()
+
+    sqlglot.parse_one = parse_one
+
+
 def _end_with_standard_input() -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
@@ -48,4 +61,5 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
     _without_downloads()
     _read_past_comments()
+    _parse_once()
     main()
