@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.python.conftest import Warehouse
+from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import KEY, SandboxClient
 
 
@@ -34,7 +37,7 @@ def cli(warehouse: Warehouse, sandbox: SandboxClient, *arguments: str) -> tuple[
             "PATH": "",
             "HOME": str(warehouse.directory),
             "PYTHONPATH": str(Path(__file__).parents[3]),
-            "CONTACT_SYNC_DUCKDB": warehouse.database.name,
+            **warehouse.environment,
             "SENDGRID_API_KEY": KEY,
             "SENDGRID_BASE_URL": sandbox.url,
             "SENDGRID_RATE": "0",
@@ -45,6 +48,17 @@ def cli(warehouse: Warehouse, sandbox: SandboxClient, *arguments: str) -> tuple[
     )
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(params=ENGINES)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """What dbt builds, on DuckDB and on BigQuery."""
+    if request.param == "duckdb":
+        return Warehouse(tmp_path)
+    from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
+
+    endpoint = request.getfixturevalue("bigquery_endpoint")
+    return BigQueryWarehouse(tmp_path, project=emulator_project(tmp_path), endpoint=endpoint)
 
 
 def test_the_loop_closes_over_the_real_models(warehouse: Warehouse, sandbox: SandboxClient) -> None:
@@ -78,7 +92,7 @@ def test_the_loop_closes_over_the_real_models(warehouse: Warehouse, sandbox: San
     sandbox.fill({"bounces": ["bounced@example.com"]})
     delivered = event("delivered", "bounced@example.com", 1_777_700_000)
     warehouse.land("sendgrid", [delivered], received_at="2026-05-03T08:00:00Z")
-    warehouse.build()
+    warehouse.build("--selector", "frequent")
     code, report = cli(warehouse, sandbox, "push")
     assert (code, report["destinations"][0]["released"]) == (0, 1)
     assert sandbox.lists()["global"] == ["left@example.com"]
