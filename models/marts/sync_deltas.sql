@@ -144,6 +144,8 @@ unplaced as (
         destinations.channel,
         destinations.scope,
         suppression_list.address,
+        suppression_list.contact_id,
+        suppression_list.external_id,
         known.run_id as known_run_id,
         known.delta_id as known_delta_id
     from suppression_list
@@ -169,6 +171,8 @@ suppressions as (
         unplaced.channel,
         unplaced.scope,
         unplaced.address,
+        unplaced.contact_id,
+        unplaced.external_id,
         'suppress' as action,
         reasons.reason,
         reasons.reason_event_id as event_id,
@@ -282,19 +286,20 @@ freed as (
 
 ),
 
-freed_states as (
+-- Whether a contact of the address is suppressed all the same: without a reason on record, that is a broken build.
+judged as (
 
     select
         freed.*,
-        states.is_last_namer,
-        states.engaged_event_id,
-        states.engaged_at,
-        max(case when states.is_suppressed then 1 else 0 end) over ({{ of_key.format('freed') }}) = 1 as is_suppressed
+        states.address is not null as is_suppressed
     from freed
-    inner join states
+    left join states
         on
             freed.channel = states.channel
             and freed.address = states.address
+            and states.is_suppressed
+    where true
+    qualify row_number() over ({{ of_key.format('freed') }} order by states.contact_id) = 1
 
 ),
 
@@ -303,32 +308,38 @@ freed_states as (
 releases as (
 
     select
-        freed_states.destination,
-        freed_states.channel,
-        freed_states.scope,
-        freed_states.address,
+        judged.destination,
+        judged.channel,
+        judged.scope,
+        judged.address,
+        states.contact_id,
+        states.external_id,
         'release' as action,
         case
-            when freed_states.is_held then 'policy'
+            when judged.is_held then 'policy'
             when policy.reason is not null then policy.reason
             when
-                freed_states.reason = 'unengaged'
-                and freed_states.engaged_event_id is not null
-                and freed_states.event_id <> {{ unengaged_event_id('freed_states.address', 'freed_states.engaged_event_id') }}
+                judged.reason = 'unengaged'
+                and states.engaged_event_id is not null
+                and judged.event_id <> {{ unengaged_event_id('judged.address', 'states.engaged_event_id') }}
                 then 'unengaged'
             else 'policy'
         end as reason,
-        coalesce(case when freed_states.is_ending then freed_states.ended_event_id end, freed_states.engaged_event_id) as ended_event_id,
-        coalesce(case when freed_states.is_ending then freed_states.ended_at end, freed_states.engaged_at) as ended_at,
-        freed_states.run_id as known_run_id,
-        freed_states.delta_id as known_delta_id
-    from freed_states
+        coalesce(case when judged.is_ending then judged.ended_event_id end, states.engaged_event_id) as ended_event_id,
+        coalesce(case when judged.is_ending then judged.ended_at end, states.engaged_at) as ended_at,
+        judged.run_id as known_run_id,
+        judged.delta_id as known_delta_id
+    from judged
+    inner join states
+        on
+            judged.channel = states.channel
+            and judged.address = states.address
+            and states.is_last_namer
     left join policy
-        on freed_states.ended_precedence = policy.precedence
+        on judged.ended_precedence = policy.precedence
     where
-        freed_states.is_last_namer
-        -- Suppressed without a reason on record: a broken build, not a release.
-        and (freed_states.is_held or not freed_states.is_suppressed)
+        judged.is_held
+        or not judged.is_suppressed
 
 ),
 
@@ -368,6 +379,8 @@ kept_topics as (
         releases.channel,
         releases.scope,
         releases.address,
+        releases.contact_id,
+        releases.external_id,
         releases.action,
         releases.reason,
         releases.ended_event_id,
@@ -400,6 +413,8 @@ kept_topics as (
         releases.channel,
         releases.scope,
         releases.address,
+        releases.contact_id,
+        releases.external_id,
         releases.action,
         releases.reason,
         releases.ended_event_id,
@@ -416,6 +431,8 @@ changes as (
         channel,
         scope,
         address,
+        contact_id,
+        external_id,
         action,
         reason,
         event_id,
@@ -434,6 +451,8 @@ changes as (
         channel,
         scope,
         address,
+        contact_id,
+        external_id,
         action,
         reason,
         case when reason <> 'policy' then ended_event_id end as event_id,
@@ -486,8 +505,8 @@ select
     identified.channel,
     identified.scope,
     identified.address,
-    states.contact_id,
-    states.external_id,
+    identified.contact_id,
+    identified.external_id,
     profiles.email,
     profiles.phone,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
@@ -498,13 +517,8 @@ select
     cast(identified.priority as {{ type_int64() }}) as priority,
     identified.kept_topics
 from identified
-left join states
-    on
-        identified.channel = states.channel
-        and identified.address = states.address
-        and states.is_last_namer
 left join profiles
-    on states.contact_id = profiles.contact_id
+    on identified.contact_id = profiles.contact_id
 left join settled
     on
         identified.destination = settled.destination

@@ -72,8 +72,8 @@ MUTANTS = [
     Mutant(
         "absence releases",
         "models/marts/sync_deltas.sql",
-        "    from placed\n    inner join states\n",
-        "    from placed\n    left join states\n",
+        "    from judged\n    inner join states\n",
+        "    from judged\n    left join states\n",
         DBT,
     ),
     Mutant(
