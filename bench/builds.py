@@ -85,6 +85,10 @@ class Builder:
         (path,) = (self.target / "compiled").rglob(f"{model}.sql")
         return path.read_text(encoding="utf-8")
 
+    def environment(self, name: str) -> dict[str, str]:
+        """The variables with which dbt and contact-sync work on the database of that name."""
+        return self._environment(name, self._write_profile(None))
+
     def _write_profile(self, memory_limit: str | None) -> Path:
         """profiles.example.yml with the threads of this run and perhaps a memory limit."""
         profile: dict[str, Any] = yaml.safe_load(
