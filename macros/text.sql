@@ -3,9 +3,7 @@
 #}
 
 {# Text without blanks and line ends around it. Params: text. Why: `trim` alone leaves tabs and no-break spaces. #}
-{% macro trim_blanks(text) %}{{ return(adapter.dispatch('trim_blanks')(text)) }}{% endmacro %}
-{% macro default__trim_blanks(text) -%} trim({{ text }}, ' \t\r\n\f\v\u00a0\u3000\ufeff') {%- endmacro %}
-{% macro duckdb__trim_blanks(text) -%}
+{% macro trim_blanks(text) -%}
 trim({{ text }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || chr(160) || chr(12288) || chr(65279))
 {%- endmacro %}
 
