@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,13 +41,23 @@ create or replace temp table found as
 select {", ".join(ITEM_COLUMNS)} from main.sync_deltas where destination = '{DESTINATIONS[0]}'
 """
 
-_DIFFERENT: Final = """
-select count(*) from (
+_DIFFERENT: Final = """(
     (select action, address from found except all select action, address from bare)
     union all
     (select action, address from bare except all select action, address from found)
-)
-"""
+)"""
+
+
+def bare_query() -> str:
+    """The baseline; it makes the temporary table `bare`."""
+    return (PROJECT / "bench/deltas.sql").read_text(encoding="utf-8")
+
+
+def count_different(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """How many deltas the view gives, and in how many the view and the bare query differ."""
+    connection.execute(_VIEW)
+    connection.execute(bare_query())
+    return _count(connection, "found"), _count(connection, _DIFFERENT)
 
 
 def measure(settings: Settings, rows: int, pairs: int) -> dict[str, Any]:
@@ -73,29 +84,28 @@ def measure(settings: Settings, rows: int, pairs: int) -> dict[str, Any]:
 def _time(database: Path, pairs: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {"": [], "baseline_": []}
     cpu: dict[str, list[float]] = {"": [], "baseline_": []}
-    bare = (PROJECT / "bench/deltas.sql").read_text(encoding="utf-8")
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         for turn in range(pairs + 1):
-            for name, sql in (("", _VIEW), ("baseline_", bare)):
-                wall, burnt = _timed(lambda sql=sql: connection.execute(sql))  # type: ignore[misc]
+            for name, sql in (("", _VIEW), ("baseline_", bare_query())):
+                wall, burnt = _timed(partial(connection.execute, sql))
                 # The first turn reads the file from the disk.
                 if turn:
                     seconds[name].append(wall)
                     cpu[name].append(burnt)
-
-        def count(table: str) -> int:
-            return int(connection.execute(f"select count(*) from {table}").fetchall()[0][0])
-
         return {
             **{f"{name}seconds": values for name, values in seconds.items()},
             **{f"{name}cpu_seconds": values for name, values in cpu.items()},
-            "ledger_rows": count("raw.sync_ledger"),
-            "known_rows": count("main.int_known_states"),
-            "list_rows": count("main.suppression_list"),
-            "deltas": count("found"),
-            "different": connection.execute(_DIFFERENT).fetchall()[0][0],
+            "ledger_rows": _count(connection, "raw.sync_ledger"),
+            "known_rows": _count(connection, "main.int_known_states"),
+            "list_rows": _count(connection, "main.suppression_list"),
+            "deltas": _count(connection, "found"),
+            "different": _count(connection, _DIFFERENT),
         }
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(connection.execute(f"select count(*) from {table}").fetchall()[0][0])
 
 
 def _time_cli(database: Path, pairs: int, destinations: tuple[str, ...]) -> list[float]:
