@@ -92,7 +92,12 @@ class DuckDbWarehouse:
         with self._connect(self._patience_to_read) as connection:
             # What does not fit is sorted on disk, in a folder beside the database.
             connection.execute("set memory_limit = '512MB'")
-            connection.execute(statement, dict(parameters or {}))
+            try:
+                connection.execute(statement, dict(parameters or {}))
+            except duckdb.OutOfMemoryException:
+                # Joins of millions of deltas need more: then as much as DuckDB takes by itself.
+                connection.execute("reset memory_limit")
+                connection.execute(statement, dict(parameters or {}))
 
     def still_pending(self, items: Sequence[Item]) -> set[str]:
         """See Warehouse."""
