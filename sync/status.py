@@ -57,12 +57,12 @@ SECTIONS: tuple[Section, ...] = (
         "Opt-outs of topics that seeds/topics.csv does not list",
         ("source", "topic", "events"),
         """
-        select events.source, events.topic, count(*) as events
-        from {marts}.events as events
+        select happened.source, happened.topic, count(*) as events
+        from {marts}.events as happened
         left join {marts}.topics as topics
-            on events.source = topics.source and events.topic = topics.topic
-        where events.event_type = 'topic_unsubscribe' and topics.topic is null
-        group by events.source, events.topic order by events desc, source, topic
+            on happened.source = topics.source and happened.topic = topics.topic
+        where happened.event_type = 'topic_unsubscribe' and topics.topic is null
+        group by happened.source, happened.topic order by events desc, source, topic
         """,
         "They suppress nothing until a row of seeds/topics.csv says so.",
     ),
