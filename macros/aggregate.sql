@@ -31,6 +31,11 @@
 {#- Incremental strategy that replaces rows by unique_key. -#}
 {% macro replace_strategy() %}{{ return('merge' if target.type == 'bigquery' else 'delete+insert') }}{% endmacro %}
 
+{#- BigQuery partitioning by month; DuckDB has none. -#}
+{% macro by_month(field) -%}
+    {{ return({'field': field, 'data_type': 'timestamp', 'granularity': 'month'} if target.type == 'bigquery' else none) }}
+{%- endmacro %}
+
 {#- BigQuery partitioning by day; DuckDB has none. -#}
 {% macro by_day(field) -%}
     {{ return({'field': field, 'data_type': 'timestamp', 'granularity': 'day'} if target.type == 'bigquery' else none) }}

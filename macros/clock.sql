@@ -8,9 +8,15 @@
     {{ utc_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
 {%- endmacro %}
 
-{#- A UTC timestamp literal from ISO text (no zone = UTC). -#}
+{#- A UTC timestamp literal from ISO text (no zone = UTC). Everything here names its zone: a BigQuery project
+    can set another one for what names none. -#}
 {% macro utc_literal(text) %}{{ return(adapter.dispatch('utc_literal')(text)) }}{% endmacro %}
-{% macro default__utc_literal(text) -%} timestamp '{{ text }}' {%- endmacro %}
+{% macro default__utc_literal(text) -%}
+    {%- set text = text | string | trim -%}
+    {%- set time = '' if ':' in text else ' 00:00:00' -%}
+    {%- set zone = '' if modules.re.search(':.*(Z|UTC|[+-][0-9:]+)$', text) else '+00' -%}
+    timestamp '{{ text ~ time ~ zone }}'
+{%- endmacro %}
 {% macro duckdb__utc_literal(text) -%} (timestamptz '{{ text }}' at time zone 'UTC') {%- endmacro %}
 
 {#- Now, when the query runs (for views that are read between builds). A UTC timestamp. -#}
@@ -41,5 +47,10 @@
 
 {#- Cut to the day. -#}
 {% macro to_day(timestamp) %}{{ return(adapter.dispatch('to_day')(timestamp)) }}{% endmacro %}
-{% macro default__to_day(timestamp) -%} timestamp_trunc({{ timestamp }}, day) {%- endmacro %}
+{% macro default__to_day(timestamp) -%} timestamp_trunc({{ timestamp }}, day, 'UTC') {%- endmacro %}
 {% macro duckdb__to_day(timestamp) -%} date_trunc('day', {{ timestamp }}) {%- endmacro %}
+
+{#- The UTC date of a timestamp. -#}
+{% macro to_date(timestamp) %}{{ return(adapter.dispatch('to_date')(timestamp)) }}{% endmacro %}
+{% macro default__to_date(timestamp) -%} date({{ timestamp }}, 'UTC') {%- endmacro %}
+{% macro duckdb__to_date(timestamp) -%} cast({{ timestamp }} as date) {%- endmacro %}

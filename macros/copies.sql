@@ -4,7 +4,7 @@
     that a run looks for copies among events of the same days and not in all history. -#}
 
 {#- The day among whose events copies are looked for; 1970 for acts. A UTC timestamp. Bounded, for
-    BigQuery has room for 10,000 partitions. -#}
+    BigQuery has room for 10,000 partitions of a table and 4,000 of a job: int_standing_copies has one a month. -#}
 {% macro copy_day(event_type, event_timestamp) -%}
     case
         when {{ event_type }} not in ('sent', 'delivered', 'open', 'click', 'soft_bounce', 'identify', 'other')
@@ -14,6 +14,9 @@
         else {{ utc_literal('1970-01-02') }}
     end
 {%- endmacro %}
+
+{#- The order in which copies of one event stand: the earliest received first. -#}
+{% macro copy_order() -%} received_at, delivery_id, position, landing_part {%- endmacro %}
 
 {#- Predicate on copy_day: the days of the copies that int_events__unioned took and the model has not
     judged, as literals. copies: predicate on int_events__unioned. -#}
@@ -43,7 +46,7 @@
 {% macro event_id(source, channel, event_key, copy_day) -%}
     case
         when {{ copy_day }} > {{ utc_literal('1970-01-01') }}
-            then {{ surrogate_key([source, channel, event_key, 'cast(' ~ copy_day ~ ' as date)']) }}
+            then {{ surrogate_key([source, channel, event_key, to_date(copy_day)]) }}
         else {{ surrogate_key([source, channel, event_key]) }}
     end
 {%- endmacro %}
@@ -75,8 +78,12 @@
     ).columns[0].values())) }}
 {%- endmacro %}
 
+{#- Also what a run that died had already written: the same rows once more are the same rows. -#}
 {% macro merges_corrections(source) -%}
-    {{ return(replaced_rows_since(source ~ ' as merged')) }}
+    {%- set since = watermark('taken_at') -%}
+    {{ return('taken_at >= ' ~ utc_literal(one_value(
+        "select cast(least(coalesce(min(replaced_since), " ~ since ~ "), " ~ since ~ ") as " ~ dbt.type_string() ~ ") from " ~ source ~ " as merged"
+    ))) }}
 {%- endmacro %}
 
 {#- Whether copies that said something else were superseded since a watermark. Only then is history

@@ -27,7 +27,7 @@
         element,
         element_offset as position,
         case
-            when {{ json }} is null or trim({{ json }}) = '' then 'empty'
+            when {{ json }} is null or trim({{ json }}, ' ' || chr(9) || chr(10) || chr(13)) = '' then 'empty'
             {% if shape != 'array' %}when {{ regex_is(json, '\\s*{\\s*}\\s*') }} then 'empty'{% endif %}
             when array_length(body_items) = 0 then 'empty'
             when coalesce(json_type({{ safe_json('element') }}), '') != 'object' then 'wrong shape'

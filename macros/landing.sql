@@ -10,14 +10,16 @@
     {{ return(adapter.dispatch('untaken_parts')()) }}
 {% endmacro %}
 
-{#- Parts whose print differs from the one that was noted when this model last took them. -#}
+{#- Parts that this model has not taken as this run found them. -#}
 {% macro changed_parts() -%}
-    {{ return(run_query(
-        "select landing_part from ("
-        ~ "select landing_part, landing_print from " ~ raw_table('landing_files') ~ " except distinct"
-        ~ " select landing_part, landing_print from " ~ raw_table('landing_taken') ~ " where relation = '" ~ this | replace('`', '') ~ "') as changed"
-        ~ " order by landing_part"
-    ).columns[0].values()) }}
+    {{ return(run_query("select landing_part from (" ~ untaken_prints(this) ~ ") as untaken order by landing_part").columns[0].values()) }}
+{%- endmacro %}
+
+{#- The prints of this run that were not noted yet. A print holds the time of the last change: none comes twice. -#}
+{% macro untaken_prints(relation) -%}
+    select landing_part, landing_print from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
+    except distinct
+    select landing_part, landing_print from {{ raw_table('landing_taken') }} where relation = '{{ relation | replace('`', '') }}'
 {%- endmacro %}
 
 {% macro duckdb__untaken_parts() -%}
@@ -35,8 +37,8 @@
 {% macro default__untaken_parts() -%}
     {#- Rows in a streaming buffer are in no partition's count yet: the newest days are always looked at. -#}
     {%- set parts = changed_parts() | list -%}
-    {%- for hours in [0, 2] -%}
-        {%- do parts.append('webhook_deliveries/' ~ (run_started_at - modules.datetime.timedelta(hours=hours)).strftime('%Y%m%d')) -%}
+    {%- for days in range(var('arrival_lookback_hours') // 24 + 1) -%}
+        {%- do parts.append('webhook_deliveries/' ~ (run_started_at - modules.datetime.timedelta(days=days)).strftime('%Y%m%d')) -%}
     {%- endfor -%}
     {%- set predicates = {
         'webhook_deliveries': in_days(parts, ['webhook_deliveries'], 'received_at'),
@@ -49,9 +51,9 @@
         ~ " where " ~ predicates.webhook_deliveries ~ " and not exists (select 1 from " ~ this ~ " as taken where "
         ~ predicates.taken_earlier ~ " and taken.delivery_id = landed.delivery_id and taken.received_at = landed.received_at)"
     ) -%}
-    {%- do predicates.update({
-        'webhook_deliveries': predicates.webhook_deliveries ~ ' and received_at >= ' ~ utc_literal(first_untaken) if first_untaken else 'false',
-    }) -%}
+    {#- A delivery without a time is quarantined, not passed over. -#}
+    {%- set untaken = '(received_at >= ' ~ utc_literal(first_untaken) ~ ' or received_at is null)' if first_untaken else 'received_at is null' -%}
+    {%- do predicates.update({'webhook_deliveries': predicates.webhook_deliveries ~ ' and ' ~ untaken}) -%}
     {{ return(predicates) }}
 {%- endmacro %}
 
@@ -73,7 +75,7 @@
     {{ return('(' ~ days | join(' or ') ~ ')' if days else 'false') }}
 {%- endmacro %}
 
-{#- The first day that the parts name, before which nothing of them can have been taken. -#}
+{#- The first day that the parts name. What was taken of them earlier (by a clock behind) is taken again as copies. -#}
 {% macro earliest_day(parts) -%}
     {%- set first = namespace(day='99991231') -%}
     {%- for part in parts -%}
@@ -88,7 +90,7 @@
 {% macro landing_part(table, time) %}{{ return(adapter.dispatch('landing_part')(table, time)) }}{% endmacro %}
 {% macro duckdb__landing_part(table, time) -%} landing_part {%- endmacro %}
 {% macro default__landing_part(table, time) -%}
-    '{{ table }}/' || coalesce(format_timestamp('%Y%m%d', {{ time }}), '__NULL__') as landing_part
+    '{{ table }}/' || coalesce(format_timestamp('%Y%m%d', {{ time }}, 'UTC'), '__NULL__') as landing_part
 {%- endmacro %}
 
 {#- The column landed_at of the views over the sender's log and the directory: the raw column whose day is the
@@ -100,11 +102,8 @@
 {#- Notes what int_events__unioned has read, once it has succeeded: a run that dies before reads the
     same parts again, and takes nothing twice. relation: the model's own, as each schema takes for itself. -#}
 {% macro note_taken(relation) -%}
-    {%- set relation = relation | replace('`', '') -%}
     {%- do run_query(
-        "insert into " ~ raw_table('landing_taken') ~ " (relation, landing_part, landing_print, taken_at) select '" ~ relation
-        ~ "', landing_part, landing_print, " ~ taken_now()
-        ~ " from (select landing_part, landing_print from " ~ raw_table('landing_files') ~ " except distinct"
-        ~ " select landing_part, landing_print from " ~ raw_table('landing_taken') ~ " where relation = '" ~ relation ~ "') as changed"
+        "insert into " ~ raw_table('landing_taken') ~ " (relation, landing_part, landing_print, taken_at) select '"
+        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ taken_now() ~ " from (" ~ untaken_prints(relation) ~ ") as untaken"
     ) -%}
 {%- endmacro %}

@@ -5,8 +5,14 @@
         {%- for statement in adapter.dispatch('raw_tables')() -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}
-        {%- do adapter.dispatch('open_landing')() -%}
         {%- do check_clock() -%}
+        {%- do adapter.dispatch('open_landing')() -%}
+        {%- if var('as_of', none) is not none -%}
+            {#- Before anything can be hidden, and whatever becomes of the run. -#}
+            {%- do run_query(
+                "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('as_of', " ~ taken_now() ~ ", " ~ as_of() ~ ")"
+            ) -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 
@@ -28,6 +34,8 @@
         ~ ", subscribed " ~ integer ~ ", confirmed " ~ integer ~ ", accepted " ~ integer
         ~ ", rejected " ~ integer ~ ", absent " ~ integer ~ ", failed " ~ integer
         ~ ", plan_hash " ~ text ~ ")" ~ (" partition by date(expires_at) cluster by destination" if target.type == "bigquery"),
+        "create table if not exists " ~ raw_table('watermarks') ~ " (relation " ~ text ~ ", taken_until " ~ timestamp
+        ~ ", as_of " ~ timestamp ~ ")" ~ (" partition by date(taken_until)" if target.type == "bigquery"),
         "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
         ~ ", ended_at " ~ timestamp ~ ", as_of " ~ timestamp ~ ", ok "
         ~ ("bool" if target.type == "bigquery" else "boolean") ~ ")",
@@ -45,8 +53,9 @@
 {#- Partitioned by day of arrival (the log and the directory by their own day: they have no other), so that a
     run reads the days that changed; deliveries clustered by source and time, so that of a day it reads what is new. -#}
 {% macro default__raw_tables() -%}
-    {{ return([
-        "create schema if not exists `" ~ target.database ~ "`.raw",
+    {#- Asked first: `create schema if not exists` needs the right to create even where it exists. -#}
+    {%- set schema = [] if adapter.check_schema_exists(target.database, 'raw') else ["create schema `" ~ target.database ~ "`.raw"] -%}
+    {{ return(schema + [
         "create table if not exists " ~ raw_table('webhook_deliveries') ~ " (delivery_id string not null, source string not null,"
         ~ " received_at timestamp not null, payload string)"
         ~ " partition by date(received_at) cluster by source, received_at",
@@ -56,17 +65,24 @@
         ~ " partition by date(open_date)",
         "create table if not exists " ~ raw_table('contacts') ~ " (external_id string, email string, phone string,"
         ~ " push_token string, updated_at timestamp) partition by date(updated_at)",
+        "create table if not exists " ~ raw_table('landing_files')
+        ~ " (invocation_id string, landing_part string, landing_print string, noted_at timestamp)",
         "create table if not exists " ~ raw_table('landing_taken')
         ~ " (relation string, landing_part string, landing_print string, taken_at timestamp)",
     ] + ledger_tables("string", "int64", "timestamp")) }}
 {%- endmacro %}
 
-{#- raw.landing_files: the partitions of the raw tables and their row counts, before the run reads them. -#}
+{#- raw.landing_files: the partitions of the raw tables, how many rows each has and when it last changed, as
+    this run found them before it read them; of each run apart, for others may run meanwhile. -#}
 {% macro default__open_landing() -%}
     {%- do run_query(
-        "create or replace table " ~ raw_table('landing_files') ~ " as select table_name || '/' || case"
+        "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ taken_now() ~ ", interval 2 day)"
+    ) -%}
+    {%- do run_query(
+        "insert into " ~ raw_table('landing_files') ~ " (invocation_id, landing_part, landing_print, noted_at)"
+        ~ " select '" ~ invocation_id ~ "', table_name || '/' || case"
         ~ " when partition_id is null or (partition_id = '__NULL__' and count(*) over (partition by table_name) = 1) then 'all'"
-        ~ " else partition_id end as landing_part, cast(total_rows as string) as landing_print"
+        ~ " else partition_id end, cast(total_rows as string) || '@' || cast(last_modified_time as string), " ~ taken_now()
         ~ " from " ~ raw_table('INFORMATION_SCHEMA') ~ ".PARTITIONS"
         ~ " where table_name in ('webhook_deliveries', 'email_sends', 'email_opens', 'contacts')"
         ~ " and coalesce(partition_id, '') <> '__UNPARTITIONED__'"
@@ -126,7 +142,8 @@
     {%- endif -%}
     {%- do run_query(
         "create or replace table " ~ raw_table('landing_files') ~ " as "
-        ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false")
+        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print from ("
+        ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false") ~ ")"
     ) -%}
 {%- endmacro %}
 
@@ -148,14 +165,20 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- on-run-end: notes which landing files were taken, and one row of raw.builds. ok is false when
-    anything failed, a data test included; it is true only for a run that built all that a push reads. -#}
+{#- on-run-end: notes which landing files were taken, until when each incremental model has seen its inputs,
+    and one row of raw.builds. ok is false when anything failed, a data test included; it is true only for a
+    run that built all that a push reads. A run with --empty read nothing and notes nothing. -#}
 {% macro record_build(results) -%}
-    {%- if execute and flags.WHICH in ('build', 'run', 'test') -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'test') and not flags.EMPTY -%}
         {%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node') | list -%}
-        {%- for node in done if node.name == 'int_events__unioned' and node.resource_type == 'model' -%}
-            {%- do note_taken(node.relation_name) -%}
+        {%- set seen = [] -%}
+        {%- for node in done if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
+            {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ taken_now() ~ ", " ~ as_of() ~ ")") -%}
+            {%- if node.name == 'int_events__unioned' -%}{%- do note_taken(node.relation_name) -%}{%- endif -%}
         {%- endfor -%}
+        {%- if seen -%}
+            {%- do run_query("insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values " ~ seen | join(', ')) -%}
+        {%- endif -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
         {%- if failed or 'sync_deltas' in done | map(attribute='name') -%}
             {%- do run_query(

@@ -31,7 +31,7 @@
             else safe.parse_timestamp('%d %b %Y %H:%M:%S %z', {{ rfc_2822_text(text) }})
         end
     ]) as instant
-    where instant >= timestamp '{{ var("earliest_event") }}' and instant < timestamp '9999-12-31'
+    where instant >= {{ utc_literal(var("earliest_event")) }} and instant < {{ utc_literal("9999-12-31") }}
 )
 {%- endmacro %}
 
@@ -68,3 +68,11 @@ list_filter([
 {%- set zoned = regex_replace(plain, '(?i) *(gmt|utc|ut|z)$', ' +0000') -%}
 {{ regex_replace(zoned, '( [0-9]{1,2}:[0-9]{2}) ([+-])', '\\1:00 \\2') }}
 {%- endmacro %}
+
+{#- A time of a landed row as the text that keys are made of and parse_time reads. Params: time; where it is landed as
+    text (DuckDB), that text. -#}
+{% macro time_text(time) %}{{ return(adapter.dispatch('time_text')(time)) }}{% endmacro %}
+{% macro default__time_text(time) -%}
+    format_timestamp('%Y-%m-%dT%H:%M:%S', {{ time }}, 'UTC') || coalesce(regexp_extract(cast({{ time }} as string), r'[.][0-9]+'), '') || 'Z'
+{%- endmacro %}
+{% macro duckdb__time_text(time) -%} cast({{ time }} as varchar) {%- endmacro %}

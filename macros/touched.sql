@@ -38,10 +38,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- When this model last ran, as a literal (its own rows are about to change); none where everything
-    has been touched since. -#}
+{#- When this model last ran, as a literal; none where everything has been touched since, or nothing is noted. -#}
 {% macro touched_since(touching) -%}
-    {%- set since = run_query("select cast(max(computed_at) as " ~ dbt.type_string() ~ ") from " ~ this).columns[0].values()[0] -%}
+    {%- set since = seen_until(this) -%}
     {%- if since is none -%}{{ return(none) }}{%- endif -%}
     {%- set since = utc_literal(since) -%}
     {%- for model_name in touching -%}

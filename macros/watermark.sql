@@ -1,27 +1,37 @@
-{#- What an increment has not seen yet. Watermarks are literals, asked for before a query is compiled:
-    both engines skip what a literal rules out (row groups on DuckDB, partitions on BigQuery), and
-    neither does so for a subquery. Unit tests have no table to ask: there it is the subquery. -#}
+{#- What an increment has not seen yet. Every table stamps its rows with the run that wrote them (taken_at);
+    a model has seen what was written until its own last run that succeeded, which raw.watermarks notes at the
+    end of each run (macros/raw.sql). A run that dies notes nothing: its rows are looked at again, and
+    every model bears that. Watermarks are literals, asked for before a query is compiled: both engines skip what
+    a literal rules out (row groups on DuckDB, partitions on BigQuery), and neither does so for a
+    subquery. Unit tests have no table to ask: there it is the subquery. -#}
 
-{#- The latest value of a column of this model's own table, as a literal; 1970 where it is empty.
-    Asked of the newest rows first, for BigQuery reads the whole column otherwise. by: the partition
-    column, if it is another; a watermark that it makes too early only lets the model look at rows again. -#}
-{% macro watermark(column, by=none) -%}
+{#- Until when this model has seen its inputs, as a literal; 1970 where it has seen nothing.
+    column: what unit tests take it from, of the model's own rows. -#}
+{% macro watermark(column) -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         (select coalesce(max({{ column }}), {{ utc_literal('1970-01-01') }}) from {{ this }})
     {%- else -%}
-        {{ utc_literal(latest_of_column(this, column, by) or '1970-01-01') }}
+        {{ utc_literal(seen_until(this) or '1970-01-01') }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- The latest value as text, none where there is none. -#}
-{% macro latest_of_column(relation, column, by=none) -%}
-    {%- set question = "select cast(max(" ~ column ~ ") as " ~ dbt.type_string() ~ ") from " ~ relation -%}
-    {{ return(one_value(question ~ " where " ~ (by or column) ~ " >= " ~ yesterday()) or one_value(question)) }}
+{#- The same as text, of any model; none where it has seen nothing. -#}
+{% macro seen_until(relation) -%}
+    {{ return(noted_until("relation = '" ~ relation | replace('`', '') ~ "'")) }}
 {%- endmacro %}
 
-{#- The start of yesterday, as a literal. -#}
-{% macro yesterday() -%}
-    {{ return(utc_literal((run_started_at - modules.datetime.timedelta(days=1)).strftime('%Y-%m-%d'))) }}
+{#- The latest run that raw.watermarks notes, as text. The last week first: older partitions are rarely read. -#}
+{% macro noted_until(condition) -%}
+    {%- set question = "select cast(max(taken_until) as " ~ dbt.type_string() ~ ") from " ~ raw_table('watermarks') ~ " where " ~ condition -%}
+    {%- set week = utc_literal((run_started_at - modules.datetime.timedelta(days=7)).strftime('%Y-%m-%d')) -%}
+    {{ return(one_value(question ~ " and taken_until >= " ~ week) or one_value(question)) }}
+{%- endmacro %}
+
+{#- The latest value of a timestamp column as text, none where there is none; the newest partitions first. -#}
+{% macro latest_of_column(relation, column) -%}
+    {%- set question = "select cast(max(" ~ column ~ ") as " ~ dbt.type_string() ~ ") from " ~ relation -%}
+    {%- set yesterday = utc_literal((run_started_at - modules.datetime.timedelta(days=1)).strftime('%Y-%m-%d')) -%}
+    {{ return(one_value(question ~ " where " ~ column ~ " >= " ~ yesterday) or one_value(question)) }}
 {%- endmacro %}
 
 {#- The first value of a query's first row. -#}
@@ -30,14 +40,17 @@
 {%- endmacro %}
 
 {#- Predicate on int_events__unioned: copies that this model has not judged yet. Copies that an as_of of
-    the past hid come again; that branch is compiled only where such an as_of was ever used. -#}
+    the past hid come again; that branch is compiled only where such an as_of was used since. -#}
 {% macro newly_taken(since) -%}
     (taken_at > {{ since }}{{ ' or was_hidden' if hides_copies() }})
 {%- endmacro %}
 
+{#- Whether a run with an as_of may have hidden something since this model last ran without one. -#}
 {% macro hides_copies() -%}
-    {{ return(
-        not execute or model.resource_type == 'unit_test' or var('as_of', none) is not none
-        or one_value("select count(*) from " ~ raw_table('builds') ~ " where as_of < started_at") | int > 0
-    ) }}
+    {%- if not execute or model.resource_type == 'unit_test' or var('as_of', none) is not none -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- set hidden_at = noted_until("relation = 'as_of'") -%}
+    {%- set shown_at = noted_until("relation = '" ~ this | replace('`', '') ~ "' and as_of = taken_until") -%}
+    {{ return(hidden_at is not none and (shown_at is none or hidden_at > shown_at)) }}
 {%- endmacro %}

@@ -4,13 +4,13 @@
         incremental_strategy=replace_strategy(),
         unique_key='event_id',
         on_schema_change='fail',
-        partition_by=by_day('copy_day'),
-        cluster_by=['event_id'] if target.type == 'bigquery' else none,
+        partition_by=by_month('copy_day'),
+        cluster_by=['copy_day', 'event_id'] if target.type == 'bigquery' else none,
         meta={'merge_predicate': 'merges_copy_days'},
     )
 }}
 
-{%- set new = newly_taken(watermark('taken_at', by='copy_day')) if is_incremental() %}
+{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}
 
 with
 
@@ -21,6 +21,7 @@ copies as (
         copy_day,
         delivery_id,
         position,
+        landing_part,
         received_at,
         taken_at as copy_taken_at
     from {{ ref('int_events__unioned') }}
@@ -33,7 +34,7 @@ copies as (
 
 ),
 
-{{ first_of_each('copies', 'event_id', 'received_at, delivery_id, position', 'earliest_copies') }},
+{{ first_of_each('copies', 'event_id', copy_order(), 'earliest_copies') }},
 
 {% if is_incremental() -%}
 standing as (
@@ -64,16 +65,38 @@ compared as (
             and earliest_copies.delivery_id = standing.delivery_id
             and earliest_copies.position < standing.position
         )
+        or (
+            earliest_copies.received_at = standing.received_at
+            and earliest_copies.delivery_id = standing.delivery_id
+            and earliest_copies.position = standing.position
+            and earliest_copies.landing_part < standing.landing_part
+        )
 
 )
 {%- else -%}
+-- Copies that earlier builds took: events may stand that were built of them.
+earlier_copies as (
+
+    select
+        event_id,
+        min(copy_taken_at) as first_taken_at
+    from copies
+    where event_id in (select repeated_keys.event_id from repeated_keys)
+    group by event_id
+
+),
+
 compared as (
 
     select
-        *,
-        false as is_correction,
-        cast(null as {{ dbt.type_timestamp() }}) as replaced_since
+        earliest_copies.*,
+        earlier_copies.event_id is not null as is_correction,
+        earlier_copies.first_taken_at as replaced_since
     from earliest_copies
+    left join earlier_copies
+        on
+            earliest_copies.event_id = earlier_copies.event_id
+            and earliest_copies.copy_taken_at > earlier_copies.first_taken_at
 
 )
 {%- endif %}
@@ -83,6 +106,7 @@ select
     copy_day,
     delivery_id,
     position,
+    landing_part,
     received_at,
     copy_taken_at,
     is_correction,

@@ -49,7 +49,7 @@ select distinct
     copies.topic,
     copies.is_machine,
     copies.is_echo,
-    corrections.taken_at
+    {{ taken_now() }} as taken_at
 from corrections
 inner join copies
     on

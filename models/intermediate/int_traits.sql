@@ -33,7 +33,7 @@ select
     effective_at,
     received_at,
     source_of_change,
-    taken_at,
+    {{ taken_now() }} as taken_at,
     replaced_since
 from events
 where

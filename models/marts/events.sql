@@ -42,8 +42,7 @@ candidates as (
     select
         copies.*,
         standing_copies.is_correction,
-        standing_copies.replaced_since,
-        standing_copies.taken_at as stands_since
+        standing_copies.replaced_since
     from copies
     inner join standing_copies
         on
@@ -51,6 +50,7 @@ candidates as (
             and copies.delivery_id = standing_copies.delivery_id
             and copies.position = standing_copies.position
             and copies.received_at = standing_copies.received_at
+            and copies.landing_part = standing_copies.landing_part
 
 ),
 {%- else -%}
@@ -59,14 +59,13 @@ candidates as (
     select
         *,
         false as is_correction,
-        cast(null as {{ dbt.type_timestamp() }}) as replaced_since,
-        {{ taken_now() }} as stands_since
+        cast(null as {{ dbt.type_timestamp() }}) as replaced_since
     from copies
 
 ),
 {%- endif %}
 
-{{ first_of_each('candidates', 'event_id', 'received_at, delivery_id, position', 'earliest_copies') }}
+{{ first_of_each('candidates', 'event_id', copy_order(), 'earliest_copies') }}
 
 select
     event_id,
@@ -92,7 +91,7 @@ select
     event_timestamp,
     effective_at,
     received_at,
-    stands_since as taken_at,
+    {{ taken_now() }} as taken_at,
     is_correction,
     replaced_since
 from earliest_copies

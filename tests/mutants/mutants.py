@@ -65,7 +65,7 @@ MUTANTS = [
     Mutant(
         "the watermark is the event's time",
         "models/intermediate/int_standing_copies.sql",
-        "{%- set new = newly_taken(watermark('taken_at', by='copy_day')) if is_incremental() %}",
+        "{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}",
         "{%- set new = 'event_timestamp > ' ~ watermark('copy_day') if is_incremental() %}",
         BUILDS,
     ),
@@ -101,9 +101,9 @@ MUTANTS = [
     ),
     Mutant(
         "a duplicate is counted",
-        "models/marts/events.sql",
-        "order by received_at, delivery_id, position) = 1",
-        "order by received_at, delivery_id, position) >= 1",
+        "macros/aggregate.sql",
+        "order by {{ order }}) = 1",
+        "order by {{ order }}) >= 1",
         DBT,
     ),
     Mutant(

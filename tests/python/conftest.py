@@ -117,6 +117,17 @@ class Warehouse:
         ]
         assert result.success, "\n".join(problems) or str(result.exception)
 
+    def run(self, *selected: str, **variables: Any) -> None:
+        """`dbt run` of seeds and models so named: a part of a build, without its tests."""
+        self.dbt("seed", **variables)
+        result = self.dbt("run", "--select", *selected, **variables)
+        assert result.success, result.exception
+
+    def compiled(self, model: str, project: Path = ROOT) -> str:
+        """The SQL of a model as the last run in this process compiled it."""
+        (path,) = _parsed(project).glob(f"compiled/contact_sync/models/*/{model}.sql")
+        return path.read_text()
+
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows of a query, as dictionaries."""
         with chdir(self.directory), duckdb.connect(str(self.database)) as connection:

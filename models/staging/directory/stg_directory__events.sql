@@ -7,7 +7,7 @@ contacts as (
         email,
         phone,
         push_token,
-        cast(updated_at as {{ dbt.type_string() }}) as updated_at,
+        {{ time_text('updated_at') }} as updated_at,
         {{ landing_part('contacts', 'updated_at') }},
         {{ landed_at('updated_at') }}
     from {{ source('raw', 'contacts') }}

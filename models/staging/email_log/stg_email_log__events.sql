@@ -4,7 +4,7 @@ email_sends as (
 
     select
         recipient_email,
-        cast(send_date as {{ dbt.type_string() }}) as send_date,
+        {{ time_text('send_date') }} as send_date,
         message_id,
         {{ landing_part('email_sends', 'send_date') }},
         {{ landed_at('send_date') }}
@@ -17,7 +17,7 @@ email_opens as (
     select
         id,
         recipient_email,
-        cast(open_date as {{ dbt.type_string() }}) as open_date,
+        {{ time_text('open_date') }} as open_date,
         {{ landing_part('email_opens', 'open_date') }},
         {{ landed_at('open_date') }}
     from {{ source('raw', 'email_opens') }}

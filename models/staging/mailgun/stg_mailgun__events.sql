@@ -98,7 +98,7 @@ select
     case
         -- The id is unique within a day only. One signature block may stand on several bodies, so the token is never enough.
         when v3_id <> '' then {{ key_of([
-            'provider_event', 'v3_id', 'cast(cast(' ~ parse_time('event_time') ~ ' as date) as ' ~ dbt.type_string() ~ ')',
+            'provider_event', 'v3_id', 'cast(' ~ to_date(parse_time('event_time')) ~ ' as ' ~ dbt.type_string() ~ ')',
         ]) }}
         when token <> '' then {{ key_of(['provider_event', 'lower(trim(recipient))', 'message_id', 'token']) }}
         else {{ key_of([
