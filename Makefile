@@ -72,7 +72,13 @@ format: $(STAMP) ## Rewrite the Python files to the style that lint asks for
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(STAMP) ## Measure the speed goals (minutes; BENCH_EVENTS=10000000 for the full size, more in docs/performance.md)
+$(TOOLS)/dlt/.installed: bench/requirements-dlt.txt | $(STAMP)
+	@test -x $(@D)/bin/python || "$(PYTHON)" -m venv $(@D) || { rm -rf $(@D); exit 1; }
+	@echo "Installing dlt, to measure against, into $(@D) (once; a minute) ..."
+	@$(@D)/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+bench: $(STAMP) $(TOOLS)/dlt/.installed ## Measure the speed goals (minutes; BENCH_EVENTS=10000000 for the full size, more in docs/performance.md)
 	@$(BIN)/python -m bench
 
 mutants: $(STAMP) ## Break the rules on purpose, one at a time: each break must be caught by the tests

@@ -73,12 +73,14 @@ def run(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Ru
 
 
 def run_worker(
-    module: str, *arguments: str, log: Path, python: str = sys.executable
+    module: str, *arguments: str, log: Path, python: Path | None = None
 ) -> tuple[Run, Any]:
     """Runs `python -m bench.<module>` and reads the JSON of the last line that it prints.
 
     python: the interpreter of another environment, where the worker needs one. Raises
     CommandFailed where it ends with anything but 0.
     """
-    done = run([python, "-m", f"bench.{module}", *arguments], log, os.environ)
+    done = run(
+        [str(python or sys.executable), "-m", f"bench.{module}", *arguments], log, os.environ
+    )
     return done, json.loads(done.output.splitlines()[-1])
