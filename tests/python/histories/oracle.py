@@ -156,7 +156,7 @@ NO_ACTS = frozenset({"sent", "delivered", "open", "click", "soft_bounce", "ident
 
 
 def event_id(event: Event) -> str:
-    """The identity of an event: source, channel and the platform's own key; of no act also its day."""
+    """The identity of an event: source, channel, the platform's own key; of no act also its day."""
     names = (event.source, event.channel, event.key)
     return _md5(*names, _copy_day(event.timestamp)) if event.event_type in NO_ACTS else _md5(*names)
 

@@ -35,7 +35,7 @@ def test_every_source_has_its_words_in_the_mapping() -> None:
 
 def test_every_view_has_the_same_columns(landed: Landed) -> None:
     columns = landed.warehouse.rows(
-        # The sender's own log and directory have no time of arrival, but a day that they are filed under.
+        # The sender's own log and directory have no time of arrival, but a day of their own.
         "select table_name, list((column_name, data_type) order by ordinal_position) as columns"
         " from information_schema.columns where table_name like 'stg_%__events'"
         " and not (column_name = 'landed_at' and table_name in (?, ?)) group by table_name",
