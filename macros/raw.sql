@@ -54,7 +54,7 @@
     run reads the days that changed; deliveries clustered by source and time, so that of a day it reads what is new. -#}
 {% macro default__raw_tables() -%}
     {#- Asked first: `create schema if not exists` needs the right to create even where it exists. -#}
-    {%- set schema = [] if adapter.check_schema_exists(target.database, 'raw') else ["create schema `" ~ target.database ~ "`.raw"] -%}
+    {%- set schema = [] if 'raw' in adapter.list_schemas(target.database) else ["create schema `" ~ target.database ~ "`.raw"] -%}
     {{ return(schema + [
         "create table if not exists " ~ raw_table('webhook_deliveries') ~ " (delivery_id string not null, source string not null,"
         ~ " received_at timestamp not null, payload string)"
