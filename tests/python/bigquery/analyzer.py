@@ -1,4 +1,4 @@
-"""GoogleSQL's own analyzer (tests/tools/analyzer), which types statements as BigQuery does."""
+"""GoogleSQL's own library (tests/tools/analyzer): it types statements, and runs queries."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import json
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.python.conftest import ROOT
 
 PYTHON = ROOT / ".tools" / "analyzer" / "bin" / "python"
-PROGRAM = ROOT / "tests" / "tools" / "analyzer" / "analyze.py"
 
 #: Names and types of a table's columns, in BigQuery's words.
 Columns = Mapping[str, str]
@@ -28,17 +28,58 @@ class Answer:
     columns: Columns
 
 
+@dataclass(frozen=True)
+class Table:
+    """Columns and rows; a timestamp is ISO text with an offset."""
+
+    columns: Columns
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A query, and the table that it makes for the next: its name, or none."""
+
+    sql: str
+    makes: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a query gives: an error, or columns and rows with timestamps as ISO text in UTC."""
+
+    error: str | None
+    columns: Columns
+    rows: list[list[Any]]
+
+
 def analyze(tables: Mapping[str, Columns], scripts: Sequence[str]) -> list[Answer]:
     """Types each script, over tables (project.dataset.name) and what the scripts before made."""
+    answers = _run("analyze", {"tables": tables, "scripts": scripts})
+    return [Answer(**answer) for answer in answers]
+
+
+def evaluate(tables: Mapping[str, Table], steps: Sequence[Step]) -> list[Outcome]:
+    """Runs each query, over tables (project.dataset.name) and what the steps before made."""
+    request = {
+        "tables": {name: vars(table) for name, table in tables.items()},
+        "steps": [vars(step) for step in steps],
+    }
+    return [Outcome(**outcome) for outcome in _run("evaluate", request)]
+
+
+def _run(program: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not PYTHON.exists():
         raise AnalyzerFailed(f"{PYTHON} is missing: `make test` installs it.")
     done = subprocess.run(
-        [str(PYTHON), str(PROGRAM)],
-        input=json.dumps({"tables": tables, "scripts": scripts}),
+        [str(PYTHON), "-m", f"tests.tools.analyzer.{program}"],
+        cwd=ROOT,
+        input=json.dumps(request),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
         raise AnalyzerFailed(done.stderr[-4000:])
-    return [Answer(answer["error"], answer["columns"]) for answer in json.loads(done.stdout)]
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers

@@ -20,7 +20,12 @@ SITUATIONS = ("full build", "nothing new", "something new", "everything anew")
 
 #: Google's own table, as far as we read it.
 #: https://cloud.google.com/bigquery/docs/information-schema-partitions
-PARTITIONS = {"table_name": "string", "partition_id": "string", "total_rows": "int64"}
+PARTITIONS = {
+    "table_name": "string",
+    "partition_id": "string",
+    "total_rows": "int64",
+    "last_modified_time": "timestamp",
+}
 
 #: Nodes that are a query.
 KINDS = ("model", "snapshot", "test")
@@ -44,20 +49,21 @@ class Project:
 
     def tables(self) -> dict[str, Columns]:
         """All tables that nodes read, with their declared columns."""
-        nodes = list(self.manifest.nodes.values())
         return {
             **{place(node): declared(node) for node in [*self.models(), *self.sources()]},
-            **{place(n): dict(n.config.column_types) for n in nodes if n.resource_type == "seed"},
+            **{place(seed): dict(seed.config.column_types) for seed in self.seeds()},
             f"{self.warehouse.project_id}.raw.INFORMATION_SCHEMA.PARTITIONS": PARTITIONS,
         }
 
     def sources(self) -> list[Any]:
         return list(self.manifest.sources.values())
 
-    def compiled(self, situation: str) -> list[Any]:
+    def seeds(self) -> list[Any]:
+        return [node for node in self.manifest.nodes.values() if node.resource_type == "seed"]
+
+    def compiled(self, situation: str, **variables: Any) -> list[Any]:
         """Every node with its SQL, each after those that it reads."""
         options: list[str] = []
-        variables: dict[str, Any] = {}
         if situation == "full build":
             options = ["--full-refresh"]
         elif situation == "something new":
@@ -75,12 +81,16 @@ class Project:
     def _fill(self, *, flags: bool) -> None:
         """One row in every table that compiling asks, none of it null."""
         for node in [*self.models(), *self.sources()]:
-            row = _row(node, flags)
+            rows = [_row(node, flags)]
+            if node.name == "watermarks":
+                rows = [{**rows[0], "relation": place(model)} for model in self.models()]
             config = bigquery.LoadJobConfig(
                 source_format="NEWLINE_DELIMITED_JSON", write_disposition="WRITE_TRUNCATE"
             )
             self.warehouse.client.load_table_from_file(
-                io.BytesIO(json.dumps(row).encode()), place(node), job_config=config
+                io.BytesIO("\n".join(map(json.dumps, rows)).encode()),
+                place(node),
+                job_config=config,
             ).result(timeout=60)
 
 

@@ -12,38 +12,14 @@ import json
 import sys
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import zetasql.core.wasm_client
-from google._upb import _message
 from google.protobuf import empty_pb2
-from wasmtime import Config
 from zetasql.core.exceptions import ZetaSQLError
-from zetasql.core.local_service import ZetaSqlLocalService
-from zetasql.types import (
-    AnalyzerOptions,
-    ErrorMessageMode,
-    LanguageFeature,
-    LanguageOptions,
-    ProductMode,
-    ZetaSQLBuiltinFunctionOptions,
-)
 from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as messages
-from zetasql.wasi._pb2.zetasql.public import simple_table_pb2, type_pb2
+from zetasql.wasi._pb2.zetasql.public import simple_table_pb2
 
-#: What the open analyzer can be asked to take, and BigQuery does not know.
-NOT_IN_BIGQUERY = [
-    "AGGREGATE_FILTERING", "ARRAY_AGGREGATION_FUNCTIONS", "ARRAY_EQUALITY", "ARRAY_FIND_FUNCTIONS",
-    "ARRAY_GREATEST_LEAST", "ARRAY_ORDERING", "ARRAY_ZIP", "BARE_ARRAY_ACCESS",
-    "CAST_DIFFERENT_ARRAY_TYPES", "CBRT_FUNCTIONS", "DML_RETURNING", "DOT_PRODUCT",
-    "ENABLE_MEASURES", "FIRST_AND_LAST_N", "FOR_UPDATE", "INLINE_LAMBDA_ARGUMENT",
-    "INSERT_ON_CONFLICT_CLAUSE", "JSON_CONTAINS_FUNCTION", "JSON_FLATTEN_FUNCTION",
-    "JSON_QUERY_LAX", "JSON_TYPE_COMPARISON", "LATERAL_JOIN", "LITERAL_CONCATENATION",
-    "MULTILEVEL_AGGREGATION", "MULTIWAY_UNNEST", "NULLIFZERO_ZEROIFNULL", "PI_FUNCTIONS",
-    "STRUCT_POSITIONAL_ACCESSOR", "TIMESTAMP_NANOS", "TIMESTAMP_PICOS", "TYPEOF_FUNCTION",
-    "UNNEST_AND_FLATTEN_ARRAYS", "UUID_TYPE",
-]  # fmt: skip
+from tests.tools.analyzer import engine
 
 #: The columns of a query or a table: messages that have a name and a type.
 Columns = dict[str, Any]
@@ -51,9 +27,7 @@ Columns = dict[str, Any]
 
 def main() -> None:
     request = json.load(sys.stdin)
-    _cache_compiled_module(Path(sys.prefix) / "cache")
-    # Deep queries make deep answers.
-    _message.SetAllowOversizeProtos(True)
+    engine.prepare()
     analyzer = Analyzer()
     for name, columns in request["tables"].items():
         analyzer.add(name, {column: analyzer.type_of(kind) for column, kind in columns.items()})
@@ -67,7 +41,10 @@ def _answer(analyzer: Analyzer, script: str) -> dict[str, Any]:
             columns = statement.columns or columns
     except ZetaSQLError as error:
         return {"error": str(error), "columns": {}}
-    return {"error": None, "columns": {name: _type_name(kind) for name, kind in columns.items()}}
+    return {
+        "error": None,
+        "columns": {name: engine.type_name(kind) for name, kind in columns.items()},
+    }
 
 
 class Statement:
@@ -103,19 +80,7 @@ class Analyzer:
     """BigQuery's functions, and the tables that are known so far."""
 
     def __init__(self) -> None:
-        language = LanguageOptions.maximum_features()
-        language.product_mode = ProductMode.PRODUCT_EXTERNAL
-        unknown = {LanguageFeature[f"FEATURE_{name}"] for name in NOT_IN_BIGQUERY}
-        language.enabled_language_features = [
-            feature for feature in language.enabled_language_features if feature not in unknown
-        ]
-        # None: all kinds.
-        language.supported_statement_kinds = []
-        self.options = AnalyzerOptions(
-            language_options=language,
-            error_message_mode=ErrorMessageMode.ERROR_MESSAGE_MULTI_LINE_WITH_CARET,
-        ).to_proto()
-        functions = ZetaSQLBuiltinFunctionOptions(language_options=language).to_proto()
+        self.options, functions = engine.options()
         self.catalog = messages.RegisterCatalogRequest()
         self.catalog.simple_catalog.builtin_function_options.CopyFrom(functions)
         self.registered: int | None = None
@@ -135,7 +100,7 @@ class Analyzer:
             request.options.CopyFrom(self.options)
             request.parse_resume_location.input = text
             request.parse_resume_location.byte_position = position
-            answer = _call("Analyze", request, messages.AnalyzeResponse)
+            answer = engine.call("Analyze", request, messages.AnalyzeResponse)
             position = answer.resume_byte_position
             statement = Statement(answer.resolved_statement)
             yield statement
@@ -160,20 +125,15 @@ class Analyzer:
 
     def _registered(self) -> int:
         if self.registered is None:
-            answer = _call("RegisterCatalog", self.catalog, messages.RegisterResponse)
+            answer = engine.call("RegisterCatalog", self.catalog, messages.RegisterResponse)
             self.registered = int(answer.registered_id)
         return self.registered
 
     def _forget(self) -> None:
         if self.registered is not None:
             request = messages.UnregisterRequest(registered_id=self.registered)
-            _call("UnregisterCatalog", request, empty_pb2.Empty)
+            engine.call("UnregisterCatalog", request, empty_pb2.Empty)
             self.registered = None
-
-
-def _call(method: str, request: Any, answer: Any) -> Any:
-    client = ZetaSqlLocalService.get_instance().wasm_client
-    return client.call_grpc_func(f"ZetaSqlLocalService_{method}", request, answer)
 
 
 def _collect(message: Any, parts: list[Any]) -> None:
@@ -185,32 +145,6 @@ def _collect(message: Any, parts: list[Any]) -> None:
     parts.append(message)
     if "parent" in message.DESCRIPTOR.fields_by_name:
         _collect(message.parent, parts)
-
-
-def _type_name(kind: Any) -> str:
-    """The type in BigQuery's words."""
-    if kind.HasField("array_type"):
-        return f"array<{_type_name(kind.array_type.element_type)}>"
-    if kind.HasField("struct_type"):
-        fields = (
-            f"{field.field_name} {_type_name(field.field_type)}" for field in kind.struct_type.field
-        )
-        return f"struct<{', '.join(fields)}>"
-    name = type_pb2.TypeKind.Name(kind.type_kind).removeprefix("TYPE_").lower()
-    return "float64" if name == "double" else str(name)
-
-
-def _cache_compiled_module(directory: Path) -> None:
-    """Keeps what wasmtime compiled: half a minute the first time, a second from then on."""
-    settings = directory.with_suffix(".toml")
-    settings.write_text(f"[cache]\ndirectory = {json.dumps(str(directory))}\n")
-
-    def cached() -> Config:
-        config = Config()
-        config.cache = str(settings)
-        return config
-
-    zetasql.core.wasm_client.Config = cached
 
 
 if __name__ == "__main__":
