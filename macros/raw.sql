@@ -142,7 +142,7 @@
     {%- endif -%}
     {%- do run_query(
         "create or replace table " ~ raw_table('landing_files') ~ " as "
-        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print from ("
+        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print, " ~ taken_now() ~ " as noted_at from ("
         ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false") ~ ")"
     ) -%}
 {%- endmacro %}
