@@ -6,7 +6,7 @@ BigQuery bills the columns that a query names, in the partitions (and, of a clus
 the blocks) that its literals leave. READS lists them for the `frequent` selector, every column
 where a model reads most. Widths of columns, and rows per event and contact, are measured on made-up
 events in DuckDB, by BigQuery's sizes of types (cloud.google.com/bigquery/pricing, "Data size
-calculation"). An upper estimate: only an account shows what is billed.
+calculation"). An estimate, without data tests and push: only an account shows what is billed.
 """
 
 from __future__ import annotations
