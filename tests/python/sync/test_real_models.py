@@ -76,9 +76,7 @@ def test_the_loop_closes_over_the_real_models(warehouse: Warehouse, sandbox: San
     warehouse.build()
     _, status = cli(warehouse, sandbox, "status")
     assert status["build"]["ok"] is True
-    assert status["quarantined"] == [
-        {"source": "sendgrid", "reason": "empty", "deliveries": 1}
-    ]
+    assert status["quarantined"] == [{"source": "sendgrid", "reason": "empty", "deliveries": 1}]
     assert [row["provider_event"] for row in status["unknown_events"]] == ["something_new"]
     assert [row["topic"] for row in status["unlisted_topics"]] == ["77"]
     assert [row["items"] for row in status["pending"]] == [1, 1]
