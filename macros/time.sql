@@ -73,6 +73,6 @@ list_filter([
     text (DuckDB), that text. -#}
 {% macro time_text(time) %}{{ return(adapter.dispatch('time_text')(time)) }}{% endmacro %}
 {% macro default__time_text(time) -%}
-    format_timestamp('%Y-%m-%dT%H:%M:%S', {{ time }}, 'UTC') || coalesce(regexp_extract(cast({{ time }} as string), r'[.][0-9]+'), '') || 'Z'
+    format_datetime('%Y-%m-%dT%H:%M:%S', datetime({{ time }}, 'UTC')) || coalesce(regexp_extract(cast({{ time }} as string), r'[.][0-9]+'), '') || 'Z'
 {%- endmacro %}
 {% macro duckdb__time_text(time) -%} cast({{ time }} as varchar) {%- endmacro %}

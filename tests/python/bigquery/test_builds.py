@@ -6,7 +6,6 @@ platform sends, and an increment.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pytest
 from sync.demo import generator, story
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import Warehouse
+from tests.python.staging.bad_bodies import land_bad_bodies
 
 DAYS = 120
 BUILDS = ("empty", "empty again", "full", "increment")
@@ -69,25 +69,10 @@ def built(new_bigquery: Callable[[], BigQueryWarehouse]) -> Mapping[str, Built]:
     empty, again = build(duckdb, bigquery), build(duckdb, bigquery)
     generator.land(duckdb.landing, events=1_000, seed=7, days=DAYS)
     story.land_first_days(duckdb.landing, start=generator.START, days=DAYS)
-    leave_out_malformed_bodies(duckdb)
+    land_bad_bodies(duckdb)
     full = build(duckdb, bigquery, "--full-refresh")
     story.land_second_day(duckdb.landing, start=generator.START, days=DAYS)
     return dict(zip(BUILDS, (empty, again, full, build(duckdb, bigquery)), strict=True))
-
-
-def leave_out_malformed_bodies(warehouse: Warehouse) -> None:
-    """The emulator's JSON functions fail on malformed text, which BigQuery reads as null."""
-    for path in warehouse.landing.glob("webhook_deliveries/**/*.ndjson"):
-        lines = [line for line in path.read_text().splitlines(keepends=True) if is_sound(line)]
-        path.write_text("".join(lines))
-
-
-def is_sound(line: str) -> bool:
-    try:
-        json.loads(json.loads(line).get("payload") or "")
-    except ValueError:
-        return False
-    return True
 
 
 @pytest.mark.parametrize("name", BUILDS)

@@ -71,12 +71,13 @@ def test_the_loop_closes_over_the_real_models(warehouse: Warehouse, sandbox: San
             event("group_unsubscribe", "y@example.com", 1_777_600_003, asm_group_id=77),
         ],
     )
-    # An empty body: the emulator of BigQuery fails on malformed JSON, which BigQuery reads as null.
-    warehouse.land("sendgrid", "[]")
+    warehouse.land("sendgrid", "{cut")
     warehouse.build()
     _, status = cli(warehouse, sandbox, "status")
     assert status["build"]["ok"] is True
-    assert status["quarantined"] == [{"source": "sendgrid", "reason": "empty", "deliveries": 1}]
+    assert status["quarantined"] == [
+        {"source": "sendgrid", "reason": "malformed JSON", "deliveries": 1}
+    ]
     assert [row["provider_event"] for row in status["unknown_events"]] == ["something_new"]
     assert [row["topic"] for row in status["unlisted_topics"]] == ["77"]
     assert [row["items"] for row in status["pending"]] == [1, 1]
