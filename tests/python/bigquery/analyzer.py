@@ -29,6 +29,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Read:
+    """A way from a statement's result to a table: its name, and the columns bounded on that way."""
+
+    table: str
+    bounded: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Table:
     """Columns and rows; a timestamp is ISO text with an offset."""
 
@@ -66,6 +74,12 @@ def evaluate(tables: Mapping[str, Table], steps: Sequence[Step]) -> list[Outcome
         "steps": [vars(step) for step in steps],
     }
     return [Outcome(**outcome) for outcome in _run("evaluate", request)]
+
+
+def reads(tables: Mapping[str, Columns], scripts: Sequence[str]) -> list[list[Read]]:
+    """What each script reads of tables (project.dataset.name), and from which constant on."""
+    answers: Any = _run("reads", {"tables": tables, "scripts": scripts})
+    return [[Read(**read) for read in answer] for answer in answers]
 
 
 def _run(program: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,0 +1,147 @@
+"""A frequent run on BigQuery reads of each history only the partitions that it needs.
+
+GoogleSQL's analyzer resolves the compiled SQL of each model; on every way from its result to a
+table of history stands a predicate that compares the table's partition column with a literal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.python.bigquery.analyzer import Read, reads
+from tests.python.bigquery.compiled import Project
+from tests.python.bigquery.emulator import emulator
+from tests.python.bigquery.warehouse import BigQueryWarehouse
+from tests.python.conftest import ROOT
+
+STAGING = sorted(path.stem for path in ROOT.glob("models/staging/*/stg_*.sql"))
+#: The sender's own log and the directory are partitioned by their own dates.
+OWN_DATES = {"stg_email_log__events": "landed_at", "stg_directory__events": "landed_at"}
+#: Tables that grow with every event, and the column by whose day or month they are partitioned.
+PARTITIONED: Mapping[str, str] = {
+    "webhook_deliveries": "received_at",
+    "int_events__unioned": "taken_at",
+    "int_standing_copies": "copy_day",
+    "events": "taken_at",
+    "int_superseded_events": "taken_at",
+    "sync_ledger": "pushed_at",
+    # Views over the deliveries, which pass the time of arrival on.
+    **dict.fromkeys(STAGING, "received_at"),
+    **OWN_DATES,
+}
+SITUATIONS = ("nothing new", "something new", "everything anew")
+#: Models whose predicates are taken away, one at a time.
+BROKEN = (
+    ("events", "taken_at > "),
+    ("int_standing_copies", "taken_at > "),
+    ("int_latest_events", "taken_at > "),
+    ("int_touched_contacts", "taken_at > "),
+    ("quarantined_deliveries", "taken_at > "),
+    ("int_events__unioned", "received_at >= "),
+    ("int_events__unioned", "taken_at >= "),
+    ("sync_deltas", "pushed_at >= "),
+)
+
+Reads = Mapping[str, Sequence[Read]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Reads of the models of the selector `frequent` in each situation; of those of which a
+    predicate was taken away; of bounded selects from the staging views.
+    """
+
+    frequent: Mapping[str, Reads]
+    broken: Mapping[tuple[str, str], Reads]
+    staging: Reads
+
+
+def problems(found: Reads) -> list[str]:
+    """Reads of history that have no bound on the partition column, each in words."""
+    return [
+        f"{model} reads {read.table} from the beginning of {PARTITIONED[read.table]}"
+        for model, of_model in found.items()
+        for read in of_model
+        if read.table in PARTITIONED and PARTITIONED[read.table] not in read.bounded
+    ]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    with emulator() as endpoint:
+        warehouse = BigQueryWarehouse(tmp_path_factory.mktemp("partitions"), endpoint=endpoint)
+        project = Project(warehouse)
+        listed = warehouse.dbt("ls", "--selector", "frequent", "--output", "name")
+        assert listed.success, listed.exception
+        nodes = {situation: models(project, situation) for situation in SITUATIONS}
+    scripts = {
+        (situation, name): sql
+        for situation, of_situation in nodes.items()
+        for name, sql in of_situation.items()
+        # A staging view is read where its reader is.
+        if name in listed.result and name not in STAGING
+    }
+    for name, predicate in BROKEN:
+        sql = nodes["something new"][name]
+        assert predicate in sql, name
+        scripts[predicate, name] = sql.replace(predicate, f"{predicate.split()[0]} <> ")
+    for name in STAGING:
+        view = nodes["nothing new"][name]
+        scripts["staging", name] = (
+            f"select * from ({view}) where received_at > timestamp '2026-05-02'"
+        )
+    answers = dict(zip(scripts, reads(project.tables(), list(scripts.values())), strict=True))
+    return Found(
+        frequent={
+            situation: {
+                name: answer for (kind, name), answer in answers.items() if kind == situation
+            }
+            for situation in SITUATIONS
+        },
+        broken={(name, text): {name: answers[text, name]} for name, text in BROKEN},
+        staging={name: answers["staging", name] for name in STAGING},
+    )
+
+
+def models(project: Project, situation: str) -> dict[str, str]:
+    """The compiled SQL of every model."""
+    nodes: list[Any] = project.compiled(situation)
+    return {node.name: node.compiled_code for node in nodes if node.resource_type == "model"}
+
+
+@pytest.mark.parametrize("situation", ["nothing new", "something new"])
+def test_a_frequent_run_reads_no_history_from_its_beginning(found: Found, situation: str) -> None:
+    assert problems(found.frequent[situation]) == []
+
+
+def test_only_a_run_with_an_as_of_of_its_own_looks_for_what_earlier_ones_hid(found: Found) -> None:
+    assert set(problems(found.frequent["everything anew"])) == {
+        f"{model} reads int_events__unioned from the beginning of taken_at"
+        for model in ("int_standing_copies", "quarantined_deliveries", "events")
+    }
+
+
+def test_every_history_is_read_somewhere(found: Found) -> None:
+    read = {
+        one.table
+        for of_situation in found.frequent.values()
+        for of_model in of_situation.values()
+        for one in of_model
+    }
+    assert read >= PARTITIONED.keys() - OWN_DATES.keys()
+
+
+@pytest.mark.parametrize(("model", "predicate"), BROKEN)
+def test_a_predicate_that_is_missing_is_found(found: Found, model: str, predicate: str) -> None:
+    assert problems(found.broken[model, predicate])
+
+
+@pytest.mark.parametrize("name", sorted(set(STAGING) - OWN_DATES.keys()))
+def test_a_bound_on_a_staging_view_reaches_the_deliveries(found: Found, name: str) -> None:
+    bounds = [read.bounded for read in found.staging[name]]
+    assert bounds
+    assert all("received_at" in bounded for bounded in bounds)
