@@ -6,6 +6,7 @@ platform sends, and an increment.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from sync.demo import generator, story
+from tests.python.bigquery.compiled import asked
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import Warehouse
 from tests.python.staging.bad_bodies import land_bad_bodies
@@ -44,19 +46,24 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Built:
-    """What dbt said of each node in one build, and the rows that each engine then had."""
+    """What dbt said of each node in one build, the merges that BigQuery was sent, and the rows that
+    each engine then had.
+    """
 
     statuses: Mapping[str, str]
+    merges: Sequence[str]
     duckdb: Mapping[str, Sequence[Row]]
     bigquery: Mapping[str, Sequence[Row]]
 
 
 def build(duckdb: Warehouse, bigquery: BigQueryWarehouse, *options: str) -> Built:
     duckdb.build(*options)
+    before = len(list(asked(bigquery)))
     run = bigquery.dbt("build", "--exclude-resource-type", "unit_test", *options)
     assert run.exception is None, run.exception
     return Built(
         statuses={n.node.name: f"{n.status}: {n.message}" for n in run.result.results},
+        merges=[sql for sql in list(asked(bigquery))[before:] if "merge into" in sql],
         duckdb={table: duckdb.rows(f"select * from {table}") for table in TABLES},
         bigquery={table: bigquery.rows(f"select * from {table}") for table in TABLES},
     )
@@ -99,6 +106,25 @@ def test_rows_are_equal_on_both_engines(built: Mapping[str, Built], name: str, t
     )
     assert there, "nothing to compare"
     assert (there - here, here - there) == (Counter(), Counter())
+
+
+@pytest.mark.parametrize(
+    ("table", "predicate"),
+    [
+        ("events", r"DBT_INTERNAL_DEST\.taken_at >= timestamp '[^']+'"),
+        ("int_standing_copies", r"DBT_INTERNAL_DEST\.copy_day in \(timestamp '[^']+'"),
+        # Rows are only ever added: no row of it is looked at.
+        ("int_events__unioned", r"\bFALSE\b"),
+    ],
+)
+def test_a_merge_reads_only_the_partitions_that_it_names(
+    built: Mapping[str, Built], table: str, predicate: str
+) -> None:
+    merges = [sql for sql in built["increment"].merges if f".`{table}`" in sql.split("using")[0]]
+    assert merges
+    for sql in merges:
+        condition = sql[sql.index(" on (") : sql.index("when ")]
+        assert re.search(predicate, condition), condition
 
 
 def test_the_increment_changed_what_is_compared(built: Mapping[str, Built]) -> None:
