@@ -67,11 +67,17 @@ def analyze(tables: Mapping[str, Columns], scripts: Sequence[str]) -> list[Answe
     return [Answer(**answer) for answer in answers]
 
 
-def evaluate(tables: Mapping[str, Table], steps: Sequence[Step]) -> list[Outcome]:
-    """Runs each query, over tables (project.dataset.name) and what the steps before made."""
+def evaluate(
+    tables: Mapping[str, Table], steps: Sequence[Step], *, time_zone: str = "America/Los_Angeles"
+) -> list[Outcome]:
+    """Runs each query, over tables (project.dataset.name) and what the steps before made.
+
+    time_zone: of times without one. By default one on which nothing may depend.
+    """
     request = {
         "tables": {name: vars(table) for name, table in tables.items()},
         "steps": [vars(step) for step in steps],
+        "time_zone": time_zone,
     }
     return [Outcome(**outcome) for outcome in _run("evaluate", request)]
 

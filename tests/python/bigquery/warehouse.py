@@ -23,14 +23,14 @@ PARTS = ("macros", "models", "seeds", "snapshots", "tests", "selectors.yml")
 RAW_TABLES = ("webhook_deliveries", "email_sends", "email_opens", "contacts")
 
 
-def emulator_project(directory: Path) -> Path:
-    """The dbt project with one macro more, for what the emulator cannot run."""
+def emulator_project(directory: Path, *macros: Path) -> Path:
+    """The dbt project with macros more: for what the emulator cannot run, and in these folders."""
     project = directory / "project"
     project.mkdir(parents=True)
     for part in PARTS:
         (project / part).symlink_to(ROOT / part)
     settings = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
-    settings["macro-paths"].append(str(Path(__file__).parent / "macros"))
+    settings["macro-paths"] += [str(Path(__file__).parent / "macros"), *map(str, macros)]
     (project / "dbt_project.yml").write_text(yaml.safe_dump(settings, sort_keys=False))
     return project
 

@@ -35,6 +35,10 @@ NOT_IN_BIGQUERY = [
 ]  # fmt: skip
 
 
+#: Any other than UTC: a project may have one, and nothing may depend on it.
+ANY_ZONE = "America/Los_Angeles"
+
+
 def prepare() -> None:
     """Once per process, before the first call."""
     _cache_compiled_module(Path(sys.prefix) / "cache")
@@ -42,7 +46,7 @@ def prepare() -> None:
     _message.SetAllowOversizeProtos(True)
 
 
-def options() -> tuple[Any, Any]:
+def options(time_zone: str = ANY_ZONE) -> tuple[Any, Any]:
     """How statements are read, and which functions there are: two messages."""
     language = LanguageOptions.maximum_features()
     language.product_mode = ProductMode.PRODUCT_EXTERNAL
@@ -54,8 +58,7 @@ def options() -> tuple[Any, Any]:
     language.supported_statement_kinds = []
     analyzer = AnalyzerOptions(
         language_options=language,
-        # Any other than UTC: a project may have one, and nothing may depend on it.
-        default_timezone="America/Los_Angeles",
+        default_timezone=time_zone,
         error_message_mode=ErrorMessageMode.ERROR_MESSAGE_MULTI_LINE_WITH_CARET,
     )
     functions = ZetaSQLBuiltinFunctionOptions(language_options=language)

@@ -1,7 +1,7 @@
 """Runs GoogleSQL queries in its reference implementation; runs in .tools/analyzer.
 
 Standard input: {"tables": {"project.dataset.name": {"columns": {column: type}, "rows": [[value]]}},
-"steps": [{"sql": text, "makes": name or null}]}.
+"steps": [{"sql": text, "makes": name or null}], "time_zone": of times without one}.
 Standard output: [{"error": text or null, "columns": {name: type}, "rows": [[value]]}], one for each
 step; what a step makes is there for the next. A timestamp is ISO text in UTC, to the microsecond.
 """
@@ -37,7 +37,7 @@ class Table:
 def main() -> None:
     request = json.load(sys.stdin)
     engine.prepare()
-    evaluator = Evaluator()
+    evaluator = Evaluator(request["time_zone"])
     for name, table in request["tables"].items():
         evaluator.give(name, table["columns"], table["rows"])
     json.dump([_answer(evaluator, step) for step in request["steps"]], sys.stdout)
@@ -64,8 +64,8 @@ def _answer(evaluator: Evaluator, step: dict[str, Any]) -> dict[str, Any]:
 class Evaluator:
     """BigQuery's functions, and the tables with their rows."""
 
-    def __init__(self) -> None:
-        self.options, self.functions = engine.options()
+    def __init__(self, time_zone: str) -> None:
+        self.options, self.functions = engine.options(time_zone)
         self.tables: dict[str, Table] = {}
         self.type_of = cache(self._type_of)
 
