@@ -15,12 +15,12 @@
     position     its place in the body, from 0
     shape_error  null, or why nothing can be read: `empty`, `wrong shape`; `json_fields` adds `malformed JSON`
   Params: relation, a CTE; json, its column of JSON text; shape, what the platform sends: `array` (of objects), `object`,
-  or `any` (an object, an array, or an object whose `batch` is an array).
+  or `any` (an object, an array, or an object whose `batch`, or member named by `list`, is an array).
   Why: the element is parsed again by `json_fields`, the body only here, and a body that is one object only there.
 #}
-{% macro json_elements(relation, json, shape) %}{{ return(adapter.dispatch('json_elements')(relation, json, shape)) }}{% endmacro %}
+{% macro json_elements(relation, json, shape, list='batch') %}{{ return(adapter.dispatch('json_elements')(relation, json, shape, list)) }}{% endmacro %}
 
-{% macro default__json_elements(relation, json, shape) -%}
+{% macro default__json_elements(relation, json, shape, list) -%}
 {%- set kind = 'json_type(' ~ safe_json(json) ~ ')' -%}
     select
         bodies.* except (body_items),
@@ -42,7 +42,7 @@
             case
                 when {{ kind }} = 'array' then {{ json_items(json) }}
                 {% if shape == 'any' -%}
-                when json_type(json_query({{ safe_json(json) }}, '$.batch')) = 'array' then {{ json_items(json, '$.batch') }}
+                when json_type(json_query({{ safe_json(json) }}, '$.{{ list }}')) = 'array' then {{ json_items(json, '$.' ~ list) }}
                 {%- endif %}
             end
             {%- endif %} as body_items
@@ -53,7 +53,7 @@
     ) as element with offset as element_offset
 {%- endmacro %}
 
-{% macro duckdb__json_elements(relation, json, shape) -%}
+{% macro duckdb__json_elements(relation, json, shape, list) -%}
 {#- A scalar or an object answers `$[*]` with an empty list, malformed text with null. Elements come out minified: an object begins with a brace. -#}
 {%- set start = "ltrim(" ~ json ~ ", e' \\t\\r\\n')" -%}
     select
@@ -83,7 +83,7 @@
                     {%- elif shape == 'any' -%}
                     cast(case
                         when starts_with({{ start }}, '[') then try(json_extract({{ json }}, '$[*]'))
-                        when contains({{ json }}, '"batch"') and try(json_type({{ json }}, '$.batch')) = 'ARRAY' then try(json_extract({{ json }}, '$.batch[*]'))
+                        when contains({{ json }}, '"{{ list }}"') and try(json_type({{ json }}, '$.{{ list }}')) = 'ARRAY' then try(json_extract({{ json }}, '$.{{ list }}[*]'))
                     end as varchar[]) as body_items
                     {%- else -%}
                     cast(null as varchar[]) as body_items

@@ -8,8 +8,10 @@ from functools import cache
 from tests.python.conftest import Warehouse
 from tests.python.staging.bodies import SOURCES
 
-ARRAYS_ARE_READ = {"sendgrid", "segment"}
-OBJECTS_ARE_READ = set(SOURCES) - {"sendgrid"}
+ARRAYS_ARE_READ = {
+    "sendgrid", "segment", "twilio_engage", "sparkpost", "brevo", "klaviyo", "fcm",
+}  # fmt: skip
+OBJECTS_ARE_READ = set(SOURCES) - {"sendgrid", "sparkpost"}
 FIVE_MEGABYTES = 5 * 1024 * 1024
 
 _EVERY_FIELD = (
@@ -18,6 +20,8 @@ _EVERY_FIELD = (
     "Metadata",
     "MessageSid", "MessageStatus", "SmsStatus", "From", "To", "Body", "ErrorCode",
     "messageId", "userId", "traits", "context", "properties",
+    "eventType", "notificationType", "Message", "mail", "msys", "ts_epoch", "message-id",
+    "topic", "external_id", "payload", "token", "name", "sent_at",
 )  # fmt: skip
 
 

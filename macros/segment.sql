@@ -1,0 +1,271 @@
+{#- What Segment's calls say; Twilio Engage sends the same. platform: the source whose deliveries are read. -#}
+{% macro segment_events(platform) -%}
+{#- Tracks that speak of one message or opt-out on a channel (the email spec and what cloud sources add). Every other
+    track is about something else and names no recipient, whatever address it carries. -#}
+{%- set email_tracks = [
+    'email processed', 'email sent', 'email delivered', 'email opened', 'email machine opened', 'email link clicked',
+    'email bounced', 'email soft bounced', 'email deferred', 'email dropped', 'email marked as spam', 'unsubscribed',
+    'email unsubscribed', 'email subscribed', 'email group unsubscribed', 'email group subscribed',
+] -%}
+{%- set sms_tracks = [
+    'sms processed', 'sms queued', 'sms sending', 'sms sent', 'sms delivered', 'sms undelivered', 'sms failed',
+    'sms delivery failed', 'sms receiving', 'sms received', 'sms read',
+] -%}
+{%- set push_tracks = ['push notification permission changed', 'push notification sent', 'push notification bounced'] -%}
+{%- set subscription = "case when starts_with(facet, '{') then facet end" -%}
+
+with
+
+deliveries as (
+
+    select
+        delivery_id,
+        source,
+        received_at,
+        {{ landing_part('webhook_deliveries', 'received_at') }},
+        payload
+    from {{ source('raw', 'webhook_deliveries') }}
+    where source = '{{ platform }}'
+
+),
+
+elements as (
+
+    {{ json_elements('deliveries', 'payload', shape='any') }}
+
+),
+
+fields as (
+
+    {{ json_fields('elements', 'element', {
+        'call_type': '$.type',
+        'track_name': '$.event',
+        'message_id': '$.messageId',
+        'user_id': '$.userId',
+        'anonymous_id': '$.anonymousId',
+        'call_time': '$.timestamp',
+        'original_time': '$.originalTimestamp',
+        'segment_time': '$.receivedAt',
+        'property_email': '$.properties.email',
+        'context_email': '$.context.traits.email',
+        'trait_email': '$.traits.email',
+        'property_phone': '$.properties.phone',
+        'context_phone': '$.context.traits.phone',
+        'trait_phone': '$.traits.phone',
+        'device_token': '$.context.device.token',
+        'device_type': '$.context.device.type',
+        'email_trait': '$.traits.email_subscribed_status',
+        'sms_trait': '$.traits.sms_subscribed_status',
+        'push_trait': '$.traits.push_notification_enabled',
+        'preference_channel': '$.properties.channel',
+        'preference_status': '$.properties.new_status',
+        'permission': '$.properties.enabled',
+        'act_time': '$.properties.timestamp',
+        'act_source': '$.properties.source_of_change',
+        'act_reason': '$.properties.reason',
+        'group_id': '$.properties.group_id',
+        'list_id': '$.properties.list_id',
+        'subscriptions': '$.context.messaging_subscriptions',
+    }, arrays=['subscriptions', 'preference_channel']) }}
+
+),
+
+calls as (
+
+    select
+        *,
+        case when call_type is null and track_name is not null then 'track' else lower(trim(call_type)) end as kind,
+        lower(trim(track_name)) as track,
+        coalesce(nullif(trim(property_email), ''), nullif(trim(context_email), ''), nullif(trim(trait_email), '')) as email,
+        coalesce(nullif(trim(property_phone), ''), nullif(trim(context_phone), ''), nullif(trim(trait_phone), '')) as phone,
+        nullif(trim(device_token), '') as push_token,
+        {{ normalize_external_id('user_id') }} is not null as names_user,
+        {{ subscription_trait('email_trait') }} as email_is_subscribed,
+        {{ subscription_trait('sms_trait') }} as sms_is_subscribed,
+        {{ subscription_trait('push_trait') }} as push_is_subscribed,
+        -- A channel is spelled in any way, and there may be several.
+        {{ regex_replace("lower(' ' || substr(preference_channel, 1, 100) || ' ')", '[^a-z*]+', ' ') }} as channel_words
+    from fields
+
+),
+
+judged as (
+
+    select
+        *,
+        coalesce(kind = 'track' and track = 'marketing preference updated', false) as is_preference,
+        coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels,
+        {{ regex_is('channel_words', '.*email.*| e mail | mail ') }} as says_email,
+        {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }} as says_sms,
+        {{ regex_is('channel_words', '.*push.*') }} as says_push,
+        case
+            when kind <> 'track' then null
+            when track in (
+                {% for name in email_tracks -%}
+                '{{ name }}'{{ "," if not loop.last }}
+                {% endfor -%}
+            ) then 'email'
+            when track in (
+                {% for name in sms_tracks -%}
+                '{{ name }}'{{ "," if not loop.last }}
+                {% endfor -%}
+            ) then 'sms'
+            when track in (
+                {% for name in push_tracks -%}
+                '{{ name }}'{{ "," if not loop.last }}
+                {% endfor -%}
+            ) then 'push'
+        end as track_channel
+    from calls
+
+),
+
+-- The channels that a call decides about: a preference for all channels those that it names an address of, or every one of a user.
+decided as (
+
+    select
+        *,
+        case
+            when kind = 'identify' then email_is_subscribed is not null
+            when is_preference then says_email or (is_all_channels and (names_user or email is not null))
+        end as is_about_email,
+        case
+            when kind = 'identify' then sms_is_subscribed is not null
+            when is_preference then says_sms or (is_all_channels and (names_user or phone is not null))
+        end as is_about_sms,
+        case
+            when kind = 'identify' then push_is_subscribed is not null
+            when is_preference then says_push or (is_all_channels and (names_user or push_token is not null))
+        end as is_about_push
+    from judged
+
+),
+
+-- The rows of a call: `call` for itself, a channel for what it decides there, the JSON text of each subscription that rides on it.
+facets as (
+
+    select
+        *,
+        array_concat(
+            [
+                case when is_preference and (is_about_email or is_about_sms or is_about_push) then null else 'call' end,
+                case when is_about_email then 'email' end,
+                case when is_about_sms then 'sms' end,
+                case when is_about_push then 'push' end
+            ],
+            coalesce({{ json_array('subscriptions') }}, [])
+        ) as call_facets
+    from decided
+
+),
+
+exploded as (
+
+    {{ explode('facets', 'call_facets', 'facet') }}
+
+),
+
+rows_of_calls as (
+
+    select
+        *,
+        starts_with(facet, '{') as is_subscription,
+        {{ json_text(subscription, '$.key') }} as subscription_key,
+        lower(trim({{ json_text(subscription, '$.type') }})) as subscription_type,
+        {{ regex_replace(word_of(json_text(subscription, '$.status')), '[ -]+', '_') }} as subscription_status
+    from exploded
+
+),
+
+events as (
+
+    select
+        *,
+        case
+            when is_subscription then subscription_type
+            when facet in ('email', 'sms', 'push') then facet
+            when not is_preference then track_channel
+        end as channel,
+        -- Other calls may carry a friend's address, or none.
+        coalesce(kind = 'identify' or is_preference or track_channel is not null, false) as names_recipient,
+        {{ regex_replace(word_of('preference_status'), '[ -]+', '_') }} as preference_word,
+        coalesce(nullif(message_id, ''), {{ key_of([
+            'kind', 'track', 'user_id', 'anonymous_id', 'email', 'phone', 'push_token', 'channel_words', 'preference_status',
+            'permission', event_instant('coalesce(call_time, original_time)'),
+        ]) }}) as call_key
+    from rows_of_calls
+    where facet in ('call', 'email', 'sms', 'push') or (is_subscription and subscription_type in ('email', 'sms'))
+
+)
+
+select
+    delivery_id,
+    source,
+    received_at,
+    landing_part,
+    position,
+    element,
+    case
+        when shape_error is not null then shape_error
+        when {{ is_word("case kind when 'track' then track else kind end") }} then null
+        else 'wrong shape'
+    end as shape_error,
+    case
+        when is_subscription then 'messaging_subscriptions'
+        when kind = 'track' and names_recipient then track
+        else kind
+    end as provider_event,
+    case
+        when is_subscription then subscription_status
+        when kind = 'identify' and facet = 'email' then 'email_subscribed_status'
+        when kind = 'identify' and facet = 'sms' then 'sms_subscribed_status'
+        when kind = 'identify' and facet = 'push' then 'push_notification_enabled'
+        when is_preference and facet = 'call' then 'unknown channel'
+        when is_preference then coalesce({{ boolean_word('preference_status') }}, preference_word)
+        when track = 'push notification permission changed' then coalesce({{ boolean_word('permission') }}, {{ word_of('permission') }})
+        when kind = 'track' and not names_recipient then {{ word_of('track') }}
+    end as provider_subtype,
+    case
+        when is_subscription
+            then {{ key_of(['call_key', "'messaging_subscriptions'", 'subscription_key', 'subscription_status']) }}
+        else call_key
+    end as event_key,
+    channel,
+    user_id as external_id_raw,
+    case
+        when is_subscription then case when channel = 'email' then subscription_key end
+        when names_recipient then email
+    end as email_raw,
+    case
+        when is_subscription then case when channel = 'sms' then subscription_key end
+        when names_recipient then phone
+    end as phone_raw,
+    -- A user's preference is the user's on all devices; only a permission is one device's.
+    case when names_recipient and not is_subscription and not (is_preference and names_user) then push_token end as push_token_raw,
+    case when names_recipient and not is_subscription and not (is_preference and names_user) then device_type end as push_token_type,
+    case
+        when is_subscription then coalesce(subscription_status in ('subscribed', 'unsubscribed'), false)
+        when is_preference then facet <> 'call' or is_all_channels
+        else names_recipient
+    end as has_recipient,
+    case
+        when track in ('email group unsubscribed', 'email group subscribed') then group_id
+        when channel = 'email' then list_id
+    end as topic,
+    case
+        when is_subscription and subscription_status = 'subscribed' then true
+        when is_subscription and subscription_status = 'unsubscribed' then false
+        when kind = 'identify' and facet = 'email' then email_is_subscribed
+        when kind = 'identify' and facet = 'sms' then sms_is_subscribed
+        when kind = 'identify' and facet = 'push' then push_is_subscribed
+    end as trait_value,
+    act_reason as reason,
+    act_source as source_of_change,
+    coalesce(track = 'email machine opened', false) as is_machine,
+    -- The act's own time, where the tracking plan has one that can be read.
+    case
+        when (is_preference or track = 'push notification permission changed') and {{ parse_time('act_time') }} is not null then act_time
+        else coalesce(call_time, original_time, segment_time)
+    end as happened_at_raw
+from events
+{%- endmacro %}
