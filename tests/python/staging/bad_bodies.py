@@ -18,6 +18,7 @@ _EVERY_FIELD = (
     "Metadata",
     "MessageSid", "MessageStatus", "SmsStatus", "From", "To", "Body", "ErrorCode",
     "messageId", "userId", "traits", "context", "properties",
+    "fired_at", "data", "data[email]",
 )  # fmt: skip
 
 
