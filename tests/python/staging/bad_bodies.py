@@ -8,8 +8,8 @@ from functools import cache
 from tests.python.conftest import Warehouse
 from tests.python.staging.bodies import SOURCES
 
-ARRAYS_ARE_READ = {"sendgrid", "segment"}
-OBJECTS_ARE_READ = set(SOURCES) - {"sendgrid"}
+ARRAYS_ARE_READ = {"sendgrid", "segment", "mandrill"}
+OBJECTS_ARE_READ = set(SOURCES) - {"sendgrid", "mandrill"}
 FIVE_MEGABYTES = 5 * 1024 * 1024
 
 _EVERY_FIELD = (
@@ -19,6 +19,7 @@ _EVERY_FIELD = (
     "MessageSid", "MessageStatus", "SmsStatus", "From", "To", "Body", "ErrorCode",
     "messageId", "userId", "traits", "context", "properties",
     "fired_at", "data", "data[email]",
+    "mandrill_events", "_id", "ts", "msg", "action", "reject",
 )  # fmt: skip
 
 
@@ -62,6 +63,10 @@ def bad_bodies(source: str) -> dict[str, tuple[str, list[str]]]:
     if source == "segment":
         found["batch_of_scalars"] = ('{"batch": [1, null]}', ["wrong shape"] * 2)
         found["batch_that_is_none"] = ('{"batch": "x"}', ["wrong shape"])
+    if source == "mandrill":
+        found["arrays_for_text"] = (json.dumps(arrays), ["wrong shape"] * 2)
+        found["events_that_are_none"] = ('{"mandrill_events": "x"}', ["malformed JSON"])
+        found["event_in_the_form"] = ('{"mandrill_events": "{}"}', ["wrong shape"])
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.python.conftest import ROOT, Warehouse
 
 FIXTURES = ROOT / "tests" / "fixtures"
-SOURCES = ("sendgrid", "mailgun", "postmark", "twilio", "segment", "mailchimp")
+SOURCES = ("sendgrid", "mailgun", "postmark", "twilio", "segment", "mailchimp", "mandrill")
 # The instant of most fixtures, 1777706130 s.
 AT = "2026-05-02 07:15:30"
 

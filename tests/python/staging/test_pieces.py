@@ -67,6 +67,7 @@ def test_only_words_that_nobody_documents_are_unmapped(landed: Landed) -> None:
         " where is_unmapped and quarantine_reason is null order by 1"
     )
     assert unmapped == [
+        "mandrill blacklist/add/other-thing",
         "segment marketing preference updated/perhaps",
         "segment marketing preference updated/unknown channel",
         "sendgrid cancel_drop",
