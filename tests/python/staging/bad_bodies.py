@@ -20,6 +20,7 @@ _EVERY_FIELD = (
     "messageId", "userId", "traits", "context", "properties",
     "fired_at", "data", "data[email]",
     "mandrill_events", "_id", "ts", "msg", "action", "reject",
+    "company", "subscriber", "subscription", "message", "link",
 )  # fmt: skip
 
 

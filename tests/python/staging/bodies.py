@@ -8,7 +8,16 @@ from typing import Any
 from tests.python.conftest import ROOT, Warehouse
 
 FIXTURES = ROOT / "tests" / "fixtures"
-SOURCES = ("sendgrid", "mailgun", "postmark", "twilio", "segment", "mailchimp", "mandrill")
+SOURCES = (
+    "sendgrid",
+    "mailgun",
+    "postmark",
+    "twilio",
+    "segment",
+    "mailchimp",
+    "mandrill",
+    "attentive",
+)
 # The instant of most fixtures, 1777706130 s.
 AT = "2026-05-02 07:15:30"
 
