@@ -21,6 +21,7 @@ _EVERY_FIELD = (
     "fired_at", "data", "data[email]",
     "mandrill_events", "_id", "ts", "msg", "action", "reject",
     "company", "subscriber", "subscription", "message", "link",
+    "event.kind", "event.id", "user",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ SOURCES = (
     "mailchimp",
     "mandrill",
     "attentive",
+    "onesignal",
 )
 # The instant of most fixtures, 1777706130 s.
 AT = "2026-05-02 07:15:30"

@@ -68,6 +68,7 @@ def test_only_words_that_nobody_documents_are_unmapped(landed: Landed) -> None:
     )
     assert unmapped == [
         "mandrill blacklist/add/other-thing",
+        "onesignal message.email.snoozed",
         "segment marketing preference updated/perhaps",
         "segment marketing preference updated/unknown channel",
         "sendgrid cancel_drop",
