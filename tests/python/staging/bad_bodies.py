@@ -9,9 +9,10 @@ from tests.python.conftest import Warehouse
 from tests.python.staging.bodies import SOURCES
 
 ARRAYS_ARE_READ = {
-    "sendgrid", "segment", "twilio_engage", "sparkpost", "brevo", "klaviyo", "fcm",
+    "sendgrid", "segment", "twilio_engage", "sparkpost", "brevo", "klaviyo", "fcm", "mandrill",
+    "braze", "mparticle",
 }  # fmt: skip
-OBJECTS_ARE_READ = set(SOURCES) - {"sendgrid", "sparkpost"}
+OBJECTS_ARE_READ = set(SOURCES) - {"sendgrid", "sparkpost", "mandrill"}
 FIVE_MEGABYTES = 5 * 1024 * 1024
 
 _EVERY_FIELD = (
@@ -22,6 +23,10 @@ _EVERY_FIELD = (
     "messageId", "userId", "traits", "context", "properties",
     "eventType", "notificationType", "Message", "mail", "msys", "ts_epoch", "message-id",
     "topic", "external_id", "payload", "token", "name", "sent_at",
+    "fired_at", "data", "data[email]",
+    "mandrill_events", "_id", "ts", "msg", "action", "reject",
+    "company", "subscriber", "subscription", "message", "link",
+    "event.kind", "event.id", "user",
 )  # fmt: skip
 
 
@@ -65,6 +70,13 @@ def bad_bodies(source: str) -> dict[str, tuple[str, list[str]]]:
     if source == "segment":
         found["batch_of_scalars"] = ('{"batch": [1, null]}', ["wrong shape"] * 2)
         found["batch_that_is_none"] = ('{"batch": "x"}', ["wrong shape"])
+    if source == "klaviyo":
+        # Its batch is an array called data.
+        found["arrays_for_text"] = (json.dumps(arrays), ["wrong shape"] * 2)
+    if source == "mandrill":
+        found["arrays_for_text"] = (json.dumps(arrays), ["wrong shape"] * 2)
+        found["events_that_are_none"] = ('{"mandrill_events": "x"}', ["malformed JSON"])
+        found["event_in_the_form"] = ('{"mandrill_events": "{}"}', ["wrong shape"])
     return found
 
 

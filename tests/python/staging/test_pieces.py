@@ -67,8 +67,17 @@ def test_only_words_that_nobody_documents_are_unmapped(landed: Landed) -> None:
         " where is_unmapped and quarantine_reason is null order by 1"
     )
     assert unmapped == [
+        "braze campaigns.conversion",
+        "braze messages.contentcard.send",
+        "braze messages.inappmessage.click",
+        "brevo teleported",
+        "klaviyo reviewed_product",
+        "mandrill blacklist/add/other-thing",
+        "mparticle marketing preference updated/unknown channel",
+        "onesignal message.email.snoozed",
         "segment marketing preference updated/perhaps",
         "segment marketing preference updated/unknown channel",
         "sendgrid cancel_drop",
+        "sparkpost levitation",
         "twilio failed/39999",
     ]

@@ -1,0 +1,192 @@
+with
+
+deliveries as (
+
+    select
+        delivery_id,
+        source,
+        received_at,
+        {{ landing_part('webhook_deliveries', 'received_at') }},
+        payload
+    from {{ source('raw', 'webhook_deliveries') }}
+    where source = 'mparticle'
+
+),
+
+elements as (
+
+    {{ json_elements('deliveries', 'payload', shape='any', list='events') }}
+
+),
+
+fields as (
+
+    {{ json_fields('elements', 'element', {
+        'event_type': '$.event_type',
+        'event_name': '$.data.event_name',
+        'source_message_id': '$.data.source_message_id',
+        'mparticle_event_id': '$.data.event_id',
+        'event_time': '$.data.timestamp_unixtime_ms',
+        'preference_channel': '$.data.custom_attributes.channel',
+        'preference_status': '$.data.custom_attributes.new_status',
+        'act_source': '$.data.custom_attributes.source_of_change',
+        'act_reason': '$.data.custom_attributes.reason',
+        'is_registering': '$.data.register',
+        'registration_token': '$.data.registration_token',
+    }) }}
+
+),
+
+{# A batch is one person's: who it is and what they agreed to stands beside its events. Identities are a list, or a map. -#}
+{% set paths = {
+    'batch_id': '$.batch_id', 'batch_time': '$.timestamp_unixtime_ms', 'map_customer_id': '$.user_identities.customer_id',
+    'map_email': '$.user_identities.email', 'map_phone': '$.user_identities.mobile_number', 'mpid': '$.mpid', 'schema_version': '$.schema_version',
+} -%}
+{%- for number in range(6) -%}
+    {%- do paths.update({
+        'kind_' ~ number: '$.user_identities[' ~ number ~ '].identity_type', 'identity_' ~ number: '$.user_identities[' ~ number ~ '].identity',
+    }) -%}
+{%- endfor -%}
+{%- for channel, purpose in var('consent_purposes').items() -%}
+    {%- do paths.update({
+        channel ~ '_consent': '$.consent_state.gdpr."' ~ purpose ~ '".consented',
+        channel ~ '_consent_time': '$.consent_state.gdpr."' ~ purpose ~ '".timestamp_unixtime_ms',
+    }) -%}
+{%- endfor -%}
+
+batches as (
+
+    {{ json_fields('fields', 'payload', paths) }}
+
+),
+
+people as (
+
+    select
+        *,
+        coalesce(map_customer_id{% for number in range(6) %}, case when kind_{{ number }} in ('customer_id', 'customerid') then identity_{{ number }} end{% endfor %})
+            as customer_id,
+        coalesce(map_email{% for number in range(6) %}, case when kind_{{ number }} = 'email' then identity_{{ number }} end{% endfor %}) as email,
+        coalesce(map_phone{% for number in range(6) %}, case when kind_{{ number }} in ('mobile_number', 'phone_number_2') then identity_{{ number }} end{% endfor %})
+            as phone,
+        lower(trim(event_type)) as kind,
+        lower(trim(event_name)) as name,
+        coalesce(batch_id, mpid, schema_version) is not null as is_batch,
+        {{ regex_replace("lower(' ' || substr(preference_channel, 1, 100) || ' ')", '[^a-z*]+', ' ') }} as channel_words
+    from batches
+
+),
+
+judged as (
+
+    select
+        *,
+        coalesce(kind = 'custom_event' and name = 'marketing preference updated', false) as is_preference,
+        coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels
+    from people
+
+),
+
+-- The rows of an event: `call` for itself or a channel that it decides about; with the first event of a batch also `person`, who it
+-- is about, and per channel the consent that the batch repeats.
+facets as (
+
+    select
+        *,
+        [
+            case when (kind is not null or position > 0) and not is_preference then 'call' end,
+            case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*email.*| e mail | mail ') }}) then 'email' end,
+            case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? ).*') }}) then 'sms' end,
+            case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*push.*') }}) then 'push' end,
+            case
+                when is_preference and not is_all_channels and not {{ regex_is('channel_words', '.*(mail|sms|mms|rcs|txt|text|push).*') }} then 'call'
+            end,
+            case when position = 0 then 'person' end,
+            {% for channel in var('consent_purposes') -%}
+            case when position = 0 and {{ channel }}_consent is not null then 'consent_{{ channel }}' end{{ ',' if not loop.last }}
+            {% endfor -%}
+        ] as event_facets
+    from judged
+
+),
+
+exploded as (
+
+    {{ explode('facets', 'event_facets', 'facet') }}
+
+),
+
+events as (
+
+    select
+        *,
+        starts_with(facet, 'consent_') as is_consent,
+        case
+            when starts_with(facet, 'consent_') then substr(facet, 9)
+            when facet in ('email', 'sms', 'push') then facet
+            when facet = 'call' and kind = 'push_registration' then 'push'
+        end as channel,
+        case facet
+            {% for channel in var('consent_purposes') -%}
+            when 'consent_{{ channel }}' then {{ parse_boolean(channel ~ '_consent') }}
+            {% endfor -%}
+        end as consented,
+        case facet
+            {% for channel in var('consent_purposes') -%}
+            when 'consent_{{ channel }}' then {{ channel }}_consent_time
+            {% endfor -%}
+            when 'person' then batch_time
+            else coalesce(event_time, batch_time)
+        end as happened_at,
+        coalesce(nullif(source_message_id, ''), nullif(mparticle_event_id, ''), {{ key_of(['batch_id', 'cast(position as ' ~ dbt.type_string() ~ ')', 'name']) }}) as call_key
+    from exploded
+
+)
+
+select
+    delivery_id,
+    source,
+    received_at,
+    landing_part,
+    position,
+    element,
+    case
+        -- A batch without events says who somebody is.
+        when shape_error = 'empty' and is_batch then null
+        when shape_error is not null then shape_error
+        when is_batch or {{ is_word('kind') }} or customer_id is not null then null
+        else 'wrong shape'
+    end as shape_error,
+    case
+        when facet = 'person' then 'identify'
+        when is_consent then 'consent_state'
+        when is_preference then name
+        else kind
+    end as provider_event,
+    case
+        when facet = 'person' then null
+        when is_consent then case when consented then 'true' when not consented then 'false' end
+        when is_preference and facet = 'call' then 'unknown channel'
+        when is_preference then coalesce({{ boolean_word('preference_status') }}, {{ regex_replace(word_of('preference_status'), '[ -]+', '_') }})
+        when kind = 'push_registration' then {{ boolean_word('is_registering') }}
+        when kind = 'custom_event' then {{ word_of('name') }}
+    end as provider_subtype,
+    case
+        when facet = 'person' then {{ key_of(["'person'", 'customer_id', 'lower(trim(email))', 'phone', event_instant('coalesce(batch_id, batch_time)')]) }}
+        when is_consent then {{ key_of(['facet', 'customer_id', 'lower(trim(email))', 'phone', 'cast(consented as ' ~ dbt.type_string() ~ ')', event_instant('happened_at')]) }}
+        else call_key
+    end as event_key,
+    channel,
+    customer_id as external_id_raw,
+    email as email_raw,
+    phone as phone_raw,
+    case when kind = 'push_registration' and facet = 'call' then registration_token end as push_token_raw,
+    cast(null as {{ dbt.type_string() }}) as push_token_type,
+    coalesce(facet = 'person' or channel is not null, false) as has_recipient,
+    cast(null as {{ dbt.type_string() }}) as topic,
+    consented as trait_value,
+    act_reason as reason,
+    act_source as source_of_change,
+    false as is_machine,
+    happened_at as happened_at_raw
+from events
