@@ -70,7 +70,10 @@ channels as (
             when is_state_change then case when state_channel in ('email', 'sms', 'push') then state_channel end
             when starts_with(provider_event, 'messages.email.') then 'email'
             when starts_with(provider_event, 'messages.sms.') then 'sms'
-            when starts_with(provider_event, 'messages.pushnotification.') or provider_event = 'behaviors.pushnotification.tokenstatechange' then 'push'
+            when
+                starts_with(provider_event, 'messages.pushnotification.')
+                or provider_event = 'behaviors.pushnotification.tokenstatechange'
+                then 'push'
         end as event_channel
     from changes
 

@@ -54,6 +54,10 @@ fields as (
     }) -%}
 {%- endfor -%}
 
+{% set people = {
+    'customer_id': ['customer_id', 'customerid'], 'email': ['email'], 'phone': ['mobile_number', 'phone_number_2'],
+} -%}
+
 batches as (
 
     {{ json_fields('fields', 'payload', paths) }}
@@ -64,11 +68,14 @@ people as (
 
     select
         *,
-        coalesce(map_customer_id{% for number in range(6) %}, case when kind_{{ number }} in ('customer_id', 'customerid') then identity_{{ number }} end{% endfor %})
-            as customer_id,
-        coalesce(map_email{% for number in range(6) %}, case when kind_{{ number }} = 'email' then identity_{{ number }} end{% endfor %}) as email,
-        coalesce(map_phone{% for number in range(6) %}, case when kind_{{ number }} in ('mobile_number', 'phone_number_2') then identity_{{ number }} end{% endfor %})
-            as phone,
+        {% for name, kinds in people.items() -%}
+        coalesce(
+            map_{{ name }},
+            {% for number in range(6) -%}
+            case when kind_{{ number }} in ('{{ kinds | join("', '") }}') then identity_{{ number }} end{{ ',' if not loop.last }}
+            {% endfor -%}
+        ) as {{ name }},
+        {% endfor -%}
         lower(trim(event_type)) as kind,
         lower(trim(event_name)) as name,
         coalesce(batch_id, mpid, schema_version) is not null as is_batch,
@@ -96,10 +103,16 @@ facets as (
         [
             case when (kind is not null or position > 0) and not is_preference then 'call' end,
             case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*email.*| e mail | mail ') }}) then 'email' end,
-            case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? ).*') }}) then 'sms' end,
+            case
+                when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? ).*') }}) then 'sms'
+            end,
             case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*push.*') }}) then 'push' end,
             case
-                when is_preference and not is_all_channels and not {{ regex_is('channel_words', '.*(mail|sms|mms|rcs|txt|text|push).*') }} then 'call'
+                when
+                    is_preference
+                    and not is_all_channels
+                    and not {{ regex_is('channel_words', '.*(mail|sms|mms|rcs|txt|text|push).*') }}
+                    then 'call'
             end,
             case when position = 0 then 'person' end,
             {% for channel in var('consent_purposes') -%}
@@ -138,7 +151,10 @@ events as (
             when 'person' then batch_time
             else coalesce(event_time, batch_time)
         end as happened_at,
-        coalesce(nullif(source_message_id, ''), nullif(mparticle_event_id, ''), {{ key_of(['batch_id', 'cast(position as ' ~ dbt.type_string() ~ ')', 'name']) }}) as call_key
+        coalesce(
+            nullif(source_message_id, ''), nullif(mparticle_event_id, ''),
+            {{ key_of(['batch_id', 'cast(position as ' ~ dbt.type_string() ~ ')', 'name']) }}
+        ) as call_key
     from exploded
 
 )
@@ -167,13 +183,20 @@ select
         when facet = 'person' then null
         when is_consent then case when consented then 'true' when not consented then 'false' end
         when is_preference and facet = 'call' then 'unknown channel'
-        when is_preference then coalesce({{ boolean_word('preference_status') }}, {{ regex_replace(word_of('preference_status'), '[ -]+', '_') }})
+        when is_preference then coalesce(
+            {{ boolean_word('preference_status') }}, {{ regex_replace(word_of('preference_status'), '[ -]+', '_') }}
+        )
         when kind = 'push_registration' then {{ boolean_word('is_registering') }}
         when kind = 'custom_event' then {{ word_of('name') }}
     end as provider_subtype,
     case
-        when facet = 'person' then {{ key_of(["'person'", 'customer_id', 'lower(trim(email))', 'phone', event_instant('coalesce(batch_id, batch_time)')]) }}
-        when is_consent then {{ key_of(['facet', 'customer_id', 'lower(trim(email))', 'phone', 'cast(consented as ' ~ dbt.type_string() ~ ')', event_instant('happened_at')]) }}
+        when facet = 'person' then {{ key_of([
+            "'person'", 'customer_id', 'lower(trim(email))', 'phone', event_instant('coalesce(batch_id, batch_time)'),
+        ]) }}
+        when is_consent then {{ key_of([
+            'facet', 'customer_id', 'lower(trim(email))', 'phone', 'cast(consented as ' ~ dbt.type_string() ~ ')',
+            event_instant('happened_at'),
+        ]) }}
         else call_key
     end as event_key,
     channel,

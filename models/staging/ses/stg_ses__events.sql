@@ -99,7 +99,8 @@ facets as (
     select
         *,
         case
-            when kind = 'subscription' and (is_out_of_all or was_out_of_all) then array_concat(['"all"'], case when is_out_of_all then [] else coalesce({{ json_array('topics') }}, []) end)
+            when kind = 'subscription' and is_out_of_all then ['"all"']
+            when kind = 'subscription' and was_out_of_all then array_concat(['"all"'], coalesce({{ json_array('topics') }}, []))
             when kind = 'subscription' then coalesce({{ json_array('topics') }}, ['null'])
             when kind = 'bounce' then coalesce({{ json_array('bounced') }}, ['null'])
             when kind = 'complaint' then coalesce({{ json_array('complained') }}, ['null'])

@@ -41,7 +41,11 @@ events as (
     select
         *,
         {% for name in names -%}
-        coalesce({% for class in classes %}{{ class }}_{{ name }}{{ ', ' if not loop.last }}{% endfor %}) as event_{{ name }},
+        coalesce(
+            {% for class in classes -%}
+            {{ class }}_{{ name }}{{ ',' if not loop.last }}
+            {% endfor -%}
+        ) as event_{{ name }},
         {% endfor -%}
         {{ regex_is('element', '\\s*{\\s*"msys"\\s*:\\s*{\\s*}\\s*}\\s*') }} as is_ping
     from fields

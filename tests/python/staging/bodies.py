@@ -10,7 +10,8 @@ from tests.python.conftest import ROOT, Warehouse
 FIXTURES = ROOT / "tests" / "fixtures"
 SOURCES = (
     "sendgrid", "mailgun", "postmark", "mailchimp", "mandrill", "braze", "twilio", "attentive",
-    "fcm", "onesignal", "segment", "twilio_engage", "mparticle", "ses", "sparkpost", "brevo", "klaviyo",
+    "fcm", "onesignal", "segment", "twilio_engage", "mparticle", "ses", "sparkpost", "brevo",
+    "klaviyo",
 )  # fmt: skip
 # The instant of most fixtures, 1777706130 s.
 AT = "2026-05-02 07:15:30"
