@@ -65,7 +65,8 @@ class FileSink:
 
     def write_counts(self, counts: Sequence[RequestCount]) -> None:
         """See Sink."""
-        folder = self._landing / "webhook_requests"
+        day = f"{counts[-1].counted_at:%Y-%m-%d}"
+        folder = self._landing / "webhook_requests" / f"date={day}"
         folder.mkdir(parents=True, exist_ok=True)
         rows = [{**row._asdict(), "counted_at": row.counted_at.isoformat()} for row in counts]
         with (folder / f"{self._stem}.ndjson").open("a") as file:
