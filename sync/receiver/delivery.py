@@ -79,8 +79,8 @@ class Delivery:
             name = (field.field_name or b"").decode("utf-8", errors="replace")
             found.append((name, (field.value or b"").decode("utf-8", errors="replace")))
 
-        headers = {"Content-Type": self.headers["content-type"].encode("latin-1")}
         try:
+            headers = {"Content-Type": self.headers["content-type"].encode("latin-1")}
             python_multipart.parse_form(headers, io.BytesIO(self.body), keep, lambda _: None)
         except (FormParserError, ValueError):
             raise Refused("the form cannot be read") from None
@@ -88,8 +88,18 @@ class Delivery:
 
 
 def parsed(text: str | bytes) -> Any:
-    """text as JSON. Raises Refused where it is none."""
+    """text as JSON. Raises Refused where it is none, or names a member twice.
+
+    Of two members of one name, the models might read another than the one that was verified.
+    """
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise Refused("the body is not JSON") from None
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise Refused("the body names a member twice")
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sync.errors import ConfigError
@@ -16,16 +16,23 @@ def land_as_received(delivery: Delivery) -> str | None:
     """The body as it is; a form as a JSON object of text, of a name that comes twice the first."""
     if not delivery.is_form:
         return delivery.text()
+    return json.dumps(first_values(delivery.form()), ensure_ascii=False)
+
+
+def first_values(form: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """A form by name, of a name that comes twice the first value."""
     fields: dict[str, str] = {}
-    for name, value in delivery.form():
+    for name, value in form:
         fields.setdefault(name, value)
-    return json.dumps(fields, ensure_ascii=False)
+    return fields
 
 
 def blank(text: str, *names: str) -> str:
     """JSON text with the text values of these names emptied wherever they stand, else untouched."""
-    pattern = rf'("(?:{"|".join(map(re.escape, names))})"\s*:\s*)"(?:[^"\\]|\\.)*"'
-    return re.sub(pattern, r'\1""', text)
+    # Possessive: a long text is gone through once. Where the body is cut off, all the rest is gone.
+    value = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+    pattern = rf'("(?:{"|".join(map(re.escape, names))})"\s*+:\s*+){value}'
+    return re.sub(pattern, r'\1""', text, flags=re.DOTALL)
 
 
 def any_secret(secret: str) -> None:

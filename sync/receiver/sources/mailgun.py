@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 from sync.receiver.delivery import Delivery, parsed
-from sync.receiver.sources.base import Source, blank, land_as_received
+from sync.receiver.sources.base import Source, blank, first_values
 from sync.receiver.verification import Context, Refused, check_age, check_hmac, in_hex
 
 # Retries go on for eight hours, and whether they are signed anew is not documented.
 OLDEST = timedelta(hours=9)
+_SIGNED = ("timestamp", "token", "signature")
 
 
 def verify(delivery: Delivery, context: Context) -> None:
@@ -25,9 +26,7 @@ def verify(delivery: Delivery, context: Context) -> None:
     block = body.get("signature")
     if not isinstance(block, Mapping):
         block = body
-    timestamp, token, signature = (
-        str(block.get(name) or "") for name in ("timestamp", "token", "signature")
-    )
+    timestamp, token, signature = (str(block.get(name) or "") for name in _SIGNED)
     if not (timestamp and token and signature):
         raise Refused("the body has no signature")
     check_hmac(context, "sha256", [(timestamp + token).encode()], signature, in_hex)
@@ -37,26 +36,39 @@ def verify(delivery: Delivery, context: Context) -> None:
 
 def land(delivery: Delivery) -> str | None:
     """The body without the signature, which is no use any more; its token stays, as an id."""
-    text = land_as_received(delivery)
-    return text and blank(text, "signature")
+    if delivery.is_form:
+        text = json.dumps(_fields(delivery), ensure_ascii=False)
+    else:
+        text = delivery.text()
+    return blank(text, "signature")
 
 
 def _body(delivery: Delivery) -> Mapping[str, Any]:
     if delivery.is_form:
-        # Of a name that a variable of the customer repeats, the signature's fields come last.
-        return dict(delivery.form())
+        return _fields(delivery)
     body = parsed(delivery.body)
     if not isinstance(body, Mapping):
         raise Refused("the body has no signature")
     return body
 
 
+def _fields(delivery: Delivery) -> dict[str, str]:
+    """The form; of names that a customer's variable repeats, the signature's come last."""
+    form = delivery.form()
+    return first_values(form) | {name: value for name, value in form if name in _SIGNED}
+
+
 def _event(body: Mapping[str, Any]) -> str:
-    """What is the same in a retry and different in another event."""
+    """What is the same in a retry, and different in another event or another meaning of it."""
     data = body.get("event-data")
-    event = data if isinstance(data, Mapping) else body
-    names = ("event", "id", "recipient", "Message-Id")
-    return json.dumps([str(event.get(name)) for name in names])
+    event = data if isinstance(data, Mapping) else {}
+    status = event.get("delivery-status")
+    parts = (
+        (event, ("event", "severity", "reason", "id", "recipient", "timestamp")),
+        (body, ("event", "code", "reason", "recipient", "Message-Id", "message-id")),
+        (status if isinstance(status, Mapping) else {}, ("code",)),
+    )
+    return json.dumps([str(part.get(name)) for part, names in parts for name in names])
 
 
 SOURCE = Source(

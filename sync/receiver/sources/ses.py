@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -39,6 +39,8 @@ _CONFIRMATION = (
     "Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type",
 )  # fmt: skip
 _HOST = re.compile(r"sns\.[a-z0-9-]{3,}\.amazonaws\.com")
+# Other paths of that host answer with what anybody stored there.
+_CERTIFICATE = re.compile(r"https://[^/]+/SimpleNotificationService-[A-Za-z0-9-]+\.pem")
 
 
 def verify(delivery: Delivery, context: Context) -> None:
@@ -92,9 +94,13 @@ def _check_signature(envelope: Mapping[str, Any], context: Context) -> None:
         signature = base64.b64decode(str(envelope.get("Signature")), validate=True)
     except binascii.Error:
         raise Refused("the signature is not base64") from None
-    key = _key(context.fetch(_amazons(envelope.get("SigningCertURL"))))
+    certificate = _amazons(envelope.get("SigningCertURL"))
+    if not _CERTIFICATE.fullmatch(certificate):
+        raise Refused("the URL is not one of a certificate of Amazon SNS")
     try:
-        key.verify(signature, signed.encode(), padding.PKCS1v15(), algorithm())
+        _key(context.fetch, certificate).verify(
+            signature, signed.encode(), padding.PKCS1v15(), algorithm()
+        )
     except InvalidSignature:
         raise Refused("the signature does not match") from None
 
@@ -112,9 +118,10 @@ def _amazons(url: object) -> str:
 
 
 @lru_cache(maxsize=16)
-def _key(certificate: bytes) -> rsa.RSAPublicKey:
+def _key(fetch: Callable[[str], bytes], url: str) -> rsa.RSAPublicKey:
+    """The key of a certificate; fetched once, for a new one has a new URL."""
     try:
-        key = x509.load_pem_x509_certificate(certificate).public_key()
+        key = x509.load_pem_x509_certificate(fetch(url)).public_key()
     except ValueError:
         raise Refused("the certificate cannot be read") from None
     if not isinstance(key, rsa.RSAPublicKey):

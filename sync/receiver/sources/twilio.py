@@ -8,6 +8,7 @@ is empty TwiML: any other text would be sent to the person as a reply.
 from __future__ import annotations
 
 import hashlib
+import re
 from urllib.parse import urlsplit, urlunsplit
 
 from sync.receiver.delivery import Delivery
@@ -23,6 +24,7 @@ from sync.receiver.verification import (
 
 SIGNATURE = "x-twilio-signature"
 _PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"(\[[^]]*\]|[^:]*):?(\d*)")
 
 
 def verify(delivery: Delivery, context: Context) -> None:
@@ -43,7 +45,10 @@ def _urls(url: str) -> list[str]:
     """The URL without a port and with it."""
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
-    name, _, port = host.partition(":")
+    found = _HOST.fullmatch(host)
+    if found is None:
+        return [url]
+    name, port = found.groups()
     hosts = (name, f"{name}:{port or _PORTS.get(parts.scheme, 443)}")
     return [urlunsplit(parts._replace(netloc=user + at + host)) for host in hosts]
 
