@@ -103,7 +103,7 @@ def in_base64(digest: bytes) -> str:
 
 def check_age(seconds: str, now: datetime, oldest: timedelta) -> None:
     """Raises Refused unless epoch seconds (as text) are at most `oldest` ago."""
-    # Digits only: `1777706130e0` would move two characters of what is signed after the time into it.
+    # Digits only: `1777706130e0` would draw in what is signed after the time, and change nothing.
     if not (seconds.isascii() and seconds.isdecimal() and len(seconds) <= 10):
         raise Refused("the time of the signature cannot be read")
     signed_at = datetime.fromtimestamp(int(seconds), UTC)

@@ -10,18 +10,20 @@ import json
 
 from sync.receiver.delivery import Delivery
 from sync.receiver.sources.base import Source, blank, land_as_received
-from sync.receiver.verification import Context, check_hmac, check_shared_secret, in_hex
+from sync.receiver.verification import Context, Refused, check_hmac, check_shared_secret, in_hex
 
 SIGNATURE = "x-signature"
 
 
 def verify(delivery: Delivery, context: Context) -> None:
-    """Raises Refused unless the shared secret signed the first event, or stands in a header."""
+    """Raises Refused unless the shared secret stands in a header, or signed the first event."""
     given = delivery.headers.get(SIGNATURE, "").strip()
-    if given:
-        check_hmac(context, "sha1", [delivery.body, _first_event(delivery)], given, in_hex)
-    else:
+    try:
         check_shared_secret(delivery, context)
+    except Refused:
+        if not given:
+            raise
+        check_hmac(context, "sha1", [delivery.body, _first_event(delivery)], given, in_hex)
 
 
 def land(delivery: Delivery) -> str | None:
