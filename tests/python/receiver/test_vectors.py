@@ -89,7 +89,7 @@ def test_every_scheme_that_signs_has_a_vector() -> None:
 def other_secret(said: dict[str, Any]) -> str:
     if said["source"] == "sendgrid":
         others = {vector(name)[1]["secret"] for name in ("sendgrid", "sendgrid_published")}
-        return min(others - {said["secret"]})
+        return str(min(others - {said["secret"]}))
     return f"{said['secret']}-of-another"
 
 
