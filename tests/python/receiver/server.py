@@ -122,13 +122,15 @@ def receiving(
             stderr=log,
             text=True,
         )
+    reader: threading.Thread | None = None
     try:
         assert process.stdout is not None
         first = process.stdout.readline()
         assert first.startswith("Receiver at "), f"{first}{log_file.read_text()}"
         url = first.split()[2].rstrip(",")
         # The rest is read, too, or the pipe would fill.
-        threading.Thread(target=process.stdout.read, daemon=True).start()
+        reader = threading.Thread(target=process.stdout.read, daemon=True)
+        reader.start()
         with httpx.Client(timeout=30, trust_env=False) as client:
             yield Server(url, landing, process, log_file, client)
     finally:
@@ -139,6 +141,10 @@ def receiving(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if reader is not None:
+            reader.join()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 @dataclass
