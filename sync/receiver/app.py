@@ -59,14 +59,16 @@ class Receiver:
         *,
         fetch: Callable[[str], bytes],
         lander: Lander | None = None,
+        slowest_body: float = _SLOWEST_BODY,
     ) -> None:
-        """fetch: GET of a URL, for schemes that need a certificate."""
+        """fetch: GET of a URL, for schemes that need a certificate. slowest_body: seconds."""
         self._settings = settings
         self._lander = lander or Lander(sink)
         self._counts = Counts(self._lander)
         self._contexts = {
             name: Context(settings.secrets.get(name, ()), fetch) for name in sources.names()
         }
+        self._slowest_body = slowest_body
         self._bytes_in_hand = 0
         self._told: dict[tuple[str, str], float] = {}
 
@@ -142,7 +144,7 @@ class Receiver:
         chunks: list[bytes] = []
         size = 0
         try:
-            async with asyncio.timeout(_SLOWEST_BODY):
+            async with asyncio.timeout(self._slowest_body):
                 async for chunk in request.stream():
                     size += len(chunk)
                     self._bytes_in_hand += len(chunk)
