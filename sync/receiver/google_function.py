@@ -1,7 +1,7 @@
 """The receiver as a Google Cloud Function (or any Functions Framework host).
 
-Deploy with entry point `receive` and GOOGLE_FUNCTION_SOURCE=sync/receiver/google_function.py; see
-docs/receiver.md. It is made when the first request comes, from the environment.
+Deployed with entry point `receive` from a main.py that imports it; see docs/receiver.md. It is made
+when the first request comes, from the environment.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import itertools
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -694,3 +695,12 @@ def test_every_platforms_bodies_become_events_once_however_often_they_come(
     assert {row["delivery_id"] for row in found} & again == set()
     assert len({row["event_id"] for row in found}) == len(found)
     assert {first[row["delivery_id"]] for row in found} == set(modeled())
+    counted = warehouse.rows(
+        "select source, status_class, sum(requests)::bigint as requests"
+        " from raw.webhook_requests group by all"
+    )
+    delivered = Counter(request.source for request in requests)
+    assert {row["source"]: row["requests"] for row in counted} == {
+        source: 2 * number for source, number in delivered.items()
+    }
+    assert {row["status_class"] for row in counted} == {"2xx"}
