@@ -31,10 +31,11 @@ def test_any_platforms_body_is_taken_from_a_relay(receiver: Server, source: str)
         {"authorization": f"Bearer {RELAY_SECRET}x"},
         {"authorization": f"Bearer {RELAY_SECRET[:-1]}"},
         {"authorization": RELAY_SECRET},
+        {"authorization": f"Token {RELAY_SECRET}"},
         {"authorization": f"Basic {base64.b64encode(f'a:{RELAY_SECRET}'.encode()).decode()}"},
         {"x-webhook-secret": RELAY_SECRET},
     ],
-    ids=["longer", "shorter", "bare", "basic", "another header"],
+    ids=["longer", "shorter", "bare", "another scheme", "basic", "another header"],
 )
 def test_another_token_or_another_place_for_it_is_refused(
     receiver: Server, source: str, headers: dict[str, str]

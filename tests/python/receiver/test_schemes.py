@@ -448,6 +448,22 @@ def test_the_query_is_signed_as_it_was_called(receiver: Server, source: str) -> 
     assert scheme.source == source
 
 
+def test_without_public_url_what_was_called_counts(start: Callable[..., Server]) -> None:
+    server = start(**signing.environment("twilio"), PUBLIC_URL="")
+    key = SECRETS["twilio"][NEW].encode()
+
+    def request(url: str) -> Request:
+        signature = hmac.digest(key, f"{url}/webhooks/twilio?a=%20Bodyhi".encode(), "sha1")
+        headers = {
+            "content-type": signing.FORM,
+            "x-twilio-signature": base64.b64encode(signature).decode(),
+        }
+        return Request("twilio", b"Body=hi", headers, "a=%20")
+
+    assert server.deliver(request(server.url)).status == 200
+    assert server.deliver(request(signing.PUBLIC_URL)).status == 401
+
+
 def test_a_json_body_of_twilio_needs_its_hash_in_the_url(receiver: Server) -> None:
     url_alone = signing.twilio_fields([])
     request = replace(url_alone, body=b'{"Body":"stop"}')
