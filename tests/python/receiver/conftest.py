@@ -23,7 +23,6 @@ def receiver(tmp_path_factory: pytest.TempPathFactory, sns: Amazon) -> Iterator[
     """Knows two secrets of every source, the relay's, and the public URL."""
     settings = {
         **signing.environment(),
-        "RELAY_WEBHOOK_SECRET": signing.RELAY_SECRET,
         "PUBLIC_URL": signing.PUBLIC_URL,
         "SNS_BASE_URL": sns.url,
     }

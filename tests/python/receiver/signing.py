@@ -84,30 +84,39 @@ class Request:
         return replace(self, headers=others if value is None else {**others, name: value})
 
 
+class Unsignable(Exception):
+    """The platform does not send a body of this shape."""
+
+
 def environment(*names: str, secrets: slice = slice(2)) -> dict[str, str]:
-    """<SOURCE>_WEBHOOK_SECRET of the sources, all if none is named: by default both secrets."""
+    """<SOURCE>_WEBHOOK_SECRET of the sources, by default both secrets; all, if none is named."""
     found = {
         f"{name.upper()}_WEBHOOK_SECRET": " ".join(SECRETS[name][secrets])
         for name in names or SECRETS
     }
     if "SES_WEBHOOK_SECRET" in found:
         found["SES_WEBHOOK_SECRET"] += f" {SES_PASSWORD}"
-    return found
+    return found if names else {**found, "RELAY_WEBHOOK_SECRET": RELAY_SECRET}
 
 
 def signed(
     source: str, payload: str, *, which: int = 0, at: datetime | None = None, query: str = ""
 ) -> Request:
-    """A payload as it is landed (a form: a JSON object), as the platform would post it now.
+    """A payload as it is landed (a form: a JSON object of text), as the platform would post it now.
 
-    which: the secret. at: when it was signed.
+    What no platform sends so (a form that was taken apart) comes by a relay. which: the secret. at:
+    when it was signed.
     """
     at = at or datetime.now(UTC)
-    if source in _SIGNERS:
-        return _SIGNERS[source](payload, which, at, query)
     secret = SECRETS[source][which]
-    if source == "mailchimp":
-        return _form(source, fields_of(payload), f"secret={secret}" + (query and f"&{query}"))
+    try:
+        if source in _SIGNERS:
+            return _SIGNERS[source](payload, which, at, query)
+        if source == "mailchimp":
+            return _form(source, fields_of(payload), f"secret={secret}" + (query and f"&{query}"))
+    except Unsignable:
+        headers = {"content-type": "application/json", "authorization": f"Bearer {RELAY_SECRET}"}
+        return Request(source, payload.encode(), headers, query)
     headers = {"content-type": "application/json", "authorization": f"Bearer {secret}"}
     return Request(source, payload.encode(), headers, query)
 
@@ -126,7 +135,7 @@ def sendgrid(payload: str, which: int, at: datetime, query: str = "") -> Request
 
 def mailgun(payload: str, which: int, at: datetime, query: str = "") -> Request:
     """JSON with event-data, or a form of the older kind."""
-    body = json.loads(payload)
+    body = _object(payload)
     block = mailgun_block(which, at)
     if "event-data" in body:
         text = json.dumps({**body, "signature": block}, ensure_ascii=False)
@@ -214,20 +223,24 @@ def twilio_engage(payload: str, which: int, at: datetime, query: str = "") -> Re
 
 def klaviyo(payload: str, which: int, at: datetime, query: str = "") -> Request:
     timestamp = format_datetime(at, usegmt=True)
-    webhook = json.loads(payload)["meta"]["klaviyo_webhook_id"]
+    meta = _object(payload).get("meta")
+    if not isinstance(meta, dict) or "klaviyo_webhook_id" not in meta:
+        raise Unsignable
     headers = {
         "content-type": "application/json",
         "klaviyo-signature": _hmac("sha256", SECRETS["klaviyo"][which], payload + timestamp).hex(),
         "klaviyo-timestamp": timestamp,
-        "klaviyo-webhook-id": webhook,
+        "klaviyo-webhook-id": str(meta["klaviyo_webhook_id"]),
     }
     return Request("klaviyo", payload.encode(), headers, query)
 
 
 def ses(payload: str, which: int, at: datetime, query: str = "") -> Request:
     """An envelope of SNS, signed anew; what is none is raw delivery, with the URL's password."""
-    body = json.loads(payload)
-    if isinstance(body, dict) and "Type" in body:
+    body = _object(payload)
+    if "Type" in body:
+        if body["Type"] != "Notification" and not body.get("SubscribeURL"):
+            raise Unsignable
         return sns(body, which, at, query=query)
     pair = base64.b64encode(f"sns:{SES_PASSWORD}".encode()).decode()
     headers = {"content-type": "text/plain; charset=UTF-8", "authorization": f"Basic {pair}"}
@@ -260,7 +273,7 @@ def sns(
         names = (
             "Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type",
         )  # fmt: skip
-    text = "".join(f"{name}\n{body[name]}\n" for name in names if name in body)
+    text = "".join(f"{name}\n{body[name]}\n" for name in names if body.get(name) is not None)
     algorithm = SHA1() if version == "1" else SHA256()
     signature = (key or sns_key()).sign(text.encode(), padding.PKCS1v15(), algorithm)
     body["Signature"] = base64.b64encode(signature).decode()
@@ -295,12 +308,21 @@ def sns_certificate() -> bytes:
 
 
 def fields_of(payload: str, without: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """The fields of a form that is landed so; what is nested in them is JSON text."""
-    return [
-        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        for name, value in json.loads(payload).items()
-        if name not in (without or {})
-    ]
+    """The fields of a form that is landed so."""
+    fields = [item for item in _object(payload).items() if item[0] not in (without or {})]
+    if not all(isinstance(value, str) for _, value in fields):
+        raise Unsignable
+    return fields
+
+
+def _object(payload: str) -> dict[str, Any]:
+    try:
+        found = json.loads(payload)
+    except ValueError:
+        raise Unsignable from None
+    if not isinstance(found, dict):
+        raise Unsignable
+    return found
 
 
 def _form(source: str, fields: Fields, query: str) -> Request:

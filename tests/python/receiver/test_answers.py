@@ -21,7 +21,7 @@ from tests.python.receiver.signing import SECRETS, Request, signed
 PAYLOADS = {
     "klaviyo": '{"data":[],"meta":{"klaviyo_webhook_id":"a8b8"}}',
     "mailgun": '{"event-data":{"event":"opened"}}',
-    "mandrill": '{"mandrill_events":[{"event":"open"}]}',
+    "mandrill": '{"mandrill_events":"[{}]"}',
     "ses": '{"Type":"Notification","Message":"{}"}',
 }
 

@@ -32,7 +32,7 @@ STRANGE = '{ "note" : "Grüße 你好 🙂 +1 %2B &amp; \\u00fc",\r\n\t"a":1.50 
 PAYLOADS = {
     "klaviyo": '{"data":[],\r\n "note":"Grüße", "meta":{"klaviyo_webhook_id":"a8b8"}}\r\n',
     "mailgun": '{"event-data":{"event":"opened","note":"Grüße +1\\r\\n"}}',
-    "mandrill": '{"mandrill_events":[{"event":"open","note":"Grüße +1\\r\\n"}]}',
+    "mandrill": '{"mandrill_events":"[{\\"event\\":\\"open\\",\\"note\\":\\"Grüße +1\\"}]"}',
     "mailchimp": '{"type":"unsubscribe","data[email]":"mia+news@example.org","note":"Grüße\\r\\n"}',
     "twilio": '{"Body":"Grüße\\r\\n & +","From":"+12025550141"}',
     "ses": '{"Type":"Notification","Message":"{\\"note\\":\\"Grüße\\"}"}',
@@ -60,7 +60,6 @@ def settings(landing: Path, profiles: Path, sns: Amazon) -> dict[str, str]:
     return {
         **clean_environment(),
         **signing.environment(),
-        "RELAY_WEBHOOK_SECRET": signing.RELAY_SECRET,
         "PUBLIC_URL": signing.PUBLIC_URL,
         "SNS_BASE_URL": sns.url,
         "CONTACT_SYNC_LANDING": str(landing),
