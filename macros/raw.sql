@@ -65,6 +65,8 @@
         ~ " partition by date(open_date)",
         "create table if not exists " ~ raw_table('contacts') ~ " (external_id string, email string, phone string,"
         ~ " push_token string, updated_at timestamp) partition by date(updated_at)",
+        "create table if not exists " ~ raw_table('webhook_requests') ~ " (source string, status_class string, requests int64,"
+        ~ " counted_at timestamp) partition by date(counted_at) options (partition_expiration_days = 30)",
         "create table if not exists " ~ raw_table('landing_files')
         ~ " (invocation_id string, landing_part string, landing_print string, noted_at timestamp)",
         "create table if not exists " ~ raw_table('landing_taken')
@@ -137,6 +139,7 @@
         {%- endset -%}
         {%- do run_query(view) -%}
     {%- endfor -%}
+    {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(landing)) -%}
     {%- if not listed -%}
         {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
     {%- endif -%}
@@ -145,6 +148,25 @@
         ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print, " ~ taken_now() ~ " as noted_at from ("
         ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false") ~ ")"
     ) -%}
+{%- endmacro %}
+
+{#- How the receiver answered in the last 30 days (DuckDB): a table, for the command may run in another folder. -#}
+{% macro landed_requests(landing) -%}
+    {%- set files = (landing ~ '/webhook_requests/**/*.ndjson') | replace("'", "''") -%}
+    {%- if run_query("select count(*) from glob('" ~ files ~ "')").columns[0].values()[0] | int -%}
+        select
+            source,
+            status_class,
+            try_cast(requests as bigint) as requests,
+            try_cast(counted_at as timestamptz) at time zone 'UTC' as counted_at
+        from read_json(
+            '{{ files }}', format = 'newline_delimited', filename = true, ignore_errors = true, hive_partitioning = false,
+            columns = {source: 'VARCHAR', status_class: 'VARCHAR', requests: 'VARCHAR', counted_at: 'VARCHAR'}
+        )
+        where regexp_extract(filename, 'date=([0-9-]+)/', 1) >= '{{ (run_started_at - modules.datetime.timedelta(days=30)).strftime('%Y-%m-%d') }}'
+    {%- else -%}
+        select '' as source, '' as status_class, 0::bigint as requests, now()::timestamp as counted_at where false
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Stops the run where time went backwards since the last recorded build. -#}

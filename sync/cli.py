@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sync.errors import SyncError
+from sync.errors import ConfigError, SyncError
 
 if TYPE_CHECKING:
     from sync.delivery.guard import Limits, Share
@@ -166,6 +166,7 @@ def cli() -> None:
 
     \b
     contact-sync demo                 see the whole loop on this machine
+    contact-sync receive              take the platforms' webhooks
     contact-sync plan                 what a push would send
     contact-sync push                 send it
     contact-sync status               how things are
@@ -315,6 +316,88 @@ def status(
         print_json(status_json(found))
     else:
         print_status(found)
+
+
+class SizeType(click.ParamType[int]):
+    """A number of bytes like 16MB, 512KB or 1000000."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The size in bytes."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+)\s*(|K|KB|M|MB)", str(value).strip().upper())
+        if found is None:
+            self.fail(f"{value!r} is not a size like 16MB, 512KB or 1000000.", param, ctx)
+        return int(found[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20}[found[2].rstrip("B")]
+
+
+@cli.command()
+@profile_options
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Interface to listen on; 0.0.0.0 for all, as in a container.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    envvar="PORT",
+    show_default="PORT of the environment, else 8080",
+    help="0 for a free one.",
+)
+@click.option(
+    "--allow-unsigned",
+    "unsigned",
+    multiple=True,
+    metavar="SOURCE",
+    help="Take this source without any secret: anybody may post. May be repeated.",
+)
+@click.option(
+    "--body-limit",
+    type=SizeType(),
+    default="16MB",
+    show_default=True,
+    help="Larger bodies are answered 413.",
+)
+def receive(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    host: str,
+    port: int,
+    unsigned: tuple[str, ...],
+    body_limit: int,
+) -> None:
+    """Take the platforms' webhooks: verify, land, and only then answer.
+
+    POST /webhooks/<source>; GET /healthz. Deliveries land where the target's build reads them:
+    files below CONTACT_SYNC_LANDING, or BigQuery. Each source has its secret in
+    <SOURCE>_WEBHOOK_SECRET, several separated by blanks while one is replaced; without one it is
+    refused. PUBLIC_URL: scheme and host that the platforms call, for those that sign it.
+
+    \b
+    Example:
+      MAILGUN_WEBHOOK_SECRET=... PUBLIC_URL=https://hooks.example.com contact-sync receive
+    """
+    try:
+        from sync.receiver.serve import serve
+        from sync.receiver.settings import read_settings
+        from sync.receiver.sinks import open_sink
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sync"):
+            raise
+        raise ConfigError(
+            f"The receiver needs an extra ({error.name}): pip install 'contact-sync[receiver]'."
+        ) from None
+    from sync.profile import load_target
+
+    settings = read_settings(os.environ, unsigned=unsigned, body_limit=body_limit)
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    serve(settings, open_sink(found), host=host, port=port)
 
 
 @cli.command()

@@ -211,3 +211,23 @@ def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
         seconds = number - time.time() if number > 1e9 else number
         return min(max(seconds, 0.0), 3600.0)
     return None
+
+
+def fetch(url: str, *, instead_of_host: str | None = None, timeout: float = 5.0) -> bytes:
+    """The body of a GET, which is answered 2xx. instead_of_host: another scheme and host.
+
+    Raises Unreachable otherwise.
+    """
+    from sync.receiver.verification import Unreachable
+
+    parts = urlsplit(url)
+    if instead_of_host:
+        other = urlsplit(instead_of_host)
+        url = parts._replace(scheme=other.scheme, netloc=other.netloc).geturl()
+    try:
+        answer = httpx.get(url, timeout=timeout, follow_redirects=False)
+    except httpx.HTTPError as error:
+        raise Unreachable(f"no answer from {parts.netloc} ({type(error).__name__})") from None
+    if not answer.is_success:
+        raise Unreachable(f"{parts.netloc} answered {answer.status_code}")
+    return answer.content

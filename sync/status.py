@@ -32,6 +32,20 @@ SECTIONS: tuple[Section, ...] = (
         """,
     ),
     Section(
+        "requests",
+        "Webhook requests of the last 30 days",
+        ("source", "requests_2xx", "requests_4xx", "requests_5xx"),
+        """
+        select
+            source,
+            sum(case when status_class = '2xx' then requests else 0 end) as requests_2xx,
+            sum(case when status_class = '4xx' then requests else 0 end) as requests_4xx,
+            sum(case when status_class = '5xx' then requests else 0 end) as requests_5xx
+        from {raw}.webhook_requests group by source order by source
+        """,
+        "4xx: not believed, or not understood; 5xx: not landed, and sent again. The log says why.",
+    ),
+    Section(
         "quarantined",
         "Quarantined",
         ("source", "reason", "deliveries"),

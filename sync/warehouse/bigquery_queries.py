@@ -44,16 +44,7 @@ class Queries:
     @classmethod
     def of_target(cls, target: Target) -> Queries:
         """A client as dbt would make it."""
-        settings, credentials = read_profile(target)
-        client = bigquery.Client(
-            project=settings.job_project,
-            credentials=credentials,
-            location=settings.location,
-            client_info=ClientInfo(user_agent="contact-sync"),  # type: ignore[no-untyped-call]
-            client_options=ClientOptions(
-                api_endpoint=settings.api_endpoint, quota_project_id=settings.quota_project
-            ),
-        )
+        client, settings = open_client(target)
         return cls(client, settings)
 
     @contextmanager
@@ -137,6 +128,21 @@ class Queries:
 
 
 _ONCE = bigquery.DEFAULT_RETRY.with_timeout(0.0)
+
+
+def open_client(target: Target) -> tuple[bigquery.Client, Settings]:
+    """A client as dbt would make it, and what the profile says."""
+    settings, credentials = read_profile(target)
+    client = bigquery.Client(
+        project=settings.job_project,
+        credentials=credentials,
+        location=settings.location,
+        client_info=ClientInfo(user_agent="contact-sync"),  # type: ignore[no-untyped-call]
+        client_options=ClientOptions(
+            api_endpoint=settings.api_endpoint, quota_project_id=settings.quota_project
+        ),
+    )
+    return client, settings
 
 
 def parameters_of(values: Mapping[str, Any] | None) -> list[Parameter]:

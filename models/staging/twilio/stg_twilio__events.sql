@@ -38,6 +38,7 @@ fields as (
         'error_message': '$.ErrorMessage',
         'service_sid': '$.MessagingServiceSid',
         'operator_time': '$.RawDlrDoneDate',
+        'sent_at': '$.sent_at',
     }) }}
 
 ),
@@ -93,7 +94,8 @@ select
         when status in ('undelivered', 'failed') then error_word
     end as provider_subtype,
     case
-        when sid is null then {{ key_of(['status', 'from_address', 'to_address', event_instant('operator_time')]) }}
+        when sid is null
+            then {{ key_of(['status', 'from_address', 'to_address', 'error_code', event_instant('coalesce(sent_at, operator_time)')]) }}
         when is_incoming then sid
         else {{ key_of(['sid', 'status', 'error_code', 'operator_time']) }}
     end as event_key,
@@ -112,6 +114,6 @@ select
     coalesce(nullif(error_message, ''), nullif(error_code, '')) as reason,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
-    -- The operator's time has no zone and no seconds: the arrival is the better clock.
-    cast(null as {{ dbt.type_string() }}) as happened_at_raw
+    -- The operator's time has no zone and no seconds: the arrival is the better clock. A refused send has its sender's.
+    sent_at as happened_at_raw
 from events

@@ -108,6 +108,12 @@ EVENTS = {
     "sentence_with_stop": [
         event("sms", "other", "incoming/message", "+12025550141", topic="+12025550100", at=None),
     ],
+    "send_refused_21211": [
+        event("sms", "bounce", "failed/21211", "+12025550149"),
+    ],
+    "send_refused_21610": [
+        event("sms", "unsubscribe", "failed/21610", "+12025550149", is_echo=True),
+    ],
     "short_code_help": [
         event("sms", "other", "incoming/help", topic="+12025550100", at=None),
     ],

@@ -30,6 +30,10 @@ def busy(world: World, sandbox: SandboxClient) -> World:
         """
     )
     world.sql("insert into topics values ('sendgrid', '55', true)")
+    world.sql(
+        "insert into raw.webhook_requests values ('sendgrid', '2xx', 40, null),"
+        " ('sendgrid', '2xx', 2, null), ('sendgrid', '5xx', 1, null), ('unknown', '4xx', 3, null)"
+    )
     world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON')")
     world.sql(
         "insert into int_events__unioned values"
@@ -53,6 +57,10 @@ def test_every_section_as_json(busy: World) -> None:
     assert 2 * 3600 <= status["build"]["age_seconds"] < 3 * 3600
     assert status["build"]["ended_at"].endswith("Z")
     assert {"source": "sendgrid", "event_type": "bounce", "events": 2} in status["events"]
+    assert status["requests"] == [
+        {"source": "sendgrid", "requests_2xx": 42, "requests_4xx": 0, "requests_5xx": 1},
+        {"source": "unknown", "requests_2xx": 0, "requests_4xx": 3, "requests_5xx": 0},
+    ]
     assert status["quarantined"] == [
         {"source": "mailgun", "reason": "malformed JSON", "deliveries": 1}
     ]
@@ -76,6 +84,7 @@ def test_every_section_as_text(busy: World) -> None:
     assert done.returncode == 0
     for expected in (
         "Newest build: ok, 2 h 0 min ago",
+        "Webhook requests of the last 30 days",
         "malformed JSON",
         "Surprise",
         "seeds/provider_events.csv",

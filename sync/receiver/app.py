@@ -1,0 +1,250 @@
+"""The ASGI application: routes, limits, and the answer that makes each platform retry or stop.
+
+200 is answered only once a delivery is safe. 401: not shown to be the platform's. 404: no such
+source. 405: no method of it. 408: the body did not come. 413: too large. 415: compressed.
+503 (what a source's file says in its place): not landed, send it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sync.receiver import sources
+from sync.receiver.counts import Counts
+from sync.receiver.delivery import Delivery, Landed
+from sync.receiver.lander import Lander, NotLanded
+from sync.receiver.settings import Settings, secret_variable
+from sync.receiver.sinks.base import Sink
+from sync.receiver.sources.base import Source
+from sync.receiver.verification import Context, Refused, Unreachable, carries_bearer
+
+log = logging.getLogger(__name__)
+
+# Bytes of bodies in memory at once, landed ones excepted; more wait for nothing and get 503.
+_MOST_BYTES_IN_HAND = 128 * 1024 * 1024
+# Seconds for a body to come.
+_SLOWEST_BODY = 30.0
+# Of one reason and source, one line in so many seconds.
+_QUIET = 60.0
+_UNKNOWN = "unknown"
+
+
+class Answer(Exception):
+    """Ends a request with a status other than 200. text: for the operator, no values."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class Receiver:
+    """Takes requests for one sink."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: Sink,
+        *,
+        fetch: Callable[[str], bytes],
+        lander: Lander | None = None,
+        slowest_body: float = _SLOWEST_BODY,
+    ) -> None:
+        """fetch: GET of a URL, for schemes that need a certificate. slowest_body: seconds."""
+        self._settings = settings
+        self._lander = lander or Lander(sink)
+        self._counts = Counts(self._lander)
+        self._contexts = {
+            name: Context(settings.secrets.get(name, ()), fetch) for name in sources.names()
+        }
+        self._slowest_body = slowest_body
+        self._bytes_in_hand = 0
+        self._told: dict[tuple[str, str], float] = {}
+
+    async def webhook(self, request: Request) -> Response:
+        """POST /webhooks/<source>, and the methods with which platforms try a URL."""
+        name = request.path_params["source"]
+        if name not in sources.names():
+            self._counts.add(_UNKNOWN, 404)
+            known = f"Known sources: {', '.join(sources.names())}."
+            return JSONResponse({"error": f"Unknown source. {known}"}, 404)
+        source = sources.get(name)
+        try:
+            if request.method == "POST":
+                await self._take(name, source, request)
+            else:
+                self._greet(name, source, request)
+            answer = _good(source)
+        except Answer as trouble:
+            self._tell(name, trouble)
+            answer = _bad(source, trouble)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and nothing was landed.
+            answer = _bad(source, Answer(400, "the body was cut off"))
+        except Exception as error:
+            # The text of an unforeseen error may hold a value; its kind and place do not.
+            log.error("%s: %s at %s", name, type(error).__name__, _place(error))
+            answer = _bad(source, Answer(source.busy_status, "an error of the receiver"))
+        self._counts.add(name, answer.status_code)
+        return answer
+
+    async def health(self, _: Request) -> Response:
+        """GET /healthz: 200 while deliveries can land, as far as the last one showed."""
+        trouble = self._lander.trouble
+        status = "ok" if trouble is None else f"deliveries cannot land: {trouble}"
+        return JSONResponse({"status": status}, 200 if trouble is None else 503)
+
+    async def close(self) -> None:
+        """Writes what is still to be written."""
+        await self._counts.flush()
+        await self._lander.close()
+
+    async def _take(self, name: str, source: Source, request: Request) -> None:
+        received_at = datetime.now(UTC)
+        body = await self._body(request, source)
+        try:
+            delivery = self._delivery(request, body, received_at)
+            await self._verify(name, source, delivery)
+            payload = _payload(source, delivery)
+            if payload is None:
+                return
+            await self._lander.land(Landed(uuid.uuid4().hex, name, received_at, payload))
+        except NotLanded as error:
+            raise Answer(source.busy_status, f"not landed: {error}") from None
+        finally:
+            self._bytes_in_hand -= len(body)
+
+    def _greet(self, name: str, source: Source, request: Request) -> None:
+        """A platform tries the URL: it must be there, and carry the secret where that is in it."""
+        if request.method not in source.handshakes:
+            raise Answer(405, "this source takes POST")
+        if not source.is_signed and name not in self._settings.unsigned:
+            delivery = self._delivery(request, b"", datetime.now(UTC))
+            self._check(name, source, delivery)
+
+    async def _body(self, request: Request, source: Source) -> bytes:
+        """The whole body; it counts as in hand until the caller is done with it."""
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise Answer(415, "the body is compressed, which no platform was told to do")
+        limit = self._settings.body_limit
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > limit:
+            raise Answer(413, f"the body is larger than {limit} bytes")
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._slowest_body):
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    self._bytes_in_hand += len(chunk)
+                    if size > limit:
+                        raise Answer(413, f"the body is larger than {limit} bytes")
+                    if self._bytes_in_hand > _MOST_BYTES_IN_HAND:
+                        raise Answer(source.busy_status, "too many bodies at once")
+                    chunks.append(chunk)
+        except TimeoutError:
+            self._bytes_in_hand -= size
+            raise Answer(408, "the body did not come in time") from None
+        except BaseException:
+            self._bytes_in_hand -= size
+            raise
+        return b"".join(chunks)
+
+    def _delivery(self, request: Request, body: bytes, received_at: datetime) -> Delivery:
+        url = str(request.url)
+        if self._settings.public_url is not None:
+            path = request.scope.get("raw_path") or request.url.path.encode()
+            query = request.scope.get("query_string", b"")
+            url = self._settings.public_url + path.decode("latin-1").partition("?")[0]
+            url += f"?{query.decode('latin-1')}" if query else ""
+        headers: Mapping[str, str] = dict(request.headers)
+        return Delivery(url, dict(request.query_params), headers, body, received_at)
+
+    async def _verify(self, name: str, source: Source, delivery: Delivery) -> None:
+        if name in self._settings.unsigned:
+            return None
+        if not source.waits:
+            return self._check(name, source, delivery)
+        try:
+            await asyncio.to_thread(self._check, name, source, delivery)
+        except Unreachable as error:
+            raise Answer(source.busy_status, str(error)) from None
+
+    def _check(self, name: str, source: Source, delivery: Delivery) -> None:
+        if carries_bearer(delivery, self._settings.relay_secrets):
+            return
+        context = self._contexts[name]
+        if not context.secrets:
+            raise Answer(401, f"{secret_variable(name)} is not set")
+        try:
+            source.verify(delivery, context)
+        except Refused as refusal:
+            raise Answer(401, refusal.reason) from None
+
+    def _tell(self, name: str, trouble: Answer) -> None:
+        """One line for the operator, of the same kind once a minute."""
+        now = time.monotonic()
+        if now - self._told.get((name, trouble.text), -_QUIET) >= _QUIET:
+            self._told[name, trouble.text] = now
+            log.warning("%s: answered %d: %s", name, trouble.status, trouble.text)
+
+
+def create_app(receiver: Receiver) -> Starlette:
+    """The application, which closes the receiver when the server shuts down."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await receiver.close()
+
+    methods = ["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE"]
+    return Starlette(
+        routes=[
+            Route("/webhooks/{source}", receiver.webhook, methods=methods),
+            Route("/healthz", receiver.health, methods=["GET"]),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def _payload(source: Source, delivery: Delivery) -> str | None:
+    try:
+        return source.land(delivery)
+    except Refused:
+        # A form that cannot be read is landed as it came, and quarantined by the models.
+        return delivery.text()
+
+
+def _good(source: Source) -> Response:
+    kind, text = source.answer
+    return Response(text, 200, media_type=kind)
+
+
+def _bad(source: Source, trouble: Answer) -> Response:
+    headers = {}
+    if trouble.status == 401:
+        # Amazon SNS sends the password of a URL only when it is asked.
+        headers["WWW-Authenticate"] = 'Basic realm="contact-sync"'
+    elif trouble.status == source.busy_status:
+        headers["Retry-After"] = "5"
+    elif trouble.status == 405:
+        headers["Allow"] = ", ".join(sorted({"POST", *source.handshakes}))
+    return JSONResponse({"error": trouble.text}, trouble.status, headers)
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else "?"

@@ -1,0 +1,108 @@
+"""Concurrent deliveries share one write: what arrives while one is under way goes with the next."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sync.receiver.delivery import Landed
+from sync.receiver.sinks.base import Sink
+
+log = logging.getLogger(__name__)
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+# Of one write: BigQuery's advice for a request of its streaming API, and enough for a disk.
+_LARGEST_GROUP = 500
+# Platforms wait five seconds or more; one that gave up sends again.
+_PATIENCE = 10.0
+
+
+class NotLanded(Exception):
+    """The delivery is not safe, and must be sent again. str() is for the operator, no values."""
+
+
+class Lander:
+    """Puts deliveries into a sink, in groups. Everything but the sink runs in one event loop."""
+
+    def __init__(
+        self, sink: Sink, *, most_waiting: int = 5_000, most_bytes: int = 128 * 1024 * 1024
+    ) -> None:
+        """most_waiting, most_bytes: deliveries that wait for the sink; further ones are refused."""
+        self.sink = sink
+        #: Why the last write failed; None while the sink works.
+        self.trouble: str | None = None
+        self._most_waiting = most_waiting
+        self._most_bytes = most_bytes
+        self._waiting: list[tuple[Landed, asyncio.Future[None]]] = []
+        self._bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
+
+    async def land(self, row: Landed) -> None:
+        """Returns once the delivery is safe. Raises NotLanded."""
+        size = len(row.payload)
+        if len(self._waiting) >= self._most_waiting or self._bytes + size > self._most_bytes:
+            raise NotLanded("too many deliveries wait for the sink")
+        loop = asyncio.get_running_loop()
+        landed: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((row, landed))
+        self._bytes += size
+        if self._task is None or self._task.done() or self._task.get_loop() is not loop:
+            self._task = loop.create_task(self._write_groups())
+        try:
+            await asyncio.wait_for(landed, _PATIENCE)
+        except TimeoutError:
+            raise NotLanded(f"the sink did not answer within {_PATIENCE:.0f} s") from None
+
+    async def close(self) -> None:
+        """Waits for what is under way, then closes the sink."""
+        if self._task is not None and self._task.get_loop() is asyncio.get_running_loop():
+            await self._task
+        self._thread.shutdown()
+        self.sink.close()
+
+    async def in_thread(
+        self, function: Callable[[Sequence[Row]], Result], rows: Sequence[Row]
+    ) -> Result:
+        """Calls a function of the sink, which none other is called beside."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, rows)
+
+    async def _write_groups(self) -> None:
+        while self._waiting:
+            group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
+            rows = [row for row, _ in group]
+            outcomes: Sequence[Exception | None]
+            try:
+                outcomes = await self.in_thread(self.sink.write, rows)
+            except Exception as unforeseen:
+                outcomes = [unforeseen] * len(group)
+            self._bytes -= sum(len(row.payload) for row in rows)
+            failures = {_said(error) for error in outcomes if error is not None}
+            self._tell(", ".join(sorted(failures)) or None)
+            for (_, landed), error in zip(group, outcomes, strict=True):
+                if landed.done():
+                    continue
+                if error is None:
+                    landed.set_result(None)
+                else:
+                    landed.set_exception(NotLanded(_said(error)))
+
+    def _tell(self, trouble: str | None) -> None:
+        """One line when trouble begins, changes or ends."""
+        if trouble != self.trouble:
+            if trouble:
+                log.error("Deliveries cannot land in %s: %s", self.sink.place, trouble)
+            else:
+                log.warning("Deliveries land in %s again.", self.sink.place)
+        self.trouble = trouble
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, without a value."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if isinstance(error, NotLanded) else type(error).__name__

@@ -1,0 +1,100 @@
+"""Runs the receiver: as a server here, or made from the environment for a function in the cloud."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from sync.errors import ConfigError
+from sync.profile import load_target
+from sync.receiver import sources
+from sync.receiver.app import Receiver, create_app
+from sync.receiver.settings import Settings, read_settings, secret_variable
+from sync.receiver.sinks import open_sink
+from sync.receiver.sinks.base import Sink
+
+# Requests that are under way when it is told to stop may take so many seconds.
+_LAST_REQUESTS = 30
+
+
+def app_from_environment(
+    environment: Mapping[str, str],
+    *,
+    target: str | None = None,
+    profiles_dir: Path | None = None,
+    project_dir: Path | None = None,
+) -> Starlette:
+    """The application with everything from the environment and the dbt profile."""
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    settings = read_settings(environment)
+    return _app(settings, open_sink(found))
+
+
+def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
+    """Serves until SIGTERM or Ctrl-C, and then ends what is under way. port 0: a free one."""
+    import uvicorn
+
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    listener = _listen(host, port)
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    sys.stdout.write("\n".join(_introduction(settings, sink, address)) + "\n")
+    sys.stdout.flush()
+    config = uvicorn.Config(
+        _app(settings, sink),
+        log_level="warning",
+        # Its lines hold URLs, and a URL may hold a secret.
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_LAST_REQUESTS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _app(settings: Settings, sink: Sink) -> Starlette:
+    return create_app(Receiver(settings, sink, fetch=_fetcher(settings)))
+
+
+def _fetcher(settings: Settings) -> Callable[[str], bytes]:
+    from sync.http import fetch
+
+    return lambda url: fetch(url, instead_of_host=settings.sns_url)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        raise ConfigError(
+            f"{host}:{port} cannot be used ({error.strerror}). Choose others with --host, --port."
+        ) from None
+    return listener
+
+
+def _introduction(settings: Settings, sink: Sink, address: str) -> list[str]:
+    lines = [f"Receiver at {address}, landing in {sink.place}", ""]
+    for name in sources.names():
+        if name in settings.unsigned:
+            state = "taken UNSIGNED: anybody can post here"
+        elif settings.secrets[name]:
+            count = len(settings.secrets[name])
+            state = "ready" if count == 1 else f"ready, {count} secrets"
+        else:
+            state = f"refused: set {secret_variable(name)} ({sources.get(name).needs})"
+        lines.append(f"  {address}/webhooks/{name:<14} {state}")
+    if settings.relay_secrets:
+        lines.append("  Any source also with the bearer token of RELAY_WEBHOOK_SECRET.")
+    if settings.public_url is None:
+        lines.append("  PUBLIC_URL is not set: URLs that are signed are taken from each request.")
+    return lines

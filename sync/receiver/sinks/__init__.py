@@ -1,0 +1,22 @@
+"""Where deliveries land: files of the landing directory, or BigQuery."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sync.profile import Target
+from sync.receiver.sinks.base import Sink
+
+DEFAULT_LANDING = "landing"
+
+
+def open_sink(target: Target) -> Sink:
+    """The sink of a dbt target: what its build reads from. Raises ConfigError as the target's."""
+    if target.engine == "bigquery":
+        from sync.receiver.sinks.bigquery import BigQuerySink
+
+        return BigQuerySink.from_target(target)
+    from sync.receiver.sinks.files import FileSink
+
+    return FileSink(Path(os.environ.get("CONTACT_SYNC_LANDING") or DEFAULT_LANDING))

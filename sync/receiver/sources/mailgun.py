@@ -1,0 +1,79 @@
+"""Mailgun signs a timestamp and a token in the body, not the event beside them.
+
+https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
+Whoever saw one signature could put it on any event, so a token counts for one event only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from sync.receiver.delivery import Delivery, parsed
+from sync.receiver.sources.base import Source, blank, first_values
+from sync.receiver.verification import Context, Refused, check_age, check_hmac, in_hex
+
+# Retries go on for eight hours, and whether they are signed anew is not documented.
+OLDEST = timedelta(hours=9)
+_SIGNED = ("timestamp", "token", "signature")
+
+
+def verify(delivery: Delivery, context: Context) -> None:
+    """Raises Refused unless the block is Mailgun's, recent, and was not used for another event."""
+    body = _body(delivery)
+    block = body.get("signature")
+    if not isinstance(block, Mapping):
+        block = body
+    timestamp, token, signature = (str(block.get(name) or "") for name in _SIGNED)
+    if not (timestamp and token and signature):
+        raise Refused("the body has no signature")
+    check_hmac(context, "sha256", [(timestamp + token).encode()], signature, in_hex)
+    check_age(timestamp, delivery.received_at, OLDEST)
+    context.tokens.use(token, _event(body))
+
+
+def land(delivery: Delivery) -> str | None:
+    """The body without the signature, which is no use any more; its token stays, as an id."""
+    if delivery.is_form:
+        text = json.dumps(_fields(delivery), ensure_ascii=False)
+    else:
+        text = delivery.text()
+    return blank(text, "signature")
+
+
+def _body(delivery: Delivery) -> Mapping[str, Any]:
+    if delivery.is_form:
+        return _fields(delivery)
+    body = parsed(delivery.body)
+    if not isinstance(body, Mapping):
+        raise Refused("the body has no signature")
+    return body
+
+
+def _fields(delivery: Delivery) -> dict[str, str]:
+    """The form; of names that a customer's variable repeats, the signature's come last."""
+    form = delivery.form()
+    return first_values(form) | {name: value for name, value in form if name in _SIGNED}
+
+
+def _event(body: Mapping[str, Any]) -> str:
+    """What is the same in a retry, and different in another event or another meaning of it."""
+    data = body.get("event-data")
+    event = data if isinstance(data, Mapping) else {}
+    status = event.get("delivery-status")
+    parts = (
+        (event, ("event", "severity", "reason", "id", "recipient", "timestamp")),
+        (body, ("event", "code", "reason", "recipient", "Message-Id", "message-id")),
+        (status if isinstance(status, Mapping) else {}, ("code",)),
+    )
+    return json.dumps([str(part.get(name)) for part, names in parts for name in names])
+
+
+SOURCE = Source(
+    needs="the HTTP webhook signing key",
+    verify=verify,
+    is_signed=True,
+    land=land,
+)

@@ -1,0 +1,1 @@
+"""Tests of `contact-sync receive`: processes of its own, HTTP on the loopback interface."""
