@@ -72,7 +72,10 @@ people as (
         coalesce(
             map_{{ name }},
             {% for number in range(6) -%}
-            case when kind_{{ number }} in ('{{ kinds | join("', '") }}') then identity_{{ number }} end{{ ',' if not loop.last }}
+            case
+                when kind_{{ number }} in ('{{ kinds | join("', '") }}')
+                    then identity_{{ number }}
+            end{{ ',' if not loop.last }}
             {% endfor -%}
         ) as {{ name }},
         {% endfor -%}
@@ -104,7 +107,9 @@ facets as (
             case when (kind is not null or position > 0) and not is_preference then 'call' end,
             case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*email.*| e mail | mail ') }}) then 'email' end,
             case
-                when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? ).*') }}) then 'sms'
+                when
+                    is_preference and (is_all_channels or {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? ).*') }})
+                    then 'sms'
             end,
             case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*push.*') }}) then 'push' end,
             case

@@ -671,7 +671,13 @@ def test_a_signed_delivery_without_a_secret_to_compare_is_refused(
 # --- Again ---------------------------------------------------------------------------------------
 
 #: Nothing in these tells a retry from another event, so that each delivery counts.
-WITHOUT_ANY_KEY = {"sendgrid/two_opt_outs_without_id_or_time"}
+WITHOUT_ANY_KEY = {
+    "sendgrid/two_opt_outs_without_id_or_time",
+    "sparkpost/ping",
+    "sparkpost/relay_is_inbound",
+}
+#: Trials of a URL, which are answered and not landed.
+NOT_LANDED = {"mandrill/empty_array_is_control_traffic"}
 
 
 def modeled() -> list[str]:
@@ -695,7 +701,7 @@ def test_every_platforms_bodies_become_events_once_however_often_they_come(
             signed(source, path.read_text(encoding="utf-8"))
             for source in modeled()
             for path in sorted((ROOT / "tests" / "fixtures" / source).glob("*.json"))
-            if f"{source}/{path.stem}" not in WITHOUT_ANY_KEY
+            if f"{source}/{path.stem}" not in WITHOUT_ANY_KEY | NOT_LANDED
         ]
         for request in requests:
             assert server.deliver(request).status == 200
