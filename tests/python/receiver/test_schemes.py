@@ -673,6 +673,11 @@ def test_a_signed_delivery_without_a_secret_to_compare_is_refused(
 #: Nothing in these tells a retry from another event, so that each delivery counts.
 WITHOUT_ANY_KEY = {
     "sendgrid/two_opt_outs_without_id_or_time",
+    "attentive/no_time",
+    "mailchimp/unsubscribe_on_a_day_of_zeros",
+    "mailchimp/unsubscribe_without_a_time",
+    "mandrill/no_time",
+    "onesignal/no_id_and_no_time",
     "sparkpost/ping",
     "sparkpost/relay_is_inbound",
 }
