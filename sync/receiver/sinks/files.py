@@ -37,8 +37,20 @@ class _Open:
 class FileSink:
     """Implements Sink; one open file per source."""
 
-    def __init__(self, landing: Path, *, sync: bool = True) -> None:
-        """sync: whether a group waits for the disk; without it, only the bench shows."""
+    def __init__(
+        self,
+        landing: Path,
+        *,
+        sync: bool = True,
+        largest_file: int = _LARGEST_FILE,
+        longest_open: float = _LONGEST_OPEN,
+    ) -> None:
+        """sync: whether a group waits for the disk, which all but measurements must.
+
+        largest_file: bytes, longest_open: seconds, after which a new file is begun.
+        """
+        self._largest_file = largest_file
+        self._longest_open = longest_open
         self.place = str(landing)
         self._landing = landing
         self._sync = sync
@@ -98,8 +110,8 @@ class FileSink:
         file = self._open.get(source)
         if file is not None and (
             file.day != day
-            or file.size >= _LARGEST_FILE
-            or time.monotonic() - file.opened_at > _LONGEST_OPEN
+            or file.size >= self._largest_file
+            or time.monotonic() - file.opened_at > self._longest_open
         ):
             self._forget(source)
             file = None
