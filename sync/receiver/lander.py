@@ -29,9 +29,18 @@ class Lander:
     """Puts deliveries into a sink, in groups. Everything but the sink runs in one event loop."""
 
     def __init__(
-        self, sink: Sink, *, most_waiting: int = 5_000, most_bytes: int = 128 * 1024 * 1024
+        self,
+        sink: Sink,
+        *,
+        most_waiting: int = 5_000,
+        most_bytes: int = 128 * 1024 * 1024,
+        largest_group: int = _LARGEST_GROUP,
     ) -> None:
-        """most_waiting, most_bytes: deliveries that wait for the sink; further ones are refused."""
+        """most_waiting, most_bytes: deliveries that wait for the sink; further ones are refused.
+
+        largest_group: deliveries of one write.
+        """
+        self._largest_group = largest_group
         self.sink = sink
         #: Why the last write failed; None while the sink works.
         self.trouble: str | None = None
@@ -73,7 +82,8 @@ class Lander:
 
     async def _write_groups(self) -> None:
         while self._waiting:
-            group, self._waiting = self._waiting[:_LARGEST_GROUP], self._waiting[_LARGEST_GROUP:]
+            group = self._waiting[: self._largest_group]
+            del self._waiting[: self._largest_group]
             rows = [row for row, _ in group]
             outcomes: Sequence[Exception | None]
             try:

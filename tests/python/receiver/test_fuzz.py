@@ -12,6 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +138,6 @@ async def post_all(landing: Path, bodies: dict[str, list[Spoiled]]) -> dict[str,
 
 def lands(source: str, one: Spoiled) -> bool:
     """Whether a body that is believed is a delivery; Mandrill's trials are none."""
-    from datetime import UTC, datetime
-
     headers = {"content-type": one.content_type}
     delivery = Delivery("", {}, headers, one.body, datetime.now(UTC))
     try:
