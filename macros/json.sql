@@ -142,7 +142,10 @@
 
 {# JSON text at a path, whether it stands there as JSON or as text that holds JSON; null in, null out. Params: json, path. Why: forms carry JSON as text. #}
 {% macro json_inside(json, path) %}{{ return(adapter.dispatch('json_inside')(json, path)) }}{% endmacro %}
-{% macro default__json_inside(json, path) -%} coalesce(json_value({{ json }}, '{{ path }}'), json_query({{ json }}, '{{ path }}')) {%- endmacro %}
+{% macro default__json_inside(json, path) -%}
+{%- set whole = 'case when ' ~ safe_json(json) ~ ' is not null then ' ~ json ~ ' end' -%}
+    coalesce(json_value({{ whole }}, '{{ path }}'), json_query({{ whole }}, '{{ path }}'))
+{%- endmacro %}
 {% macro duckdb__json_inside(json, path) -%} try(json_extract_string({{ json }}, '{{ path }}')) {%- endmacro %}
 
 {# JSON text of an array -> array of the elements' JSON texts; null for what is no array. Params: json. Why: small arrays inside an event. #}

@@ -381,7 +381,7 @@ def receive(
 
     \b
     Example:
-      MAILGUN_WEBHOOK_SECRET=... PUBLIC_URL=https://hooks.example.com contact-sync receive
+      contact-sync receive --port 8080 --allow-unsigned brevo
     """
     try:
         from sync.receiver.serve import serve

@@ -5,3 +5,8 @@
     {%- call statement('main', fetch_result=True) -%} select 'actual' as actual_or_expected {%- endcall -%}
     {{ return({'relations': []}) }}
 {% endmaterialization %}
+
+{#- dbt leaves backslashes as they are, which BigQuery reads as escapes. -#}
+{% macro bigquery__escape_single_quotes(expression) -%}
+{{ expression | replace('\\', '\\\\') | replace("'", "\\'") }}
+{%- endmacro %}
