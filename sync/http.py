@@ -244,9 +244,10 @@ def _spent(headers: httpx.Headers) -> float | None:
 
 
 def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """What Retry-After, X-RateLimit-Retry-After or X-RateLimit-Reset asks for.
+    """What Retry-After, X-RateLimit-Retry-After or X-RateLimit-Reset asks for, at most an hour.
 
-    At most an hour; None where none says anything. headers: names in lower case. Values may be seconds, epoch seconds or an HTTP date.
+    None where none says anything. headers: names in lower case. Values may be seconds, epoch
+    seconds or an HTTP date.
     """
     for name in ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset"):
         value = headers.get(name, "").strip()
