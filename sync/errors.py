@@ -126,15 +126,24 @@ class PlatformError(SyncError):
     """A call to a platform did not do what it should.
 
     status: the HTTP status, None where no answer came. attempts: calls made, 0 if it was not sent.
+    code: the platform's own word for what is wrong, if it has one.
     """
 
     #: Whether the destination's run makes no sense after it.
     ends_run: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, status: int | None = None, attempts: int = 1) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        attempts: int = 1,
+        code: str | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.attempts = attempts
+        self.code = code
 
 
 class RetryableError(PlatformError):
@@ -145,9 +154,15 @@ class RateLimited(RetryableError):
     """Too many calls. retry_after: seconds that the platform asks us to wait, if it says so."""
 
     def __init__(
-        self, message: str, *, retry_after: float | None, status: int | None = None
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        status: int | None = None,
+        attempts: int = 1,
+        code: str | None = None,
     ) -> None:
-        super().__init__(message, status=status)
+        super().__init__(message, status=status, attempts=attempts, code=code)
         self.retry_after = retry_after
 
 

@@ -10,10 +10,10 @@ import email.utils
 import logging
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -69,6 +69,26 @@ def base_url(host: str, override: str | None, variable: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
+#: What a status means at every platform, unless it says otherwise.
+_KINDS: Mapping[int, type[PlatformError]] = {
+    400: ItemsRefused,
+    401: CredentialRefused,
+    403: CredentialRefused,
+    404: NotThere,
+    408: PlatformFailed,
+    413: CallTooLarge,
+    422: ItemsRefused,
+    429: RateLimited,
+}
+
+Judge = Callable[[int, object], type[PlatformError] | None]
+
+
+def judged_by_status(status: int, body: object) -> None:
+    """No platform's own view of an answer."""
+    del status, body
+
+
 class HttpClient:
     """Sends one request at a time per thread, on pooled connections. Use as a context manager."""
 
@@ -80,9 +100,16 @@ class HttpClient:
         timeout: float,
         connections: int,
         secrets: Iterable[str] = (),
+        is_only_host: bool = False,
+        judge: Judge = judged_by_status,
     ) -> None:
-        """timeout: seconds to wait for an answer. secrets: what must never be in a message."""
+        """timeout: seconds to wait for an answer. secrets: what must never be in a message.
+
+        is_only_host: url stands in for every host of the platform. judge: see Destination.judge.
+        """
         self._url = url
+        self._is_only_host = is_only_host
+        self._judge = judge
         self._secrets = tuple(secrets)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._client = httpx.Client(
@@ -109,39 +136,36 @@ class HttpClient:
 
         Raises a PlatformError for anything but a readable 2xx answer.
         """
-        url = self._url + request.encoded_path()
+        host = self._url if self._is_only_host or request.host is None else request.host
         try:
             answer = self._client.request(
-                request.method, url, params=dict(request.params) or None, json=request.json
+                request.method,
+                host + request.encoded_path(),
+                params=dict(request.params) or None,
+                **_body(request),
             )
         except httpx.DecodingError:
             raise AnswerUnreadable(f"{request.label}: the answer cannot be decoded") from None
         except httpx.TransportError as error:
             # The text of the library may name the URL; its class says enough.
             raise PlatformUnreachable(
-                f"{request.label}: no answer from {urlsplit(self._url).netloc} ({_why(error)})"
+                f"{request.label}: no answer from {urlsplit(host).netloc} ({_why(error)})"
             ) from None
         if answer.is_success:
             return Response(answer.status_code, _json(request, answer)), _spent(answer.headers)
         raise self._error(request, answer)
 
     def _error(self, request: Request, answer: httpx.Response) -> PlatformError:
-        status = answer.status_code
-        said = redact(_message(answer), self._secrets)
+        status, body = answer.status_code, _any_json(answer)
+        said = redact(_message(body, answer.text), self._secrets)
         text = f"{request.label}: HTTP {status}{f': {said}' if said else ''}"
-        if status == 429:
-            return RateLimited(text, retry_after=seconds_to_wait(answer.headers), status=status)
-        if status >= 500 or status == 408:
-            return PlatformFailed(text, status=status)
-        if status in (401, 403):
-            return CredentialRefused(text, status=status)
-        if status in (400, 422):
-            return ItemsRefused(text, status=status)
-        if status == 413:
-            return CallTooLarge(text, status=status)
-        if status == 404:
-            return NotThere(text, status=status)
-        return UnexpectedAnswer(text, status=status)
+        kind = self._judge(status, body) or _KINDS.get(status)
+        if kind is None:
+            kind = PlatformFailed if status >= 500 else UnexpectedAnswer
+        if issubclass(kind, RateLimited):
+            wait = seconds_to_wait(answer.headers)
+            return kind(text, retry_after=wait, status=status, code=_code(body))
+        return kind(text, status=status, code=_code(body))
 
 
 def _why(error: httpx.TransportError) -> str:
@@ -167,21 +191,49 @@ def _json(request: Request, answer: httpx.Response) -> Any:
         ) from None
 
 
-def _message(answer: httpx.Response) -> str:
-    """What the platform says is wrong, in one line."""
+def _any_json(answer: httpx.Response) -> Any:
     try:
-        body = answer.json()
+        return answer.json()
     except ValueError:
-        return answer.text[:2000]
+        return None
+
+
+def _body(request: Request) -> dict[str, Any]:
+    """The arguments that carry body and headers."""
+    headers = dict(request.headers)
+    if request.form:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return {"content": urlencode(request.form), "headers": headers}
+    return {"json": request.json, "headers": headers}
+
+
+def _message(body: Any, text: str) -> str:
+    """What the platform says is wrong, in one line."""
     errors = body.get("errors") if isinstance(body, dict) else None
-    if isinstance(errors, list):
+    if isinstance(errors, list) and errors:
         return "; ".join(
             str(error.get("message", error)) if isinstance(error, dict) else str(error)
             for error in errors[:3]
         )
-    if isinstance(body, dict) and "message" in body:
-        return str(body["message"])
-    return answer.text[:2000]
+    if isinstance(body, dict):
+        error = body.get("error")
+        if isinstance(error, dict):
+            body = error
+        for name in ("message", "Message", "detail", "error_description", "title", "error"):
+            if isinstance(body.get(name), str) and body[name]:
+                return str(body[name])
+    return text[:2000]
+
+
+def _code(body: Any) -> str | None:
+    """The platform's own word for what is wrong."""
+    if isinstance(body, dict):
+        error = body.get("error")
+        body = error if isinstance(error, dict) else body
+        for name in ("ErrorCode", "error_code", "code", "status"):
+            if body.get(name) is not None:
+                return str(body[name])
+    return None
 
 
 def _spent(headers: httpx.Headers) -> float | None:
@@ -192,11 +244,12 @@ def _spent(headers: httpx.Headers) -> float | None:
 
 
 def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """What Retry-After or X-RateLimit-Reset asks for: at most an hour; None where neither says.
+    """What Retry-After, X-RateLimit-Retry-After or X-RateLimit-Reset asks for, at most an hour.
 
-    headers: names in lower case. Values may be seconds, epoch seconds or an HTTP date.
+    None where none says anything. headers: names in lower case. Values may be seconds, epoch
+    seconds or an HTTP date.
     """
-    for name in ("retry-after", "x-ratelimit-reset"):
+    for name in ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset"):
         value = headers.get(name, "").strip()
         if not value:
             continue

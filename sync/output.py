@@ -176,13 +176,14 @@ def request_json(destination: str, request: Request) -> dict[str, Any]:
         "destination": destination,
         "method": request.method,
         "path": request.encoded_path(),
-        "body": request.json,
+        "body": [list(pair) for pair in request.form] or request.json,
     }
 
 
 def print_request(destination: str, request: Request) -> None:
     """A request of a dry run in one line; of a long body the first addresses."""
-    body = "" if request.json is None else f" {json.dumps(_shortened(request.json))}"
+    content = [f"{name}={value}" for name, value in request.form] or request.json
+    body = "" if content is None else f" {json.dumps(_shortened(content))}"
     click.echo(f"{destination}: {request.method} {request.encoded_path()}{body}")
 
 

@@ -79,7 +79,7 @@ class Caller:
             if isinstance(error, RateLimited):
                 # The schedule already waits for all.
                 return 0.0 if attempts - faults <= self._policy.refusals else False
-            return faults < self._policy.attempts
+            return request.is_repeatable and faults < self._policy.attempts
 
         try:
             for attempt in retry_context(

@@ -186,9 +186,8 @@ class Drain:
             verb = self._destination.release
             sendable = self._still_wanted(sendable)
         else:
-            text = f"{self._destination.title} keeps a do-not-send list: it has no {action}"
-            yield from (Outcome(item, "rejected", None, text, 0) for item in sendable)
-            return
+            verb = self._destination.subscribe
+            sendable = self._still_wanted(sendable)
         if sendable:
             yield from isolate(verb, sendable)
 

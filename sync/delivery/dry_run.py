@@ -45,7 +45,7 @@ def _requests(spool: Spool, environment: Mapping[str, str]) -> Iterator[Request]
     requests: list[Request] = []
     destination = kind(DryRun(requests.append), values)
     for action, group in by_action(spool.pages(size)):
-        verb = destination.suppress if action == "suppress" else destination.release
+        verb = getattr(destination, action)
         together = size if action == "suppress" else min(size, kind.release_batch_size)
         for batch in batches(group, together):
             for _ in verb([item for item in batch if destination.refusal(item) is None]):

@@ -266,7 +266,7 @@ def _run_one(
     assert job.spool is not None
     part, settings, kind = job.part, job.settings, job.kind
     name = part.destination
-    workers = min(max(math.ceil((settings.rate or 4.0) * 2.0), 2), 32)
+    workers = min(max(math.ceil((settings.rate or 4.0) * 2.0), 2), kind.most_connections)
     started = time.monotonic()
     caller: Caller | None = None
     try:
@@ -279,6 +279,8 @@ def _run_one(
                 timeout=settings.timeout,
                 connections=workers,
                 secrets=settings.secrets,
+                is_only_host=settings.base_url is not None,
+                judge=kind.judge,
             ) as client,
             ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-calls") as pool,
         ):

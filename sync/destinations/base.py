@@ -20,6 +20,7 @@ class Item(NamedTuple):
     """One row of `sync_deltas`, in the order of its columns.
 
     kept_topics: of a release, the platform's lists that the person still refuses, by comma.
+    traits: of a profile row, the JSON object that the profile is to hold.
     """
 
     delta_id: str
@@ -38,6 +39,7 @@ class Item(NamedTuple):
     event_timestamp: datetime | None
     priority: int
     kept_topics: str | None = None
+    traits: str | None = None
 
 
 class Outcome(NamedTuple):
@@ -61,6 +63,9 @@ class Request:
     """One call. path is a template; each {name} in it is replaced by the encoded value of parts.
 
     Messages and logs show the template only. sample: the answer that a dry run goes on with.
+    form: fields of a form in place of JSON. headers: besides those of every call. host: scheme and
+    host where it is not the destination's own. is_repeatable: whether sending it twice does no
+    more than once; one that is not is never repeated after an end that leaves its effect unknown.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -69,6 +74,10 @@ class Request:
     json: object = None
     params: Mapping[str, str] = field(default_factory=dict)
     sample: object = None
+    form: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    host: str | None = None
+    is_repeatable: bool = True
 
     @property
     def label(self) -> str:
@@ -116,19 +125,23 @@ class Variable:
 
 
 class Destination(ABC):
-    """A platform that keeps a do-not-send list. One subclass per file in this folder."""
+    """A platform that is told whom not to contact. One subclass per file in this folder."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     #: Scheme and host; <NAME>_BASE_URL replaces them.
     host: ClassVar[str]
     variables: ClassVar[tuple[Variable, ...]]
+    #: The channels that it can be told about.
+    channels: ClassVar[frozenset[str]]
     #: Documented limit of one credential; <NAME>_RATE replaces it.
     calls_per_second: ClassVar[float]
     #: Items per call; <NAME>_BATCH_SIZE replaces it.
     batch_size: ClassVar[int]
     #: Most items that are released together: they are read again right before.
     release_batch_size: ClassVar[int] = 100
+    #: Calls that may be under way at once.
+    most_connections: ClassVar[int] = 32
 
     def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
         """settings: the variables of `variables` that are set."""
@@ -146,9 +159,27 @@ class Destination(ABC):
         del action, reason
         return -(-items // batch_size)
 
+    @classmethod
+    def judge(cls, status: int, body: object) -> type[PlatformError] | None:
+        """What an unsuccessful answer means, where it is not what its status says everywhere.
+
+        body: its JSON, None where it has none.
+        """
+        del status, body
+        return None
+
     def refusal(self, item: Item) -> str | None:
         """Why no call may be made for this item, or None."""
+        if item.channel not in self.channels:
+            return f"{self.title} cannot be told about {item.channel}"
         return why_not_addressable(item.channel, item.address)
+
+    @abstractmethod
+    def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
+        """Harmless calls that succeed where credential, rights and scopes are as they must be.
+
+        rows: channel and scope of each enabled row of seeds/destinations.csv.
+        """
 
     @abstractmethod
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
@@ -157,6 +188,12 @@ class Destination(ABC):
     @abstractmethod
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Takes the items of one scope off every list that their reason may have put them on."""
+
+    def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Marks the contacts of one scope as having consented: for platforms that keep profiles."""
+        text = f"{self.title} keeps a do-not-send list: it has no subscribe"
+        for item in items:
+            yield Outcome(item, "rejected", None, text, 0)
 
 
 def check(answers: Iterable[Response | SyncError]) -> None:

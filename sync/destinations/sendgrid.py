@@ -50,6 +50,7 @@ class SendGrid(Destination):
         ),
         Variable("SENDGRID_ON_BEHALF_OF", "the subuser whose lists are meant"),
     )
+    channels = frozenset({"email"})
     # 600 calls a minute: the only number SendGrid ever published; answers carry the real one.
     calls_per_second = 10.0
     # Not published for suppressions.
@@ -79,6 +80,15 @@ class SendGrid(Destination):
         # Off the global list one by one; the others by the batch; groups are looked up per group.
         lookups = batches if reason in _CONSENT else 0
         return items + batches * len(_KINDS.get(reason, ())) + lookups
+
+    def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
+        """The lists that are read, and each unsubscribe group that a scope names."""
+        groups = [scope for _, scope in rows if scope]
+        return [
+            Request("GET", "/v3/suppression/unsubscribes", params={"limit": "1"}, sample=[]),
+            Request("GET", "/v3/suppression/bounces", params={"limit": "1"}, sample=[]),
+            *(Request("GET", "/v3/asm/groups/{group}", {"group": group}) for group in groups),
+        ]
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """To the global list, or to the group that the scope names."""

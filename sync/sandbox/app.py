@@ -138,7 +138,8 @@ class Sandbox:
         try:
             body = json.loads(raw) if raw else None
         except ValueError:
-            body = None
+            # A form, as Twilio takes it: platforms read it themselves.
+            body = raw.decode("utf-8", errors="replace")
         self.calls[f"{request.method} {route.path}"] += 1
         addresses = platform.addresses_in(body, scope["path"])
         faults = self.faults.pick(platform.name, request.method, scope["path"], addresses)
