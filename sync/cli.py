@@ -411,9 +411,14 @@ def receive(
 @click.option(
     "--rate",
     type=click.FloatRange(0),
-    default=10.0,
-    show_default=True,
-    help="Calls a second that each platform allows; more get 429. 0 for no limit.",
+    help="Calls a second that each platform allows; more get 429. 0 for no limit.  [default: each "
+    "platform's documented limit]",
+)
+@click.option(
+    "--webhooks",
+    metavar="URL",
+    help="Post what the platforms report of our calls to a `contact-sync receive` at this address, "
+    "with the Bearer token RELAY_WEBHOOK_SECRET.",
 )
 @click.option(
     "--state",
@@ -421,7 +426,7 @@ def receive(
     metavar="FILE",
     help="JSON file that keeps the lists between runs.  [default: in memory only]",
 )
-def sandbox(port: int, rate: float, state: Path | None) -> None:
+def sandbox(port: int, rate: float | None, webhooks: str | None, state: Path | None) -> None:
     """Serve a stand-in for the platforms: real HTTP, lists with state, limits, faults on request.
 
     It prints the variables that point a push at it. Its lists: /_sandbox/lists; faults: POST
@@ -433,7 +438,7 @@ def sandbox(port: int, rate: float, state: Path | None) -> None:
     """
     from sync.sandbox.server import serve
 
-    serve(port=port, rate=rate, state=state, environment=os.environ)
+    serve(port=port, rate=rate, state=state, webhooks=webhooks, environment=os.environ)
 
 
 @cli.command()

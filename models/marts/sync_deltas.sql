@@ -515,7 +515,8 @@ select
     identified.event_id,
     identified.event_timestamp,
     cast(identified.priority as {{ type_int64() }}) as priority,
-    identified.kept_topics
+    identified.kept_topics,
+    cast(null as {{ dbt.type_string() }}) as traits
 from identified
 left join profiles
     on identified.contact_id = profiles.contact_id

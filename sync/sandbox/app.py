@@ -25,7 +25,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sync.sandbox.faults import Fault, Faults
 from sync.sandbox.platforms import all_platforms
-from sync.sandbox.platforms.base import Platform
+from sync.sandbox.platforms.base import Platform, Webhook
+from sync.sandbox.webhooks import Webhooks
 
 
 class Bucket:
@@ -58,25 +59,32 @@ class Sandbox:
     def __init__(
         self,
         *,
-        rate: float = 10.0,
+        rate: float | None = None,
         keys: Mapping[str, str] | None = None,
         state: Path | None = None,
+        webhooks: Webhooks | None = None,
     ) -> None:
-        """rate: calls per second and platform, 0 for no limit. keys: credential per platform.
+        """rate: calls per second and platform, 0 for no limit, None for each platform's own.
 
-        state: a JSON file that the lists are read from and kept in.
+        keys: credential per platform. state: a JSON file that the lists are read from and kept in.
+        webhooks: where the platforms' own deliveries go; without it they can only be looked at.
         """
         self.platforms: dict[str, Platform] = {item.name: item for item in all_platforms()}
         self.faults = Faults()
         self._healed = asyncio.Event()
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
-        self._rate = rate
+        self._rates = {
+            name: platform.calls_per_second if rate is None else rate
+            for name, platform in self.platforms.items()
+        }
+        self._webhooks = webhooks
+        self._sent: list[Webhook] = []
         self._keys = {
             name: (keys or {}).get(name) or platform.default_key
             for name, platform in self.platforms.items()
         }
-        self._buckets = {name: Bucket(rate) for name in self.platforms}
+        self._buckets = {name: Bucket(rate) for name, rate in self._rates.items()}
         self._routes: list[tuple[Platform, BaseRoute]] = [
             (platform, route) for platform in self.platforms.values() for route in platform.routes()
         ]
@@ -93,6 +101,7 @@ class Sandbox:
                 Route("/_sandbox/lists.json", self._lists),
                 Route("/_sandbox/lists", self._fill_lists, methods=["PUT"]),
                 Route("/_sandbox/calls", self._calls),
+                Route("/_sandbox/webhooks", self._webhooks_sent),
                 Route("/_sandbox/faults", self._faults),
                 Route("/_sandbox/faults", self._add_fault, methods=["POST"]),
                 Route("/_sandbox/faults", self._clear_faults, methods=["DELETE"]),
@@ -163,7 +172,9 @@ class Sandbox:
         else:
             response = await route.endpoint(request)
             self._changes += request.method != "GET"
-        response.headers.update(platform.limit_headers(max(int(self._rate), 1), remaining, reset))
+            self._send_webhooks(platform)
+        limit = max(int(self._rates[platform.name]), 1)
+        response.headers.update(platform.limit_headers(limit, remaining, reset))
         self.statuses[response.status_code] += 1
         if "timeout" in faults:
             await self._sleep(faults["timeout"].seconds)
@@ -176,6 +187,14 @@ class Sandbox:
         if "truncate" in faults and response.body:
             response = _with_body(response, bytes(response.body)[: len(response.body) // 2])
         await response(scope, receive, send)
+
+    def _send_webhooks(self, platform: Platform) -> None:
+        """Hands on what the platform reports of the call that it just took."""
+        for webhook in platform.webhooks:
+            self._sent.append(webhook)
+            if self._webhooks is not None:
+                self._webhooks.send(webhook)
+        platform.webhooks.clear()
 
     async def _sleep(self, seconds: float) -> None:
         """Waits; taking the faults back ends the wait."""
@@ -194,11 +213,15 @@ class Sandbox:
             if message["type"] == "lifespan.startup":
                 if self._state is not None:
                     keeper = asyncio.create_task(self._keep())
+                if self._webhooks is not None:
+                    self._webhooks.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
                 if keeper is not None:
                     keeper.cancel()
                     self._save()
+                if self._webhooks is not None:
+                    await self._webhooks.end()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -259,6 +282,9 @@ class Sandbox:
             }
         )
 
+    async def _webhooks_sent(self, _: Request) -> Response:
+        return JSONResponse([webhook._asdict() for webhook in self._sent])
+
     async def _faults(self, _: Request) -> Response:
         return JSONResponse(self.faults.shown())
 
@@ -277,8 +303,10 @@ class Sandbox:
         self._heal()
         self.calls.clear()
         self.statuses.clear()
-        self._buckets = {name: Bucket(self._rate) for name in self.platforms}
+        self._buckets = {name: Bucket(rate) for name, rate in self._rates.items()}
+        self._sent.clear()
         for platform in self.platforms.values():
+            platform.webhooks.clear()
             platform.clear()
         self._changes += 1
         return Response(status_code=204)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -13,25 +14,28 @@ from pathlib import Path
 from sync.errors import ConfigError
 
 PORT = 8025
-RATE = 10.0
 
 
 def serve(
     *,
     port: int,
-    rate: float,
+    rate: float | None,
     state: Path | None,
     environment: Mapping[str, str],
+    webhooks: str | None = None,
     announce: bool = True,
 ) -> None:
     """Serves on the loopback interface until SIGTERM or Ctrl-C. port 0: a free one.
 
     Credentials are those of the environment (SENDGRID_API_KEY ...) or the defaults it prints.
+    rate: of every platform, None for each one's own. webhooks: the receiver to post to, with the
+    Bearer token RELAY_WEBHOOK_SECRET.
     """
     try:
         import uvicorn
 
         from sync.sandbox.app import Sandbox
+        from sync.sandbox.webhooks import Webhooks
     except ImportError:
         raise ConfigError(
             "The sandbox needs an extra: pip install 'contact-sync[sandbox]'."
@@ -51,12 +55,16 @@ def serve(
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     platforms = all_platforms()
     keys = {item.name: environment.get(item.key_variable, "") for item in platforms}
-    app = Sandbox(rate=rate, keys=keys, state=state)
+    receiver = Webhooks(webhooks, environment.get("RELAY_WEBHOOK_SECRET", "")) if webhooks else None
+    app = Sandbox(rate=rate, keys=keys, state=state, webhooks=receiver)
     lines = [f"Sandbox at {url} (lists: {url}/_sandbox/lists). In another terminal:"]
     for item in platforms:
         lines.append(f"  export {item.name.upper()}_BASE_URL={url}/{item.name}")
         if not keys[item.name]:
-            lines.append(f"  export {item.key_variable}={item.default_key}")
+            lines.append(f"  export {item.key_variable}={shlex.quote(item.default_key)}")
+        lines += [
+            f"  export {name}={shlex.quote(value)}" for name, value in item.settings().items()
+        ]
     if announce:
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
@@ -68,10 +76,18 @@ def serve(
 
 @contextmanager
 def running(
-    *, rate: float = 0.0, state: Path | None = None, environment: Mapping[str, str] | None = None
+    *,
+    rate: float | None = 0.0,
+    state: Path | None = None,
+    webhooks: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """The URL of a sandbox in a process of its own on a free port, stopped on leaving."""
-    command = [sys.executable, "-m", "sync", "sandbox", "--port", "0", "--rate", str(rate)]
+    command = [sys.executable, "-m", "sync", "sandbox", "--port", "0"]
+    if rate is not None:
+        command += ["--rate", str(rate)]
+    if webhooks is not None:
+        command += ["--webhooks", webhooks]
     if state is not None:
         command += ["--state", str(state)]
     process = subprocess.Popen(

@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 
+class Webhook(NamedTuple):
+    """What a platform delivers about a call that its API took. body: JSON, or a form's text."""
+
+    source: str
+    body: object
+
+
 class Platform(ABC):
     """State and API of one platform. All methods run on one thread."""
 
     name: ClassVar[str]
+    #: Its documented limit.
+    calls_per_second: ClassVar[float] = 10.0
     #: The variable that holds the credential which the platform accepts, and its value by default.
     key_variable: ClassVar[str]
     default_key: ClassVar[str]
+
+    def __init__(self) -> None:
+        #: What it has yet to send, as a platform does that reports what its API was told.
+        self.webhooks: list[Webhook] = []
+        self.clear()
+
+    def settings(self) -> dict[str, str]:
+        """Other variables that a destination needs to find its way here, with their values."""
+        return {}
 
     @abstractmethod
     def routes(self) -> list[BaseRoute]:

@@ -32,9 +32,6 @@ class SendGridSandbox(Platform):
     key_variable = "SENDGRID_API_KEY"
     default_key = "SG.sandbox"
 
-    def __init__(self) -> None:
-        self.clear()
-
     def clear(self) -> None:
         """Empties all lists; one unsubscribe group remains, as in a new account."""
         self._global: dict[str, int] = {}

@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from sync.sandbox.platforms import all_platforms
 from sync.sandbox.server import running
 from tests.python.bigquery.emulator import emulator
+from tests.python.sync.cases import all_cases
 from tests.python.sync.engines import BigQuery, DuckDb, Engine
 from tests.python.sync.world import KEY, SandboxClient, World
 
 
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[SandboxClient]:
-    with running(rate=0, environment={"SENDGRID_API_KEY": KEY}) as url:
+    keys = {platform.key_variable: KEY for platform in all_platforms()}
+    own = {k: v for case in all_cases() for k, v in case.settings.items()}
+    with running(rate=0, environment={**keys, **own}) as url:
         yield SandboxClient(url)
 
 

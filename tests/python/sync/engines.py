@@ -42,7 +42,7 @@ TABLES = {
     "wanted": "delta_id text, destination text, channel text, scope text, address text,"
     " contact_id text, external_id text, email text, phone text, push_token_type text,"
     " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"
-    " kept_topics text",
+    " kept_topics text, traits text",
     "events": "source text, event_type text, provider_event text, topic text",
     "quarantined_deliveries": "source text, reason text",
     "int_events__unioned": "source text, provider_event text, is_unmapped boolean",

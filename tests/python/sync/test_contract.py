@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import sync.destinations
 from sync.delivery.calls import Caller, DryRun, RetryPolicy
+from sync.delivery.drain import isolate
 from sync.delivery.rate import Schedule
-from sync.destinations.base import Destination, Request
+from sync.destinations.base import Destination, Item, Outcome, Request
 from sync.http import HttpClient
-from tests.python.sync.world import KEY, SandboxClient, addresses, item
+from tests.python.sync.cases import Case, Row, all_cases
+from tests.python.sync.world import KEY, SandboxClient
 
 NAMES = sync.destinations.names()
+# Named in the fact sheets as calls that empty a list or erase a person: nothing may send them.
+DESTRUCTIVE = (
+    "delete_all",
+    "delete-permanent",
+    "suppress_with_delete",
+    "delete_only",
+    "delete_archive_only",
+    "/users/delete",
+    "/uninstall",
+)
 CONSENT = ("complaint", "unsubscribe")
 REASONS = (*CONSENT, "bounce", "block", "unengaged", "policy")
 HOSTILE = (
@@ -51,16 +64,63 @@ HOSTILE = (
 )
 
 
+HOSTILE_NUMBERS = (
+    "",
+    "  ",
+    "+",
+    "4155550100",
+    "+1 415 555 0100",
+    "+1415555\n0100",
+    "+0415",
+    "+1;2",
+)
+HOSTILE_TOKENS = (
+    "",
+    "  ",
+    "..",
+    "a/b/c/d/e",
+    "token?x=1#y",
+    "token%2F0001",
+    "a..b..c..d",
+    "x\r\ny: z",
+)
+HOSTILE_OF = {"email": HOSTILE, "sms": HOSTILE_NUMBERS, "push": HOSTILE_TOKENS}
+ORDINARY = {
+    "email": (
+        "first.last+tag@example.com",
+        "o'hara@example.co.uk",
+        "a_b-c=d@sub.example.com",
+        "müller@exämple.de",
+        "1@2.io",
+    ),
+    "sms": ("+14155550100", "+4930123456", "+8613800138000"),
+    "push": (
+        "fMI-qkT3:APA91bH_x-y",
+        "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90",
+    ),
+}
+CASES = all_cases()
+ROWS = [
+    pytest.param(case, row, id="-".join(filter(None, [case.name, row.channel, row.scope])))
+    for case in CASES
+    for row in case.rows
+]
+
+
 @contextmanager
 def connected(name: str, sandbox: SandboxClient) -> Iterator[Destination]:
     """A destination that talks to the sandbox."""
-    import threading
-
     kind = sync.destinations.get(name)
-    settings = {variable.name: KEY for variable in kind.variables if variable.secret}
+    case = next(case for case in CASES if case.name == name)
+    settings = settings_of(case)
     with (
         HttpClient(
-            f"{sandbox.url}/{name}", kind.headers(settings), timeout=10, connections=4
+            f"{sandbox.url}/{name}",
+            kind.headers(settings),
+            timeout=10,
+            connections=4,
+            is_only_host=True,
+            judge=kind.judge,
         ) as client,
         ThreadPoolExecutor(4) as pool,
     ):
@@ -74,11 +134,23 @@ def connected(name: str, sandbox: SandboxClient) -> Iterator[Destination]:
         yield kind(caller, settings)
 
 
-def everyone(lists: Any) -> set[str]:
-    """Every address on any list."""
-    if isinstance(lists, dict):
-        return set().union(*(everyone(inner) for inner in lists.values()))
-    return set(lists)
+def undo(case: Case, destination: Destination, people: Sequence[Item]) -> list[Outcome]:
+    """The positive verb of the case's mode."""
+    if case.is_profile:
+        return list(destination.subscribe(people))
+    return list(destination.release([one._replace(action="release") for one in people]))
+
+
+def results(outcomes: Iterable[Outcome]) -> set[str]:
+    return {outcome.result for outcome in outcomes}
+
+
+def identities(case: Case, people: Iterable[Item]) -> set[str]:
+    return {case.identity(one) for one in people}
+
+
+def test_every_destination_has_a_case() -> None:
+    assert [case.name for case in CASES] == list(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,6 +161,7 @@ class TestEveryDestination:
         assert kind.host.startswith("https://")
         assert kind.calls_per_second > 0
         assert kind.batch_size >= 1
+        assert kind.channels
         assert all(variable.name.startswith(name.upper()) for variable in kind.variables)
         # Its stand-in has the same name.
         assert isinstance(sandbox.lists(name), dict)
@@ -97,78 +170,126 @@ class TestEveryDestination:
         with connected(name, sandbox) as destination:
             assert list(destination.suppress([])) == []
             assert list(destination.release([])) == []
+            assert list(destination.subscribe([])) == []
         assert sandbox.call_count() == 0
 
-    def test_add_repeat_release_repeat_converge(self, name: str, sandbox: SandboxClient) -> None:
-        people = [item(address, destination=name) for address in addresses(5)]
+    def test_its_probes_are_answered_and_change_nothing(
+        self, name: str, sandbox: SandboxClient
+    ) -> None:
+        case = next(case for case in CASES if case.name == name)
+        before = sandbox.lists(name)
         with connected(name, sandbox) as destination:
-            for _ in range(2):
-                outcomes = list(destination.suppress(people))
-                assert [outcome.result for outcome in outcomes] == ["confirmed"] * 5
-                assert everyone(sandbox.lists(name)) == set(addresses(5))
-            for _ in range(2):
-                outcomes = list(destination.release(people[:3]))
-                assert [outcome.result for outcome in outcomes] == ["confirmed"] * 3
-                assert everyone(sandbox.lists(name)) == set(addresses(5)[3:])
+            probes = destination.probes([(row.channel, row.scope) for row in case.rows])
+            assert probes
+            for probe in probes:
+                destination.api.call(probe)
+        assert sandbox.lists(name) == before
 
-    def test_every_item_has_exactly_one_outcome(self, name: str, sandbox: SandboxClient) -> None:
+    @pytest.mark.parametrize("part", ["", " ", ".", ".."])
+    def test_a_path_with_an_empty_part_is_never_built(self, name: str, part: str) -> None:
+        with pytest.raises(ValueError, match="empty"):
+            Request("DELETE", f"/{name}/{{email}}", {"email": part}).encoded_path()
+
+
+@pytest.mark.parametrize(("case", "row"), ROWS)
+class TestEveryRow:
+    def test_add_repeat_release_repeat_converge(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
+        people = case.people(row, 5)
+        freed = [case.person(row, one.address or "", action="subscribe") for one in people[:3]]
+        with connected(case.name, sandbox) as destination:
+            for _ in range(2):
+                assert results(destination.suppress(people)) == {case.success}
+                assert case.suppressed(sandbox.lists(case.name)) == identities(case, people)
+            left = people[3:] if case.release != "rejected" else people
+            for _ in range(2):
+                assert results(undo(case, destination, freed)) == {case.release}
+                assert case.suppressed(sandbox.lists(case.name)) == identities(case, left)
+
+    def test_a_person_named_twice_in_a_batch_is_settled_twice(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
+        one = case.people(row, 1)[0]
+        with connected(case.name, sandbox) as destination:
+            outcomes = list(destination.suppress([one, one._replace(delta_id="b" * 32)]))
+        assert [outcome.result for outcome in outcomes] == [case.success] * 2
+
+    def test_every_item_has_exactly_one_outcome(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
         people = [
-            item(address, delta_id=f"{number}", destination=name, reason=REASONS[number % 6])
-            for number, address in enumerate(addresses(12))
+            one._replace(reason=REASONS[number % 6])
+            for number, one in enumerate(case.people(row, 12))
         ]
-        with connected(name, sandbox) as destination:
-            for verb in (destination.suppress, destination.release):
+        with connected(case.name, sandbox) as destination:
+            for verb in (destination.suppress, destination.release, destination.subscribe):
                 outcomes = list(verb(people))
                 assert sorted(o.item.delta_id for o in outcomes) == sorted(
                     one.delta_id for one in people
                 )
 
-    @pytest.mark.parametrize("address", HOSTILE, ids=repr)
+    def test_what_it_cannot_do_is_a_refusal_that_says_so(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
+        people = [case.people(row, 1)[0]._replace(reason=reason) for reason in REASONS]
+        with connected(case.name, sandbox) as destination:
+            for one in people:
+                for verb in (destination.suppress, destination.release, destination.subscribe):
+                    for outcome in verb([one]):
+                        assert outcome.result in (case.success, "rejected")
+                        assert (outcome.error is None) == (outcome.result != "rejected")
+
     def test_a_hostile_identifier_is_refused_before_any_request(
-        self, name: str, sandbox: SandboxClient, address: str
+        self, case: Case, row: Row, sandbox: SandboxClient
     ) -> None:
-        with connected(name, sandbox) as destination:
-            refusal = destination.refusal(item(address, destination=name))
-        assert refusal is not None
-        assert not address.strip() or address not in refusal
+        hostile = ("", " ", None) if case.is_profile else (*HOSTILE_OF[row.channel], None)
+        with connected(case.name, sandbox) as destination:
+            for address in hostile:
+                one = case.people(row, 1)[0]
+                if case.is_profile:
+                    refusal = destination.refusal(one._replace(external_id=address))
+                else:
+                    refusal = destination.refusal(one._replace(address=address))
+                assert refusal, repr(address)
+                assert not (address or "").strip() or str(address) not in refusal
+        assert sandbox.call_count() == 0
 
-    def test_a_missing_address_is_refused(self, name: str, sandbox: SandboxClient) -> None:
-        with connected(name, sandbox) as destination:
-            assert destination.refusal(item(None, destination=name)) is not None
-
-    @pytest.mark.parametrize(
-        "address",
-        [
-            "first.last+tag@example.com",
-            "o'hara@example.co.uk",
-            "a_b-c=d@sub.example.com",
-            "müller@exämple.de",
-            "1@2.io",
-        ],
-    )
     def test_an_ordinary_address_arrives_as_it_is(
-        self, name: str, sandbox: SandboxClient, address: str
+        self, case: Case, row: Row, sandbox: SandboxClient
     ) -> None:
-        one = item(address, destination=name)
-        with connected(name, sandbox) as destination:
-            assert destination.refusal(one) is None
-            list(destination.suppress([one]))
-            assert everyone(sandbox.lists(name)) == {address}
-            list(destination.release([one]))
-            assert everyone(sandbox.lists(name)) == set()
+        for address in ORDINARY[row.channel]:
+            one = case.person(row, address)
+            freed = case.person(row, address, action="subscribe")
+            with connected(case.name, sandbox) as destination:
+                assert destination.refusal(one) is None
+                list(destination.suppress([one]))
+                assert case.identity(one) in case.suppressed(sandbox.lists(case.name))
+                undo(case, destination, [freed])
+                found = case.suppressed(sandbox.lists(case.name))
+                assert (case.identity(one) in found) == (case.release == "rejected")
 
-    def test_nothing_that_wipes_a_list_is_ever_sent(self, name: str) -> None:
-        kind = sync.destinations.get(name)
+    def test_a_channel_that_it_does_not_know_is_refused(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
+        with connected(case.name, sandbox) as destination:
+            one = case.people(row, 1)[0]._replace(channel="pigeon")
+            assert destination.refusal(one) is not None
+
+    def test_nothing_that_wipes_a_list_is_ever_sent(self, case: Case, row: Row) -> None:
         seen: list[Request] = []
-        destination = kind(DryRun(seen.append), {})
+        kind = sync.destinations.get(case.name)
+        destination = kind(DryRun(seen.append), settings_of(case))
         for reason in REASONS:
             for count in (1, 2, 3):
-                people = [item(a, reason=reason, destination=name) for a in addresses(count)]
+                people = [one._replace(reason=reason) for one in case.people(row, count)]
                 list(destination.suppress(people))
-                list(destination.release(people))
+                undo(case, destination, people)
         assert seen
         for request in seen:
-            assert "delete_all" not in str(request.json)
+            text = f"{request.path} {request.json} {request.form}".lower()
+            for destructive in DESTRUCTIVE:
+                assert destructive not in text
             assert_no_empty(request.json)
             assert "//" not in request.encoded_path()
             assert not request.encoded_path().endswith("/")
@@ -176,10 +297,28 @@ class TestEveryDestination:
                 # It names somebody, in the path or in the body.
                 assert request.parts or request.json
 
-    @pytest.mark.parametrize("part", ["", " ", ".", ".."])
-    def test_a_path_with_an_empty_part_is_never_built(self, name: str, part: str) -> None:
-        with pytest.raises(ValueError, match="empty"):
-            Request("DELETE", f"/{name}/{{email}}", {"email": part}).encoded_path()
+    def test_a_poison_item_in_a_full_batch_is_isolated(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
+        kind = sync.destinations.get(case.name)
+        size = kind.batch_size
+        people = case.people(row, size)
+        poison = people[size // 3]
+        sandbox.fault("poison", platform=case.name, address=case.identity(poison))
+        with connected(case.name, sandbox) as destination:
+            found = list(isolate(destination.suppress, people))
+        assert {o.item.delta_id for o in found if o.result == "rejected"} == {poison.delta_id}
+        assert results(o for o in found if o.item != poison) <= {case.success}
+        assert len(found) == size
+        # A platform that takes one item a call has nothing to isolate.
+        most = 2 * math.ceil(math.log2(size)) + 1 if size > 1 else 1
+        assert sandbox.call_count() <= most + case.calls_beside
+
+
+def settings_of(case: Case) -> dict[str, str]:
+    """Every required variable and every secret, as the sandbox of the tests expects them."""
+    kind = sync.destinations.get(case.name)
+    return {v.name: KEY for v in kind.variables if v.secret} | dict(case.settings)
 
 
 def assert_no_empty(value: object) -> None:
