@@ -54,3 +54,8 @@
 {% macro to_date(timestamp) %}{{ return(adapter.dispatch('to_date')(timestamp)) }}{% endmacro %}
 {% macro default__to_date(timestamp) -%} date({{ timestamp }}, 'UTC') {%- endmacro %}
 {% macro duckdb__to_date(timestamp) -%} cast({{ timestamp }} as date) {%- endmacro %}
+
+{#- A timestamp as ISO 8601 text in UTC, to the second. -#}
+{% macro iso_text(timestamp) %}{{ return(adapter.dispatch('iso_text')(timestamp)) }}{% endmacro %}
+{% macro default__iso_text(timestamp) -%} replace(substr(string({{ timestamp }}, 'UTC'), 1, 19), ' ', 'T') || 'Z' {%- endmacro %}
+{% macro duckdb__iso_text(timestamp) -%} strftime({{ timestamp }}, '%Y-%m-%dT%H:%M:%SZ') {%- endmacro %}

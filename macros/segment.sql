@@ -62,6 +62,7 @@ fields as (
         'permission': '$.properties.enabled',
         'act_time': '$.properties.timestamp',
         'act_source': '$.properties.source_of_change',
+        'call_source': '$.context.source_of_change',
         'act_reason': '$.properties.reason',
         'group_id': '$.properties.group_id',
         'list_id': '$.properties.list_id',
@@ -260,7 +261,7 @@ select
         when kind = 'identify' and facet = 'push' then push_is_subscribed
     end as trait_value,
     act_reason as reason,
-    act_source as source_of_change,
+    coalesce(act_source, call_source) as source_of_change,
     coalesce(track = 'email machine opened', false) as is_machine,
     -- The act's own time, where the tracking plan has one that can be read.
     case

@@ -44,6 +44,7 @@ latest_events as (
         is_own,
         is_echo,
         source,
+        topic,
         last_at as effective_at,
         last_event_id as event_id,
         last_source_of_change as source_of_change
@@ -69,7 +70,8 @@ grants_on_rows as (
         grants.effective_at,
         grants.event_id,
         grants.source,
-        grants.source_of_change
+        grants.source_of_change,
+        grants.topic
     from grants
     inner join addresses
         on
@@ -86,7 +88,8 @@ grants_on_rows as (
         grants.effective_at,
         grants.event_id,
         grants.source,
-        grants.source_of_change
+        grants.source_of_change,
+        grants.topic
     from grants
     inner join addresses
         on
@@ -100,7 +103,7 @@ last_grants as (
 
     select
         contact_state_id,
-        {{ last_of(['effective_at', 'event_id', 'source', 'source_of_change']) }} as granted
+        {{ last_of(['effective_at', 'event_id', 'source', 'source_of_change', 'topic']) }} as granted
     from grants_on_rows
     group by contact_state_id
 
@@ -113,7 +116,9 @@ traits as (
         external_id,
         case when external_id is null then address end as address
     from latest_events
-    where event_type = 'identify'
+    where
+        event_type = 'identify'
+        and not is_own
 
 ),
 
@@ -213,6 +218,8 @@ states as (
             else last_grants.granted.source_of_change
         end as source_of_change,
         last_grants.granted.effective_at as subscribed_at,
+        last_grants.granted.event_id as subscribed_event_id,
+        last_grants.granted.topic as subscribed_topic,
         signs_of_life.engaged_event_id,
         signs_of_life.engaged_at,
         addresses.last_at,
@@ -259,6 +266,8 @@ select
     source,
     source_of_change,
     subscribed_at,
+    subscribed_event_id,
+    subscribed_topic,
     engaged_event_id,
     engaged_at,
     is_last_namer,

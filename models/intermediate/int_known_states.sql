@@ -9,7 +9,7 @@
     )
 }}
 
-{%- set matter = ['destination', 'channel', 'scope', 'address', 'matter', 'settled_delta_id'] %}
+{%- set matter = ['destination', 'channel', 'scope', 'subject', 'filed_as', 'matter', 'settled_delta_id'] %}
 
 with
 
@@ -19,12 +19,10 @@ ledger as (
         *,
         {{ ledger_matter('outcome') }} as matter,
         case when outcome in ('rejected', 'absent') then delta_id end as settled_delta_id
-    from {{ source('raw', 'sync_ledger') }}
-    where
-        outcome in ('confirmed', 'accepted', 'rejected', 'absent')
-        {%- if is_incremental() %}
-        and {{ pushed_since(this) }}
-        {%- endif %}
+    from {{ ref('int_ledger_answers') }}
+    {% if is_incremental() -%}
+    where {{ pushed_since(this) }}
+    {%- endif %}
 
 ),
 
@@ -45,7 +43,8 @@ identified as (
         destination,
         channel,
         scope,
-        address,
+        subject,
+        filed_as,
         matter,
         answer.action,
         answer.reason,
@@ -62,7 +61,8 @@ select
     identified.destination,
     identified.channel,
     identified.scope,
-    identified.address,
+    identified.subject,
+    identified.filed_as,
     identified.matter,
     identified.action,
     identified.reason,

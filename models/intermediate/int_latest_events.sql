@@ -39,9 +39,13 @@ new_events as (
 superseded_names as (
 
     select distinct
-        {{ names | reject('equalto', 'is_own') | join(',\n        ') }},
-        false as is_own
+        {% for name in names | reject('equalto', 'is_own') -%}
+        superseded_events.{{ name }},
+        {% endfor -%}
+        owners.is_own
     from superseded_events
+    -- Whether the copy was our own doing is not kept with it.
+    cross join (select true as is_own union all select false as is_own) as owners
     where
         channel is not null
         and taken_at > {{ since }}
@@ -206,5 +210,7 @@ select
     null as last_source_of_change,
     {{ taken_now() }} as taken_at
 from superseded_names
-where {{ surrogate_key(names) }} not in (select keyed.latest_event_key from keyed)
+where
+    {{ surrogate_key(names) }} not in (select keyed.latest_event_key from keyed)
+    and {{ surrogate_key(names) }} in (select known_keys.latest_event_key from {{ this }} as known_keys)
 {%- endif %}

@@ -68,6 +68,7 @@ traits as (
         all_traits.event_id,
         all_traits.received_at,
         all_traits.source_of_change,
+        all_traits.is_own,
         all_traits.taken_at
     from {{ ref('int_traits') }} as all_traits
     {% if is_incremental() -%}
@@ -137,6 +138,8 @@ refusals as (
     where
         transitions.is_refusal
         and not traits.trait_value
+        -- What we told a profile is no news when it comes back; what is cached of it later is none either.
+        and not coalesce(traits.is_own, false)
 
 ),
 

@@ -33,6 +33,7 @@ select
     effective_at,
     received_at,
     source_of_change,
+    is_own,
     {{ taken_now() }} as taken_at,
     replaced_since
 from events

@@ -65,7 +65,63 @@ candidates as (
 ),
 {%- endif %}
 
-{{ first_of_each('candidates', 'event_id', copy_order(), 'earliest_copies') }}
+{{ first_of_each('candidates', 'event_id', copy_order(), 'earliest_copies') }},
+
+placements as (
+
+    select * from {{ ref('int_placements') }}
+
+),
+
+-- What a platform may say because we told it so: an older act, an act of staff or API, a grant.
+repeatable as (
+
+    select
+        event_id,
+        source,
+        channel,
+        address,
+        effective_at,
+        event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_grant
+    from earliest_copies
+    where
+        address is not null
+        and (is_echo or event_type in ('block', 'subscribe', 'topic_subscribe', 'reactivate'))
+
+),
+
+-- An answer is on record a moment after the platform acted on it, so that its report may be dated earlier.
+told as (
+
+    select
+        repeatable.event_id,
+        repeatable.effective_at,
+        repeatable.is_grant,
+        max(case when placements.action = 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 5, 'minute') }} then placements.pushed_at end) as suppressed_at,
+        max(case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end) as freed_at,
+        max(case when placements.action <> 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 5, 'minute') }} then placements.pushed_at end) as granted_at
+    from repeatable
+    inner join placements
+        on
+            repeatable.source = placements.destination
+            and repeatable.channel = placements.channel
+            and repeatable.address = placements.address
+    group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant
+
+),
+
+-- In doubt a refusal counts and a grant does not.
+own_events as (
+
+    select event_id
+    from told
+    where
+        case
+            when is_grant then {{ timestamp_plus('granted_at', var('own_hours'), 'hour') }} >= effective_at
+            else suppressed_at is not null and (freed_at is null or freed_at <= suppressed_at)
+        end
+
+)
 
 select
     event_id,
@@ -87,7 +143,7 @@ select
     source_of_change,
     is_machine,
     is_echo,
-    false as is_own,
+    event_id in (select own_events.event_id from own_events) or coalesce(source_of_change = 'contact-sync', false) as is_own,
     event_timestamp,
     effective_at,
     received_at,

@@ -1,63 +1,16 @@
 {{ config(materialized='view') }}
 
-{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address' %}
-
 with
 
-destinations as {{ inlined() }} (
+list_changes as {{ inlined() }} (
 
-    select
-        destination,
-        channel,
-        coalesce(scope, '') as scope
-    from {{ ref('destinations') }}
-    where
-        enabled
-        and mode = 'suppression'
+    select * from {{ ref('int_list_changes') }}
 
 ),
 
-destination_reasons as {{ inlined() }} (
+profile_changes as {{ inlined() }} (
 
-    select
-        destination,
-        channel,
-        coalesce(scope, '') as scope,
-        reason
-    from {{ ref('destination_reasons') }}
-
-),
-
-suppression_list as (
-
-    select * from {{ ref('suppression_list') }}
-
-),
-
-reasons as {{ inlined() }} (
-
-    select * from {{ ref('int_suppression_reasons') }}
-    where address is not null
-
-),
-
-states as {{ inlined() }} (
-
-    select * from {{ ref('int_contact_state') }}
-    where address is not null
-
-),
-
-latest_events as (
-
-    select * from {{ ref('int_latest_events') }}
-    where last_at is not null
-
-),
-
-policy as (
-
-    select * from {{ ref('suppression_policy') }}
+    select * from {{ ref('int_profile_changes') }}
 
 ),
 
@@ -67,360 +20,35 @@ profiles as (
 
 ),
 
-known_states as {{ inlined() }} (
+tokens as (
 
-    select * from {{ ref('int_known_states') }}
-
-),
-
--- What was written since the last build, and a day before it.
-recent_ledger as {{ inlined() }} (
-
-    select
-        *,
-        {{ ledger_matter('outcome') }} as matter
-    from {{ source('raw', 'sync_ledger') }}
-    where {{ pushed_since(ref('int_known_states')) }}
+    select * from {{ ref('int_push_tokens') }}
 
 ),
 
-recently_known as (
+-- What a platform will never take, and what it did not have when asked within the last seven days.
+settled as (
 
     select
         destination,
-        channel,
-        scope,
-        address,
-        action,
-        reason,
-        event_id,
-        run_id,
         delta_id
-    from recent_ledger
-    where matter = 'known'
-    qualify
-        row_number() over (
-            {{ of_key.format('recent_ledger') }}
-            order by pushed_at desc, run_id desc, delta_id desc
-        ) = 1
-
-),
-
--- What each platform is known to have: the latest answer that settled the matter.
-known as {{ inlined() }} (
-
-    select
-        known_states.destination,
-        known_states.channel,
-        known_states.scope,
-        known_states.address,
-        known_states.action,
-        known_states.reason,
-        known_states.event_id,
-        known_states.run_id,
-        known_states.delta_id
-    from known_states
-    left join recently_known
-        on
-            known_states.destination = recently_known.destination
-            and known_states.channel = recently_known.channel
-            and known_states.scope = recently_known.scope
-            and known_states.address = recently_known.address
+    from {{ ref('int_known_states') }}
     where
-        known_states.matter = 'known'
-        and recently_known.delta_id is null
+        matter = 'rejected'
+        or (matter = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
 
     union all
 
-    select * from recently_known
-
-),
-
--- Listed, and not known to be suppressed there.
-unplaced as (
-
     select
-        destinations.destination,
-        destinations.channel,
-        destinations.scope,
-        suppression_list.address,
-        suppression_list.contact_id,
-        suppression_list.external_id,
-        known.run_id as known_run_id,
-        known.delta_id as known_delta_id
-    from suppression_list
-    inner join destinations
-        on suppression_list.channel = destinations.channel
-    left join known
-        on
-            destinations.destination = known.destination
-            and destinations.channel = known.channel
-            and destinations.scope = known.scope
-            and suppression_list.address = known.address
+        destination,
+        delta_id
+    from {{ ref('int_ledger_answers') }}
     where
-        known.action is null
-        or known.action <> 'suppress'
-
-),
-
--- Of the reasons that hold, the first that the destination takes.
-suppressions as (
-
-    select
-        unplaced.destination,
-        unplaced.channel,
-        unplaced.scope,
-        unplaced.address,
-        unplaced.contact_id,
-        unplaced.external_id,
-        'suppress' as action,
-        reasons.reason,
-        reasons.reason_event_id as event_id,
-        reasons.reason_at as event_timestamp,
-        reasons.precedence as priority,
-        unplaced.known_run_id,
-        unplaced.known_delta_id
-    from unplaced
-    inner join reasons
-        on
-            unplaced.channel = reasons.channel
-            and unplaced.address = reasons.address
-    inner join destination_reasons
-        on
-            unplaced.destination = destination_reasons.destination
-            and unplaced.channel = destination_reasons.channel
-            and unplaced.scope = destination_reasons.scope
-            and reasons.reason = destination_reasons.reason
-    where
-        reasons.holds
-        and reasons.is_suppressing
-    qualify
-        row_number() over (
-            {{ of_key.format('unplaced') }}
-            order by reasons.precedence, reasons.reason_at desc, reasons.reason_event_id desc
-        ) = 1
-
-),
-
--- Judged by the reasons themselves: an empty or broken list must not look like a release.
-refused as (
-
-    select
-        destination_reasons.destination,
-        destination_reasons.channel,
-        destination_reasons.scope,
-        reasons.address
-    from reasons
-    inner join destination_reasons
-        on
-            reasons.channel = destination_reasons.channel
-            and reasons.reason = destination_reasons.reason
-    where
-        reasons.holds
-        and reasons.is_suppressing
-
-),
-
--- Placed there by us, and no reason that the destination takes holds any more.
-placed as (
-
-    select known.*
-    from known
-    inner join destinations
-        on
-            known.destination = destinations.destination
-            and known.channel = destinations.channel
-            and known.scope = destinations.scope
-    left join refused
-        on
-            known.destination = refused.destination
-            and known.channel = refused.channel
-            and known.scope = refused.scope
-            and known.address = refused.address
-    where
-        known.action = 'suppress'
-        and refused.address is null
-
-),
-
--- Whether any reason of the address holds, and since when the one had held that put it there.
-held as (
-
-    select
-        placed.*,
-        reasons.precedence,
-        reasons.ended_at,
-        reasons.ended_event_id,
-        max(case when reasons.holds then 1 else 0 end) over ({{ of_key.format('placed') }}) = 1 as is_held,
-        min(case when placed.reason = reasons.reason then reasons.reason_at end) over ({{ of_key.format('placed') }}) as held_since
-    from placed
-    left join reasons
-        on
-            placed.channel = reasons.channel
-            and placed.address = reasons.address
-
-),
-
--- Of what ended since: ended is what ended last, reason the first of them by precedence.
-ended as (
-
-    select
-        *,
-        coalesce(not is_held and ended_at >= held_since, false) as is_ending
-    from held
-
-),
-
-freed as (
-
-    select
-        *,
-        min(case when is_ending then precedence end) over ({{ of_key.format('ended') }}) as ended_precedence
-    from ended
-    where true
-    qualify
-        row_number() over (
-            {{ of_key.format('ended') }}
-            order by case when is_ending then 0 else 1 end, ended_at desc, ended_event_id desc
-        ) = 1
-
-),
-
--- Whether a contact of the address is suppressed all the same: without a reason on record, that is a broken build.
-judged as (
-
-    select
-        freed.*,
-        states.address is not null as is_suppressed
-    from freed
-    left join states
-        on
-            freed.channel = states.channel
-            and freed.address = states.address
-            and states.is_suppressed
-    where true
-    qualify row_number() over ({{ of_key.format('freed') }} order by states.contact_id) = 1
-
-),
-
--- Absence is never a release: only an explicit row of state releases, and by itself only where no
--- reason holds at all. What a changed seed or var freed waits for a person, as `policy`.
-releases as (
-
-    select
-        judged.destination,
-        judged.channel,
-        judged.scope,
-        judged.address,
-        states.contact_id,
-        states.external_id,
-        'release' as action,
-        case
-            when judged.is_held then 'policy'
-            when policy.reason is not null then policy.reason
-            when
-                judged.reason = 'unengaged'
-                and states.engaged_event_id is not null
-                and judged.event_id <> {{ unengaged_event_id('judged.address', 'states.engaged_event_id') }}
-                then 'unengaged'
-            else 'policy'
-        end as reason,
-        coalesce(case when judged.is_ending then judged.ended_event_id end, states.engaged_event_id) as ended_event_id,
-        coalesce(case when judged.is_ending then judged.ended_at end, states.engaged_at) as ended_at,
-        judged.run_id as known_run_id,
-        judged.delta_id as known_delta_id
-    from judged
-    inner join states
-        on
-            judged.channel = states.channel
-            and judged.address = states.address
-            and states.is_last_namer
-    left join policy
-        on judged.ended_precedence = policy.precedence
-    where
-        judged.is_held
-        or not judged.is_suppressed
-
-),
-
-topic_refusals as (
-
-    select
-        source,
-        channel,
-        address,
-        topic,
-        max(case when event_type = 'topic_unsubscribe' then last_at end) as refused_at,
-        max(case when event_type = 'topic_subscribe' and not is_own then last_at end) as granted_at
-    from latest_events
-    where
-        event_type in ('topic_unsubscribe', 'topic_subscribe')
-        and address is not null
-        and topic is not null
-    group by source, channel, address, topic
-
-),
-
-grants_of_lists as (
-
-    select last_event_id as event_id
-    from latest_events
-    where
-        event_type = 'subscribe'
-        and topic is not null
-
-),
-
--- Topics that the person still refuses there: consent to one list is not consent to all.
-kept_topics as (
-
-    select
-        releases.destination,
-        releases.channel,
-        releases.scope,
-        releases.address,
-        releases.contact_id,
-        releases.external_id,
-        releases.action,
-        releases.reason,
-        releases.ended_event_id,
-        releases.ended_at,
-        releases.known_run_id,
-        releases.known_delta_id,
-        string_agg(
-            case
-                when
-                    (topic_refusals.granted_at is null or topic_refusals.refused_at >= topic_refusals.granted_at)
-                    and (
-                        grants_of_lists.event_id is not null
-                        or releases.ended_at is null
-                        or topic_refusals.refused_at >= releases.ended_at
-                    )
-                    then topic_refusals.topic
-            end,
-            ',' order by topic_refusals.topic
-        ) as topics
-    from releases
-    left join topic_refusals
-        on
-            releases.destination = topic_refusals.source
-            and releases.channel = topic_refusals.channel
-            and releases.address = topic_refusals.address
-    left join grants_of_lists
-        on releases.ended_event_id = grants_of_lists.event_id
-    group by
-        releases.destination,
-        releases.channel,
-        releases.scope,
-        releases.address,
-        releases.contact_id,
-        releases.external_id,
-        releases.action,
-        releases.reason,
-        releases.ended_event_id,
-        releases.ended_at,
-        releases.known_run_id,
-        releases.known_delta_id
+        {{ pushed_since(ref('int_known_states')) }}
+        and (
+            outcome = 'rejected'
+            or (outcome = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
+        )
 
 ),
 
@@ -431,6 +59,7 @@ changes as (
         channel,
         scope,
         address,
+        address as subject,
         contact_id,
         external_id,
         action,
@@ -440,28 +69,30 @@ changes as (
         priority,
         known_run_id,
         known_delta_id,
-        cast(null as {{ dbt.type_string() }}) as kept_topics
-    from suppressions
+        kept_topics,
+        cast(null as {{ dbt.type_string() }}) as traits
+    from list_changes
 
     union all
 
-    -- Positive verbs come after every suppression; those without an event last.
     select
         destination,
         channel,
         scope,
         address,
+        contact_id as subject,
         contact_id,
         external_id,
         action,
         reason,
-        case when reason <> 'policy' then ended_event_id end as event_id,
-        case when reason <> 'policy' then ended_at end as event_timestamp,
-        case when reason <> 'policy' then 100 else 101 end as priority,
+        event_id,
+        event_timestamp,
+        priority,
         known_run_id,
         known_delta_id,
-        topics as kept_topics
-    from kept_topics
+        cast(null as {{ dbt.type_string() }}) as kept_topics,
+        traits
+    from profile_changes
 
 ),
 
@@ -470,32 +101,9 @@ identified as (
     select
         *,
         {{ surrogate_key([
-            'destination', 'channel', 'scope', 'address', 'action', 'reason', 'event_id', 'known_run_id', 'known_delta_id',
+            'destination', 'channel', 'scope', 'subject', 'action', 'reason', 'event_id', 'known_run_id', 'known_delta_id',
         ]) }} as delta_id
     from changes
-
-),
-
--- What a platform will never take, and what it did not have when asked within the last seven days.
-settled as (
-
-    select
-        destination,
-        delta_id
-    from known_states
-    where
-        matter = 'rejected'
-        or (matter = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
-
-    union all
-
-    select
-        destination,
-        delta_id
-    from recent_ledger
-    where
-        matter = 'rejected'
-        or (matter = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
 
 )
 
@@ -509,17 +117,21 @@ select
     identified.external_id,
     profiles.email,
     profiles.phone,
-    cast(null as {{ dbt.type_string() }}) as push_token_type,
+    tokens.push_token_type,
     identified.action,
     identified.reason,
     identified.event_id,
     identified.event_timestamp,
     cast(identified.priority as {{ type_int64() }}) as priority,
     identified.kept_topics,
-    cast(null as {{ dbt.type_string() }}) as traits
+    identified.traits
 from identified
 left join profiles
     on identified.contact_id = profiles.contact_id
+left join tokens
+    on
+        identified.channel = 'push'
+        and identified.address = tokens.push_token
 left join settled
     on
         identified.destination = settled.destination

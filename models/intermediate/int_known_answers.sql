@@ -1,0 +1,211 @@
+{{ config(materialized='view') }}
+
+{%- set key = ['destination', 'channel', 'scope', 'subject', 'filed_as'] %}
+
+with
+
+known_states as {{ inlined() }} (
+
+    select * from {{ ref('int_known_states') }}
+    where matter = 'known'
+
+),
+
+-- What was written since the last build, and a day before it.
+recent_answers as {{ inlined() }} (
+
+    select * from {{ ref('int_ledger_answers') }}
+    where
+        {{ pushed_since(ref('int_known_states')) }}
+        and {{ ledger_matter('outcome') }} = 'known'
+
+),
+
+trusting as {{ inlined() }} (
+
+    select
+        destination,
+        channel,
+        coalesce(scope, '') as scope
+    from {{ ref('destinations') }}
+    where trusts_own
+
+),
+
+filings as (
+
+    select * from {{ ref('int_filings') }}
+
+),
+
+latest_events as (
+
+    select * from {{ ref('int_latest_events') }}
+    where last_at is not null
+
+),
+
+recently_known as (
+
+    select
+        {{ key | join(',\n        ') }},
+        action,
+        reason,
+        event_id,
+        run_id,
+        delta_id,
+        pushed_at
+    from recent_answers
+    qualify
+        row_number() over (
+            partition by {{ key | join(', ') }}
+            order by pushed_at desc, run_id desc, delta_id desc
+        ) = 1
+
+),
+
+answered as {{ inlined() }} (
+
+    select
+        {% for name in key -%}
+        known_states.{{ name }},
+        {% endfor -%}
+        known_states.action,
+        known_states.reason,
+        known_states.event_id,
+        known_states.run_id,
+        known_states.delta_id,
+        known_states.pushed_at as known_at
+    from known_states
+    left join recently_known
+        on
+            {% for name in key -%}
+            known_states.{{ name }} = recently_known.{{ name }}
+            {{ 'and' if not loop.last }}
+            {% endfor %}
+    where recently_known.delta_id is null
+
+    union all
+
+    select
+        {{ key | join(',\n        ') }},
+        action,
+        reason,
+        event_id,
+        run_id,
+        delta_id,
+        pushed_at as known_at
+    from recently_known
+
+),
+
+-- What a platform that is trusted said of its own list.
+reports as (
+
+    select
+        trusting.destination,
+        trusting.channel,
+        trusting.scope,
+        latest_events.address as subject,
+        case when latest_events.event_type in ('subscribe', 'topic_subscribe', 'reactivate') then 'release' else 'suppress' end as action,
+        case when latest_events.event_type = 'topic_unsubscribe' then 'unsubscribe' else latest_events.event_type end as reason,
+        latest_events.last_event_id as event_id,
+        latest_events.last_at as known_at
+    from trusting
+    inner join latest_events
+        on
+            trusting.destination = latest_events.source
+            and trusting.channel = latest_events.channel
+    where
+        latest_events.address is not null
+        and not latest_events.is_own
+        and (
+            latest_events.event_type in ('complaint', 'unsubscribe', 'bounce', 'block')
+            or (latest_events.event_type in ('subscribe', 'reactivate') and coalesce(latest_events.topic, '') = trusting.scope)
+            or (latest_events.event_type in ('topic_unsubscribe', 'topic_subscribe') and latest_events.topic = trusting.scope)
+        )
+
+),
+
+reported as (
+
+    select
+        reports.destination,
+        reports.channel,
+        reports.scope,
+        reports.subject,
+        coalesce(filings.filed_as, '') as filed_as,
+        reports.action,
+        reports.reason,
+        reports.event_id,
+        cast(null as {{ dbt.type_string() }}) as run_id,
+        reports.event_id as delta_id,
+        reports.known_at
+    from reports
+    left join filings
+        on
+            reports.destination = filings.destination
+            and reports.channel = filings.channel
+            and reports.scope = filings.scope
+            and reports.reason = filings.reason
+
+),
+
+trusted_answers as (
+
+    select answered.*
+    from answered
+    inner join trusting
+        on
+            answered.destination = trusting.destination
+            and answered.channel = trusting.channel
+            and answered.scope = trusting.scope
+
+),
+
+-- At the same instant it is suppressed there: a call too few is repaired, a text too many is not.
+trusted as (
+
+    select *
+    from (
+        select * from trusted_answers
+        union all
+        select * from reported
+    ) as both_ways
+    qualify
+        row_number() over (
+            partition by {{ key | join(', ') }}
+            order by known_at desc, case when action = 'suppress' then 0 else 1 end, run_id desc, delta_id desc
+        ) = 1
+
+)
+
+select
+    {% for name in key -%}
+    answered.{{ name }},
+    {% endfor -%}
+    answered.action,
+    answered.reason,
+    answered.event_id,
+    answered.run_id,
+    answered.delta_id,
+    answered.known_at
+from answered
+left join trusting
+    on
+        answered.destination = trusting.destination
+        and answered.channel = trusting.channel
+        and answered.scope = trusting.scope
+where trusting.destination is null
+
+union all
+
+select
+    {{ key | join(',\n    ') }},
+    action,
+    reason,
+    event_id,
+    run_id,
+    delta_id,
+    known_at
+from trusted

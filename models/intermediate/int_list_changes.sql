@@ -1,0 +1,509 @@
+{{ config(materialized='view') }}
+
+{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.filed_as' %}
+
+with
+
+destinations as {{ inlined() }} (
+
+    select
+        destination,
+        channel,
+        coalesce(scope, '') as scope,
+        audience
+    from {{ ref('destinations') }}
+    where
+        enabled
+        and mode = 'suppression'
+
+),
+
+filings as (
+
+    select * from {{ ref('int_filings') }}
+
+),
+
+-- The file of the platform that each reason goes to; one for all where it files no reasons apart.
+destination_reasons as {{ inlined() }} (
+
+    select
+        taken.destination,
+        taken.channel,
+        coalesce(taken.scope, '') as scope,
+        taken.reason,
+        coalesce(filings.filed_as, '') as filed_as
+    from {{ ref('destination_reasons') }} as taken
+    left join filings
+        on
+            taken.destination = filings.destination
+            and taken.channel = filings.channel
+            and coalesce(taken.scope, '') = filings.scope
+            and taken.reason = filings.reason
+
+),
+
+suppression_list as (
+
+    select * from {{ ref('suppression_list') }}
+
+),
+
+reasons as {{ inlined() }} (
+
+    select * from {{ ref('int_suppression_reasons') }}
+    where address is not null
+
+),
+
+states as {{ inlined() }} (
+
+    select * from {{ ref('int_contact_state') }}
+    where address is not null
+
+),
+
+latest_events as (
+
+    select * from {{ ref('int_latest_events') }}
+    where last_at is not null
+
+),
+
+policy as (
+
+    select * from {{ ref('suppression_policy') }}
+
+),
+
+known as {{ inlined() }} (
+
+    select
+        destination,
+        channel,
+        scope,
+        subject as address,
+        filed_as,
+        action,
+        reason,
+        event_id,
+        run_id,
+        delta_id
+    from {{ ref('int_known_answers') }}
+
+),
+
+files as {{ inlined() }} (
+
+    select distinct
+        destinations.destination,
+        destinations.channel,
+        destinations.scope,
+        destinations.audience,
+        destination_reasons.filed_as
+    from destinations
+    inner join destination_reasons
+        on
+            destinations.destination = destination_reasons.destination
+            and destinations.channel = destination_reasons.channel
+            and destinations.scope = destination_reasons.scope
+
+),
+
+-- Addresses that a platform ever reported, where it is to be told of no others.
+seen as (
+
+    select distinct
+        latest_events.source,
+        latest_events.channel,
+        latest_events.address
+    from latest_events
+    inner join destinations
+        on
+            latest_events.source = destinations.destination
+            and latest_events.channel = destinations.channel
+    where
+        destinations.audience = 'seen'
+        and latest_events.address is not null
+
+),
+
+-- Listed, and not known to be suppressed there.
+unplaced as (
+
+    select
+        files.destination,
+        files.channel,
+        files.scope,
+        files.filed_as,
+        suppression_list.address,
+        suppression_list.contact_id,
+        suppression_list.external_id,
+        known.run_id as known_run_id,
+        known.delta_id as known_delta_id
+    from suppression_list
+    inner join files
+        on suppression_list.channel = files.channel
+    left join known
+        on
+            files.destination = known.destination
+            and files.channel = known.channel
+            and files.scope = known.scope
+            and files.filed_as = known.filed_as
+            and suppression_list.address = known.address
+    left join seen
+        on
+            files.destination = seen.source
+            and files.channel = seen.channel
+            and suppression_list.address = seen.address
+    where
+        (known.action is null or known.action <> 'suppress')
+        and (files.audience <> 'seen' or seen.address is not null)
+
+),
+
+-- Of the reasons that hold, the first that the destination takes.
+suppressions as (
+
+    select
+        unplaced.destination,
+        unplaced.channel,
+        unplaced.scope,
+        unplaced.address,
+        unplaced.contact_id,
+        unplaced.external_id,
+        'suppress' as action,
+        reasons.reason,
+        reasons.reason_event_id as event_id,
+        reasons.reason_at as event_timestamp,
+        reasons.precedence as priority,
+        unplaced.known_run_id,
+        unplaced.known_delta_id
+    from unplaced
+    inner join reasons
+        on
+            unplaced.channel = reasons.channel
+            and unplaced.address = reasons.address
+    inner join destination_reasons
+        on
+            unplaced.destination = destination_reasons.destination
+            and unplaced.channel = destination_reasons.channel
+            and unplaced.scope = destination_reasons.scope
+            and unplaced.filed_as = destination_reasons.filed_as
+            and reasons.reason = destination_reasons.reason
+    where
+        reasons.holds
+        and reasons.is_suppressing
+    qualify
+        row_number() over (
+            {{ of_key.format('unplaced') }}
+            order by reasons.precedence, reasons.reason_at desc, reasons.reason_event_id desc
+        ) = 1
+
+),
+
+-- Judged by the reasons themselves: an empty or broken list must not look like a release.
+refused as (
+
+    select
+        destination_reasons.destination,
+        destination_reasons.channel,
+        destination_reasons.scope,
+        destination_reasons.filed_as,
+        reasons.address
+    from reasons
+    inner join destination_reasons
+        on
+            reasons.channel = destination_reasons.channel
+            and reasons.reason = destination_reasons.reason
+    where
+        reasons.holds
+        and reasons.is_suppressing
+
+),
+
+-- Placed there by us, and no reason that the destination takes holds any more.
+placed as (
+
+    select known.*
+    from known
+    inner join destinations
+        on
+            known.destination = destinations.destination
+            and known.channel = destinations.channel
+            and known.scope = destinations.scope
+    left join refused
+        on
+            known.destination = refused.destination
+            and known.channel = refused.channel
+            and known.scope = refused.scope
+            and known.filed_as = refused.filed_as
+            and known.address = refused.address
+    where
+        known.action = 'suppress'
+        and refused.address is null
+
+),
+
+-- Whether any reason of the file holds, or of the address, and since when the one had held that put it there.
+held as (
+
+    select
+        placed.*,
+        reasons.precedence,
+        reasons.ended_at,
+        reasons.ended_event_id,
+        coalesce(filings.filed_as, '') = placed.filed_as as is_of_file,
+        max(case when reasons.holds and coalesce(filings.filed_as, '') = placed.filed_as then 1 else 0 end)
+            over ({{ of_key.format('placed') }}) = 1 as is_held,
+        max(case when reasons.holds then 1 else 0 end) over ({{ of_key.format('placed') }}) = 1 as is_held_elsewhere,
+        min(case when placed.reason = reasons.reason then reasons.reason_at end) over ({{ of_key.format('placed') }}) as held_since
+    from placed
+    left join reasons
+        on
+            placed.channel = reasons.channel
+            and placed.address = reasons.address
+    left join filings
+        on
+            placed.destination = filings.destination
+            and placed.channel = filings.channel
+            and placed.scope = filings.scope
+            and reasons.reason = filings.reason
+
+),
+
+-- Of what ended since: ended is what ended last, reason the first of them by precedence.
+ended as (
+
+    select
+        *,
+        coalesce(not is_held and is_of_file and ended_at >= held_since, false) as is_ending
+    from held
+
+),
+
+freed as (
+
+    select
+        *,
+        min(case when is_ending then precedence end) over ({{ of_key.format('ended') }}) as ended_precedence
+    from ended
+    where true
+    qualify
+        row_number() over (
+            {{ of_key.format('ended') }}
+            order by case when is_ending then 0 else 1 end, ended_at desc, ended_event_id desc
+        ) = 1
+
+),
+
+-- Whether a contact of the address is suppressed all the same: without a reason on record, that is a broken build.
+judged as (
+
+    select
+        freed.*,
+        states.address is not null as is_suppressed
+    from freed
+    left join states
+        on
+            freed.channel = states.channel
+            and freed.address = states.address
+            and states.is_suppressed
+    where true
+    qualify row_number() over ({{ of_key.format('freed') }} order by states.contact_id) = 1
+
+),
+
+-- Absence is never a release: only an explicit row of state releases, and by itself only where no
+-- reason holds at all. What a changed seed or var freed waits for a person, as `policy`.
+releases as (
+
+    select
+        judged.destination,
+        judged.channel,
+        judged.scope,
+        judged.address,
+        judged.filed_as,
+        states.contact_id,
+        states.external_id,
+        'release' as action,
+        case
+            when judged.is_held then 'policy'
+            when policy.reason is not null then policy.reason
+            when
+                judged.reason = 'unengaged'
+                and states.engaged_event_id is not null
+                and judged.event_id <> {{ unengaged_event_id('judged.address', 'states.engaged_event_id') }}
+                then 'unengaged'
+            else 'policy'
+        end as reason,
+        coalesce(case when judged.is_ending then judged.ended_event_id end, states.engaged_event_id) as ended_event_id,
+        coalesce(case when judged.is_ending then judged.ended_at end, states.engaged_at) as ended_at,
+        judged.run_id as known_run_id,
+        judged.delta_id as known_delta_id
+    from judged
+    inner join states
+        on
+            judged.channel = states.channel
+            and judged.address = states.address
+            and states.is_last_namer
+    left join policy
+        on judged.ended_precedence = policy.precedence
+    where
+        judged.is_held
+        or not judged.is_suppressed
+        -- Filed apart: what another reason says is in another file.
+        or (judged.filed_as <> '' and judged.is_held_elsewhere)
+
+),
+
+topic_refusals as (
+
+    select
+        source,
+        channel,
+        address,
+        topic,
+        max(case when event_type = 'topic_unsubscribe' then last_at end) as refused_at,
+        max(case when event_type = 'topic_subscribe' and not is_own then last_at end) as granted_at
+    from latest_events
+    where
+        event_type in ('topic_unsubscribe', 'topic_subscribe')
+        and address is not null
+        and topic is not null
+    group by source, channel, address, topic
+
+),
+
+grants_of_lists as (
+
+    select last_event_id as event_id
+    from latest_events
+    where
+        event_type = 'subscribe'
+        and topic is not null
+
+),
+
+-- Topics that the person still refuses there: consent to one list is not consent to all.
+kept_topics as (
+
+    select
+        releases.destination,
+        releases.channel,
+        releases.scope,
+        releases.address,
+        releases.filed_as,
+        releases.contact_id,
+        releases.external_id,
+        releases.action,
+        releases.reason,
+        releases.ended_event_id,
+        releases.ended_at,
+        releases.known_run_id,
+        releases.known_delta_id,
+        string_agg(
+            case
+                when
+                    (topic_refusals.granted_at is null or topic_refusals.refused_at >= topic_refusals.granted_at)
+                    and (
+                        grants_of_lists.event_id is not null
+                        or releases.ended_at is null
+                        or topic_refusals.refused_at >= releases.ended_at
+                    )
+                    then topic_refusals.topic
+            end,
+            ',' order by topic_refusals.topic
+        ) as topics
+    from releases
+    left join topic_refusals
+        on
+            releases.destination = topic_refusals.source
+            and releases.channel = topic_refusals.channel
+            and releases.address = topic_refusals.address
+    left join grants_of_lists
+        on releases.ended_event_id = grants_of_lists.event_id
+    group by
+        releases.destination,
+        releases.channel,
+        releases.scope,
+        releases.address,
+        releases.filed_as,
+        releases.contact_id,
+        releases.external_id,
+        releases.action,
+        releases.reason,
+        releases.ended_event_id,
+        releases.ended_at,
+        releases.known_run_id,
+        releases.known_delta_id
+
+),
+
+-- Of a platform that files reasons apart, one file is freed at a time.
+kept_files as (
+
+    select
+        kept_topics.*,
+        other_files.files
+    from kept_topics
+    left join (
+        select
+            own.destination,
+            own.channel,
+            own.scope,
+            own.filed_as,
+            string_agg(distinct others.filed_as, ',') as files
+        from filings as own
+        inner join filings as others
+            on
+                own.destination = others.destination
+                and own.channel = others.channel
+                and own.scope = others.scope
+                and own.filed_as <> others.filed_as
+        group by own.destination, own.channel, own.scope, own.filed_as
+    ) as other_files
+        on
+            kept_topics.destination = other_files.destination
+            and kept_topics.channel = other_files.channel
+            and kept_topics.scope = other_files.scope
+            and kept_topics.filed_as = other_files.filed_as
+
+)
+
+select
+    destination,
+    channel,
+    scope,
+    address,
+    contact_id,
+    external_id,
+    action,
+    reason,
+    event_id,
+    event_timestamp,
+    priority,
+    known_run_id,
+    known_delta_id,
+    cast(null as {{ dbt.type_string() }}) as kept_topics
+from suppressions
+
+union all
+
+-- Positive verbs come after every suppression; those without an event last.
+select
+    destination,
+    channel,
+    scope,
+    address,
+    contact_id,
+    external_id,
+    action,
+    reason,
+    case when reason <> 'policy' then ended_event_id end as event_id,
+    case when reason <> 'policy' then ended_at end as event_timestamp,
+    case when reason <> 'policy' then 100 else 101 end as priority,
+    known_run_id,
+    known_delta_id,
+    case when filed_as = '' then topics else files end as kept_topics
+from kept_files

@@ -1,0 +1,55 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='placement_id',
+        on_schema_change='fail',
+        partition_by=by_day('computed_at'),
+        cluster_by=['destination', 'channel', 'address'] if target.type == 'bigquery' else none,
+    )
+}}
+
+with
+
+ledger as (
+
+    select * from {{ source('raw', 'sync_ledger') }}
+    where
+        outcome in ('confirmed', 'accepted')
+        and address is not null
+        {%- if is_incremental() %}
+        and {{ pushed_since(this) }}
+        {%- endif %}
+
+),
+
+placements as (
+
+    select
+        {{ surrogate_key(['run_id', 'delta_id']) }} as placement_id,
+        destination,
+        channel,
+        address,
+        action,
+        max(pushed_at) as pushed_at
+    from ledger
+    group by run_id, delta_id, destination, channel, address, action
+
+)
+
+select
+    placements.placement_id,
+    placements.destination,
+    placements.channel,
+    placements.address,
+    placements.action,
+    placements.pushed_at,
+    {{ taken_now() }} as computed_at
+from placements
+{% if is_incremental() -%}
+left join {{ this }} as stored
+    on placements.placement_id = stored.placement_id
+-- The day before the last build is read again; what stood then is no news.
+where stored.placement_id is null
+{%- endif %}
+{{ stored_by(['destination', 'channel', 'address']) if not is_incremental() }}
