@@ -56,6 +56,7 @@ recently_known as (
         delta_id,
         pushed_at
     from recent_answers
+    where true
     qualify
         row_number() over (
             partition by {{ key | join(', ') }}
@@ -172,6 +173,7 @@ trusted as (
         union all
         select * from reported
     ) as both_ways
+    where true
     qualify
         row_number() over (
             partition by {{ key | join(', ') }}

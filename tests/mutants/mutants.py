@@ -71,9 +71,23 @@ MUTANTS = [
     ),
     Mutant(
         "absence releases",
-        "models/marts/sync_deltas.sql",
+        "models/intermediate/int_list_changes.sql",
         "    from judged\n    inner join states\n",
         "    from judged\n    left join states\n",
+        DBT,
+    ),
+    Mutant(
+        "what a platform repeats of our own refusal counts",
+        "models/marts/events.sql",
+        "else suppressed_at is not null and (freed_at is null or freed_at <= suppressed_at)",
+        "else false",
+        DBT,
+    ),
+    Mutant(
+        "a refusal says subscribed",
+        "models/intermediate/int_profile_changes.sql",
+        "        and (action = 'subscribe' or not subscribed_status)\n",
+        "",
         DBT,
     ),
     Mutant(

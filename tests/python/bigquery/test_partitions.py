@@ -29,10 +29,14 @@ PARTITIONED: Mapping[str, str] = {
     "events": "taken_at",
     "int_superseded_events": "taken_at",
     "sync_ledger": "pushed_at",
+    # A view over the ledger, which passes the time of the answer on.
+    "int_ledger_answers": "pushed_at",
     # Views over the deliveries, which pass the time of arrival on.
     **dict.fromkeys(STAGING, "received_at"),
     **OWN_DATES,
 }
+#: Views that pass a partition column on: they are judged where they are read.
+VIEWS = (*STAGING, "int_ledger_answers")
 SITUATIONS = ("nothing new", "something new", "everything anew")
 #: Models whose predicates are taken away, one at a time.
 BROKEN = (
@@ -44,6 +48,9 @@ BROKEN = (
     ("int_events__unioned", "received_at >= "),
     ("int_events__unioned", "taken_at >= "),
     ("sync_deltas", "pushed_at >= "),
+    ("int_known_answers", "pushed_at >= "),
+    ("int_known_states", "pushed_at >= "),
+    ("int_placements", "pushed_at >= "),
 )
 
 Reads = Mapping[str, Sequence[Read]]
@@ -52,12 +59,12 @@ Reads = Mapping[str, Sequence[Read]]
 @dataclass(frozen=True)
 class Found:
     """Reads of the models of the selector `frequent` in each situation; of those of which a
-    predicate was taken away; of bounded selects from the staging views.
+    predicate was taken away; of bounded selects from the views.
     """
 
     frequent: Mapping[str, Reads]
     broken: Mapping[tuple[str, str], Reads]
-    staging: Reads
+    views: Reads
 
 
 def problems(found: Reads) -> list[str]:
@@ -82,18 +89,16 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         (situation, name): sql
         for situation, of_situation in nodes.items()
         for name, sql in of_situation.items()
-        # A staging view is read where its reader is.
-        if name in listed.result and name not in STAGING
+        if name in listed.result and name not in VIEWS
     }
     for name, predicate in BROKEN:
         sql = nodes["something new"][name]
         assert predicate in sql, name
         scripts[predicate, name] = sql.replace(predicate, f"{predicate.split()[0]} <> ")
-    for name in STAGING:
+    for name in VIEWS:
         view = nodes["nothing new"][name]
-        scripts["staging", name] = (
-            f"select * from ({view}) where received_at > timestamp '2026-05-02'"
-        )
+        column = "pushed_at" if name == "int_ledger_answers" else "received_at"
+        scripts["view", name] = f"select * from ({view}) where {column} > timestamp '2026-05-02'"
     answers = dict(zip(scripts, reads(project.tables(), list(scripts.values())), strict=True))
     return Found(
         frequent={
@@ -103,7 +108,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
             for situation in SITUATIONS
         },
         broken={(name, text): {name: answers[text, name]} for name, text in BROKEN},
-        staging={name: answers["staging", name] for name in STAGING},
+        views={name: answers["view", name] for name in VIEWS},
     )
 
 
@@ -140,8 +145,9 @@ def test_a_predicate_that_is_missing_is_found(found: Found, model: str, predicat
     assert problems(found.broken[model, predicate])
 
 
-@pytest.mark.parametrize("name", sorted(set(STAGING) - OWN_DATES.keys()))
-def test_a_bound_on_a_staging_view_reaches_the_deliveries(found: Found, name: str) -> None:
-    bounds = [read.bounded for read in found.staging[name]]
+@pytest.mark.parametrize("name", sorted(set(VIEWS) - OWN_DATES.keys()))
+def test_a_bound_on_a_view_reaches_its_table(found: Found, name: str) -> None:
+    table = "sync_ledger" if name == "int_ledger_answers" else "webhook_deliveries"
+    bounds = [read.bounded for read in found.views[name] if read.table == table]
     assert bounds
-    assert all("received_at" in bounded for bounded in bounds)
+    assert all(PARTITIONED[table] in bounded for bounded in bounds)
