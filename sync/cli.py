@@ -19,6 +19,7 @@ from sync.errors import ConfigError, SyncError
 
 if TYPE_CHECKING:
     from sync.delivery.guard import Limits, Share
+    from sync.delivery.shard import Shard
     from sync.warehouse.base import Warehouse
 
 # Heavy imports are inside the commands: --help must not wait for them.
@@ -41,6 +42,25 @@ class DurationType(click.ParamType[timedelta]):
             self.fail(f"{value!r} is not a duration like 26h, 90m or 2d.", param, ctx)
         unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
         return timedelta(**{unit: float(found[1])})
+
+
+class ShardType(click.ParamType["Shard"]):
+    """A part of the deltas, by its number and how many there are."""
+
+    name = "i/n"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        """The part."""
+        from sync.delivery.shard import Shard
+
+        if isinstance(value, Shard):
+            return value
+        try:
+            return Shard.parse(str(value))
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class ShareType(click.ParamType["Share"]):
@@ -94,8 +114,15 @@ def output_option(command: Command) -> Command:
 
 
 def selection_options(command: Command) -> Command:
-    """--destination, --limit: which deltas."""
+    """--destination, --limit, --shard: which deltas."""
     for decorator in (
+        click.option(
+            "--shard",
+            type=ShardType(),
+            metavar="I/N",
+            help="Only this part of the items, for N jobs side by side: 1/4, 2/4 ...; they share "
+            "the platforms' limits.  [default: the task's part in a Cloud Run job, else all]",
+        ),
         click.option(
             "--limit",
             type=click.IntRange(1),
@@ -168,6 +195,7 @@ def cli() -> None:
     contact-sync demo                 see the whole loop on this machine
     contact-sync receive              take the platforms' webhooks
     contact-sync plan                 what a push would send
+    contact-sync check                whether the platforms will let it
     contact-sync push                 send it
     contact-sync status               how things are
     """
@@ -184,6 +212,7 @@ def plan(
     project_dir: Path | None,
     destinations: tuple[str, ...],
     limit: int | None,
+    shard: Shard | None,
     max_age: timedelta,
     max_suppress: Share,
     max_release: Share,
@@ -199,11 +228,13 @@ def plan(
       contact-sync plan --destination sendgrid
     """
     from sync.delivery.plan import make_plan
+    from sync.delivery.shard import Shard
     from sync.output import plan_json, print_json, print_plan
 
     warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
     limits = _limits(max_age, max_suppress, max_release)
-    made = make_plan(warehouse, destinations, limits, os.environ, limit=limit)
+    part = shard or Shard.of_environment(os.environ)
+    made = make_plan(warehouse, destinations, limits, os.environ, limit=limit, shard=part)
     if output == "json":
         print_json(plan_json(made))
     else:
@@ -230,6 +261,7 @@ def push(
     project_dir: Path | None,
     destinations: tuple[str, ...],
     limit: int | None,
+    shard: Shard | None,
     plan_hash: str | None,
     dry_run: bool,
     max_age: timedelta,
@@ -252,15 +284,19 @@ def push(
       contact-sync push
       contact-sync push --plan 120-9f86d081884c7d65
       contact-sync push --destination sendgrid --limit 10 --dry-run
+      contact-sync push --shard 1/4
     """
     from sync.delivery.dry_run import dry_run_requests
     from sync.delivery.push import push
     from sync.delivery.report import Options
+    from sync.delivery.shard import Shard
     from sync.output import print_json, print_report, print_request, report_json, request_json
     from sync.progress import make_progress
 
     warehouse = _warehouse(target, profiles_dir, project_dir, read_only=dry_run)
-    options = Options(destinations, limit, plan_hash, _limits(max_age, max_suppress, max_release))
+    limits = _limits(max_age, max_suppress, max_release)
+    part = shard or Shard.of_environment(os.environ)
+    options = Options(destinations, limit, plan_hash, limits, part)
     if dry_run:
         requests = dry_run_requests(warehouse, options, os.environ)
         if output == "json":
@@ -294,6 +330,51 @@ def _stop_on_signals(stop: threading.Event) -> list[int]:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return received
+
+
+@cli.command("check")
+@profile_options
+@click.option(
+    "--destination",
+    "destinations",
+    multiple=True,
+    metavar="NAME",
+    help="Only this platform; may be repeated.  [default: all that are enabled]",
+)
+@output_option
+def check_command(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    destinations: tuple[str, ...],
+    output: str,
+) -> None:
+    """Verify credentials, rights and scopes of the destinations, before the night's run does.
+
+    Harmless calls only: nothing is changed at any platform, nothing is recorded.
+
+    \b
+    Exit codes:
+      0  every destination can be pushed to
+      1  a platform refuses a credential, a right or a scope
+      2  usage or configuration
+
+    \b
+    Example:
+      contact-sync check --destination postmark
+    """
+    from sync.delivery.check import check
+    from sync.output import check_json, print_check, print_json
+
+    warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
+    found = check(warehouse, destinations, os.environ)
+    if output == "json":
+        print_json(check_json(found))
+    else:
+        print_check(found)
+    if any(one.is_configuration for one in found):
+        sys.exit(2)
+    sys.exit(0 if all(one.is_ok for one in found) else 1)
 
 
 @cli.command()

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from sync.delivery.check import Checked
 from sync.delivery.plan import DestinationPlan, Plan
 from sync.delivery.report import Part, Report
 from sync.destinations.base import Request
@@ -90,6 +91,34 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             }
             for part in plan.destinations
         ],
+    }
+
+
+def print_check(found: Sequence[Checked]) -> None:
+    """A line per probe, and what to do about those that failed."""
+    if not found:
+        click.echo("No destination is enabled in seeds/destinations.csv.")
+    for one in found:
+        click.echo(f"{one.destination}: {'ready' if one.is_ok else 'NOT READY'}")
+        for finding in one.findings:
+            click.echo(f"  {'ok     ' if finding.error is None else 'missing'} {finding.probe}")
+            if finding.error is not None:
+                click.echo(f"          {finding.error}")
+
+
+def check_json(found: Sequence[Checked]) -> dict[str, Any]:
+    """The findings as data."""
+    return {
+        "destinations": [
+            {
+                "destination": one.destination,
+                "ok": one.is_ok,
+                "findings": [
+                    {"probe": finding.probe, "error": finding.error} for finding in one.findings
+                ],
+            }
+            for one in found
+        ]
     }
 
 

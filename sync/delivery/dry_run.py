@@ -29,6 +29,7 @@ def dry_run_requests(
         limit=options.limit,
         with_policy=options.plan is not None,
         plan_hash=options.plan,
+        bounds=None if options.shard is None else options.shard.bounds,
     ) as snapshot:
         spools = [snapshot.of(name) for name in names]
         if options.plan is not None:

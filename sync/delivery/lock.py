@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sync.delivery.shard import Shard, is_beside
 from sync.errors import LockHeld, LockLost, SyncError
 from sync.warehouse.base import RunRow, Warehouse
 from sync.warehouse.spool import is_alive
@@ -34,7 +35,7 @@ def new_run_id() -> str:
 
 def is_dead(run_id: str) -> bool:
     """Whether the run's process is known to have ended: only its own machine can tell."""
-    parts = run_id.split("-")
+    parts = run_id.partition(".")[0].split("-")
     return (
         len(parts) == 4
         and parts[1] == _machine()
@@ -77,6 +78,7 @@ class Lease:
     run_id: str
     destination: str
     plan_hash: str | None
+    shard: Shard | None = None
     started_at: datetime = field(default_factory=utc_now)
     _expires_at: datetime | None = None
     _lost: threading.Event = field(default_factory=threading.Event)
@@ -182,4 +184,7 @@ def renew(leases: Sequence[tuple[Lease, Tally]]) -> dict[str, SyncError]:
 
 
 def _take(leases: Sequence[Lease], rows: Sequence[RunRow]) -> dict[str, RunRow]:
-    return leases[0].warehouse.take_locks(rows, is_dead) if leases else {}
+    if not leases:
+        return {}
+    shard = leases[0].shard
+    return leases[0].warehouse.take_locks(rows, lambda run: is_dead(run) or is_beside(run, shard))

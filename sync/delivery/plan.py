@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from sync.delivery import settings
 from sync.delivery.guard import Facts, Limits, build_faults, change_faults, read_facts
 from sync.delivery.lock import utc_now
+from sync.delivery.shard import Shard
 from sync.destinations import get, names
 from sync.destinations.base import Action
 from sync.errors import PlanChanged, UnknownDestination
@@ -86,28 +88,31 @@ def make_plan(
     environment: Mapping[str, str],
     *,
     limit: int | None = None,
+    shard: Shard | None = None,
 ) -> Plan:
     """The plan of a push with the same options. Needs no credential and calls no platform."""
     with warehouse.session():
         chosen = selected(warehouse, wanted)
-        with Snapshot(warehouse, chosen, limit=limit) as snapshot:
+        bounds = None if shard is None else shard.bounds
+        with Snapshot(warehouse, chosen, limit=limit, bounds=bounds) as snapshot:
             spools = [snapshot.of(name) for name in chosen]
             facts = read_facts(warehouse, spools)
-            parts = [_part(spool, facts, limits, environment) for spool in spools]
+            jobs = 1 if shard is None else shard.count
+            parts = [_part(spool, facts, limits, environment, jobs) for spool in spools]
             found = plan_hash(spool.fingerprint() for spool in spools)
     return Plan(found, build_faults(facts, limits, utc_now()), parts)
 
 
 def _part(
-    spool: Spool, facts: Facts, limits: Limits, environment: Mapping[str, str]
+    spool: Spool, facts: Facts, limits: Limits, environment: Mapping[str, str], jobs: int
 ) -> DestinationPlan:
     part = DestinationPlan(spool.destination, counts=spool.counts())
-    _estimate(part, environment)
+    _estimate(part, environment, jobs)
     part.guard = change_faults(facts, spool.destination, spool.pending, limits)
     return part
 
 
-def _estimate(part: DestinationPlan, environment: Mapping[str, str]) -> None:
+def _estimate(part: DestinationPlan, environment: Mapping[str, str], jobs: int) -> None:
     try:
         destination = get(part.destination)
     except UnknownDestination:
@@ -116,7 +121,7 @@ def _estimate(part: DestinationPlan, environment: Mapping[str, str]) -> None:
     size = settings.batch_size(destination, environment)
     batches: dict[tuple[str, str], int] = {}
     for count in part.counts:
-        action: Action = "suppress" if count.action == "suppress" else "release"
+        action = cast("Action", count.action)
         if action == "suppress":
             # Reasons share a batch.
             batches[count.channel, count.scope] = (
@@ -127,7 +132,8 @@ def _estimate(part: DestinationPlan, environment: Mapping[str, str]) -> None:
     for items in batches.values():
         part.calls += destination.calls_for("suppress", "", items, size)
     rate = settings.rate(destination, environment)
-    part.seconds = part.calls / rate if rate else 0.0
+    # Jobs that send side by side share the limit.
+    part.seconds = part.calls * jobs / rate if rate else 0.0
 
 
 def unknown_row(name: str) -> str:

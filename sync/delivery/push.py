@@ -21,6 +21,7 @@ from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
 from sync.delivery.rate import Schedule
 from sync.delivery.report import Options, Part, Progress, Report
 from sync.delivery.settings import Settings, read_settings
+from sync.delivery.shard import name_of_run
 from sync.destinations import get
 from sync.destinations.base import Destination
 from sync.errors import (
@@ -80,7 +81,7 @@ def push(
 
     Raises what concerns all: UnknownDestination, PlanChanged, WarehouseMissing, WarehouseBusy.
     """
-    run_id = new_run_id()
+    run_id = name_of_run(new_run_id(), options.shard)
     jobs: list[_Job] = []
     try:
         with contextlib.ExitStack() as stack:
@@ -88,7 +89,7 @@ def push(
             stack.enter_context(_renewing(jobs))
             with warehouse.session():
                 for name in selected(warehouse, options.destinations):
-                    jobs.append(_configure(name, environment))
+                    jobs.append(_configure(name, environment, options))
                 _prepare(jobs, warehouse, run_id, options, stack)
             _deliver(jobs, warehouse, run_id, progress, stop)
     except SyncError as error:
@@ -100,11 +101,12 @@ def push(
     return Report(run_id, options.plan, [job.part for job in jobs])
 
 
-def _configure(name: str, environment: Mapping[str, str]) -> _Job:
+def _configure(name: str, environment: Mapping[str, str], options: Options) -> _Job:
     job = _Job(Part(name))
     try:
         job.kind = get(name)
-        job.settings = read_settings(job.kind, environment)
+        jobs = 1 if options.shard is None else options.shard.count
+        job.settings = read_settings(job.kind, environment).shared_by(jobs)
     except UnknownDestination:
         job.part.error = ConfigError(unknown_row(name))
     except ConfigError as error:
@@ -120,7 +122,7 @@ def _prepare(
     stack: contextlib.ExitStack,
 ) -> None:
     """Lock, snapshot, then hash or guard. What fails for one stands in its part."""
-    _lock(jobs, warehouse, run_id, options.plan)
+    _lock(jobs, warehouse, run_id, options)
     _snapshot(jobs, warehouse, options, stack)
     if options.plan is None:
         _guard(jobs, warehouse, options)
@@ -129,10 +131,13 @@ def _prepare(
         check_hash(options.plan, plan_hash(prints))
 
 
-def _lock(jobs: Sequence[_Job], warehouse: Warehouse, run_id: str, plan: str | None) -> None:
+def _lock(jobs: Sequence[_Job], warehouse: Warehouse, run_id: str, options: Options) -> None:
     ready = [job for job in jobs if job.is_ready]
     leases = {
-        job.part.destination: Lease(warehouse, run_id, job.part.destination, plan) for job in ready
+        job.part.destination: Lease(
+            warehouse, run_id, job.part.destination, options.plan, options.shard
+        )
+        for job in ready
     }
     errors = take(list(leases.values()))
     for job in ready:
@@ -155,6 +160,7 @@ def _snapshot(
             limit=options.limit,
             with_policy=options.plan is not None,
             plan_hash=options.plan,
+            bounds=None if options.shard is None else options.shard.bounds,
         )
     )
     for job in read:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from sync.delivery.guard import Limits
 from sync.delivery.lock import Tally
+from sync.delivery.shard import Shard
 from sync.errors import SyncError
 
 # Of the codes of several destinations, the first of these that occurred is the command's.
@@ -16,12 +17,16 @@ _WORST_FIRST = (143, 2, 3, 4, 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The options of `push`. plan: the hash that `plan` printed; limit: items per destination."""
+    """The options of `push`. plan: the hash that `plan` printed; limit: items per destination.
+
+    shard: the part of the deltas that is sent.
+    """
 
     destinations: Sequence[str] = ()
     limit: int | None = None
     plan: str | None = None
     limits: Limits = field(default_factory=Limits)
+    shard: Shard | None = None
 
 
 class Progress(Protocol):

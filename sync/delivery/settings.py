@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sync.delivery.calls import RetryPolicy
 from sync.destinations.base import Destination
@@ -23,6 +23,10 @@ class Settings:
     timeout: float
     retry: RetryPolicy
     secrets: tuple[str, ...] = field(repr=False)
+
+    def shared_by(self, jobs: int) -> Settings:
+        """Those of each of so many jobs that use one credential at the same time."""
+        return self if self.rate is None else replace(self, rate=self.rate / jobs)
 
 
 def read_settings(destination: type[Destination], environment: Mapping[str, str]) -> Settings:

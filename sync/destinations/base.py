@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -194,6 +195,30 @@ class Destination(ABC):
         text = f"{self.title} keeps a do-not-send list: it has no subscribe"
         for item in items:
             yield Outcome(item, "rejected", None, text, 0)
+
+
+class ProfileDestination(Destination):
+    """A platform that keeps a profile per contact: it is told a channel's state, by external_id."""
+
+    def refusal(self, item: Item) -> str | None:
+        """Why no call may be made for this item: a profile needs a name, not an address."""
+        if item.channel not in self.channels:
+            return f"{self.title} cannot be told about {item.channel}"
+        if not (item.external_id or "").strip():
+            return f"{self.title} knows contacts by external_id, and none is known of this one"
+        return None
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Nothing is released: what merely ended is no consent, and a profile takes only that."""
+        text = f"{self.title} keeps profiles: only an act of consent (subscribe) frees one"
+        for item in items:
+            yield Outcome(item, "rejected", None, text, 0)
+
+
+def traits_of(item: Item) -> dict[str, Any]:
+    """The traits that a profile is to hold (`sync_deltas.traits`)."""
+    found = json.loads(item.traits) if item.traits else {}
+    return found if isinstance(found, dict) else {}
 
 
 def check(answers: Iterable[Response | SyncError]) -> None:

@@ -97,11 +97,12 @@ class Warehouse(Protocol):
         """Adds rows to raw.sync_runs, all or none; the next query sees them."""
 
     def take_locks(
-        self, rows: Sequence[RunRow], is_dead: Callable[[str], bool]
+        self, rows: Sequence[RunRow], is_no_rival: Callable[[str], bool]
     ) -> dict[str, RunRow]:
         """Adds those of one run's rows whose destination no other run holds; renews likewise.
 
         Gives the latest row of each other run that holds one, by destination. Safe between
         processes. A run holds a destination while its latest row says `running` and has not
-        expired. is_dead: whether a run, by its id, is known to have ended without a word.
+        expired. is_no_rival: whether a run, by its id, may be passed over: it is known to have
+        ended without a word, or sends another part.
         """

@@ -136,11 +136,11 @@ class BigQueryWarehouse:
                 self._insert_runs(rows)
 
     def take_locks(
-        self, rows: Sequence[RunRow], is_dead: Callable[[str], bool]
+        self, rows: Sequence[RunRow], is_no_rival: Callable[[str], bool]
     ) -> dict[str, RunRow]:
         """See Warehouse."""
         with self._queries.explained():
-            return self._claims.take(rows, is_dead) if rows else {}
+            return self._claims.take(rows, is_no_rival) if rows else {}
 
     def _live_runs(self, destinations: Sequence[str]) -> list[Live]:
         # A row that ends a run expires as it is written, so a day's expiries tell all.

@@ -61,9 +61,9 @@ class Claims:
         #: What this process has held, (run, destination): its late renewals yield to anybody.
         self._held: set[tuple[str, str]] = set()
 
-    def take(self, rows: Sequence[RunRow], is_dead: Callable[[str], bool]) -> dict[str, RunRow]:
+    def take(self, rows: Sequence[RunRow], is_no_rival: Callable[[str], bool]) -> dict[str, RunRow]:
         """Claims or renews every row's destination; see Warehouse.take_locks."""
-        before = self._look(rows, is_dead)
+        before = self._look(rows, is_no_rival)
         holders = {
             row.destination: _earliest(before[row.destination].others)
             for row in rows
@@ -77,7 +77,7 @@ class Claims:
         open_claims = {row.destination: row for row in claimed}
         while open_claims:
             is_late = self._clock() >= deadline
-            seen_now = self._look(list(open_claims.values()), is_dead)
+            seen_now = self._look(list(open_claims.values()), is_no_rival)
             lost: list[RunRow] = []
             for name, seen in seen_now.items():
                 row = open_claims[name]
@@ -99,14 +99,14 @@ class Claims:
                 self._sleep(random.uniform(0.2, 0.6))
         return holders
 
-    def _look(self, rows: Sequence[RunRow], is_dead: Callable[[str], bool]) -> dict[str, _Seen]:
+    def _look(self, rows: Sequence[RunRow], is_no_rival: Callable[[str], bool]) -> dict[str, _Seen]:
         found = {row.destination: _Seen(None, []) for row in rows}
         mine = {(row.run_id, row.destination) for row in rows}
         for live in self._read(list(found)):
             name = live.row.destination
             if (live.row.run_id, name) in mine:
                 found[name] = found[name]._replace(own=live)
-            elif not is_dead(live.row.run_id):
+            elif not is_no_rival(live.row.run_id):
                 found[name].others.append(live.row)
         return found
 

@@ -145,7 +145,7 @@ class DuckDbWarehouse:
                 self._insert_runs(connection, rows)
 
     def take_locks(
-        self, rows: Sequence[RunRow], is_dead: Callable[[str], bool]
+        self, rows: Sequence[RunRow], is_no_rival: Callable[[str], bool]
     ) -> dict[str, RunRow]:
         """See Warehouse."""
         # No other process can open the file while this connection is open: reading and adding are
@@ -154,7 +154,7 @@ class DuckDbWarehouse:
             holders: dict[str, RunRow] = {}
             for row in rows:
                 for other in self._live_others(connection, row):
-                    if not is_dead(other.run_id):
+                    if not is_no_rival(other.run_id):
                         holders[row.destination] = other
             free = [row for row in rows if row.destination not in holders]
             if free:

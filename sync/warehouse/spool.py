@@ -49,8 +49,11 @@ class Snapshot:
         limit: int | None = None,
         with_policy: bool = True,
         plan_hash: str | None = None,
+        bounds: tuple[str, str] | None = None,
     ) -> None:
         """limit: of each destination the first so many, in the order of delivery.
+
+        bounds: only delta_ids from the first on and before the second.
 
         with_policy: releases that no event explains are in it. plan_hash: what earlier runs under
         this hash recorded stays part of the set, so that a plan that was cut off can be resumed.
@@ -60,6 +63,7 @@ class Snapshot:
         self._destinations = list(destinations)
         self._limit = limit
         self._with_policy = with_policy
+        self._bounds = bounds
         self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._connection = duckdb.connect(config={"memory_limit": "256MB", "threads": 1})
         try:
@@ -103,7 +107,7 @@ class Snapshot:
         self._warehouse.export(
             f"""
             select distinct destination, delta_id from {{raw}}.sync_ledger
-            where destination in ({names})
+            where destination in ({names}) and {self._part(parameters)}
                 and run_id in (select run_id from {{raw}}.sync_runs where plan_hash = @plan_hash)
                 and delta_id not in (
                     select delta_id from {{marts}}.sync_deltas where destination in ({names})
@@ -117,7 +121,7 @@ class Snapshot:
     def _export_deltas(self) -> None:
         path = self._directory / "deltas.parquet"
         names, parameters = self._names()
-        chosen = f"destination in ({names})"
+        chosen = f"destination in ({names}) and {self._part(parameters)}"
         if self._limit is not None:
             chosen += f" and ({_SENDABLE[self._with_policy]}) qualify {_PLACE} <= @limit"
             parameters["limit"] = self._limit
@@ -147,7 +151,7 @@ class Snapshot:
         """
 
     def _count_pending(self) -> list[tuple[Any, ...]]:
-        """What is pending by destination, row, action and reason, whatever a limit leaves of it.
+        """What is pending by destination, row, action and reason, whatever a limit or part leaves.
 
         The guard judges it whole: a release of everybody is no better in small portions.
         """
@@ -157,12 +161,19 @@ class Snapshot:
             " order by destination, channel, scope, min(priority), action, reason"
         )
         names, parameters = self._names()
-        if self._limit is None:
+        if self._limit is None and self._bounds is None:
             # Everything is here: the view need not be evaluated again.
             sql = counts.format("exported", names.replace("@", "$"))
             return self._connection.execute(sql, parameters).fetchall()
         found = self._warehouse.rows(counts.format("{marts}.sync_deltas", names), parameters)
         return [tuple(row.values()) for row in found]
+
+    def _part(self, parameters: dict[str, Any]) -> str:
+        """A condition on delta_id, with its parameters added to the others."""
+        if self._bounds is None:
+            return "true"
+        parameters["first_id"], parameters["end_id"] = self._bounds
+        return "delta_id >= @first_id and delta_id < @end_id"
 
     def _names(self) -> tuple[str, dict[str, Any]]:
         """The destinations as a list of parameters, none of them as one that nothing equals."""

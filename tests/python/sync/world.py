@@ -79,6 +79,11 @@ class SandboxClient:
     def call_count(self) -> int:
         return int(self._request("GET", "/_sandbox/calls")["total"])
 
+    def webhooks(self) -> list[dict[str, Any]]:
+        """What the platforms reported of our calls, in order: source and body."""
+        found: list[dict[str, Any]] = self._request("GET", "/_sandbox/webhooks")
+        return found
+
     def statuses(self) -> dict[str, int]:
         found: dict[str, int] = self._request("GET", "/_sandbox/calls")["statuses"]
         return found

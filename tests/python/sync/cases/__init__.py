@@ -54,7 +54,7 @@ class Case:
 
     def person(self, row: Row, address: str, **values: Any) -> Item:
         """An item of a row."""
-        identity = "|".join([self.name, row.channel, row.scope, address])
+        identity = "|".join([self.name, row.channel, row.scope, address, str(values.get("action"))])
         name = f"user-{hashlib.md5(address.encode()).hexdigest()[:8]}"
         email = address if row.channel == "email" else None
         defaults: dict[str, Any] = {

@@ -1,0 +1,132 @@
+"""Whether each destination can be pushed to: credential, rights and scopes, by harmless calls."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from sync.delivery.calls import Caller
+from sync.delivery.plan import selected, unknown_row
+from sync.delivery.rate import Schedule
+from sync.delivery.settings import Settings, read_settings
+from sync.destinations import get
+from sync.destinations.base import Destination
+from sync.errors import ConfigError, PlatformError, SyncError, UnknownDestination
+from sync.warehouse.base import Warehouse
+
+_CALLS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one probe found, or why none could be made. error: what is missing, None if nothing."""
+
+    probe: str
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Checked:
+    """What was found of one destination. is_configuration: it could not be called at all."""
+
+    destination: str
+    findings: list[Finding] = field(default_factory=list)
+    is_configuration: bool = False
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether everything that was tried went well."""
+        return all(finding.error is None for finding in self.findings)
+
+
+def check(
+    warehouse: Warehouse, wanted: Sequence[str], environment: Mapping[str, str]
+) -> list[Checked]:
+    """Probes of the enabled destinations (or those wanted), side by side. Nothing is changed there.
+
+    Raises UnknownDestination for one that is wanted and does not exist.
+    """
+    with warehouse.session():
+        names = selected(warehouse, wanted)
+        rows = warehouse.rows(
+            "select destination, channel, scope from {marts}.destinations where enabled"
+            " order by destination, channel, scope"
+        )
+    places = {
+        name: [(row["channel"], row["scope"] or "") for row in rows if row["destination"] == name]
+        for name in names
+    }
+    with ThreadPoolExecutor(max(len(names), 1)) as pool:
+        return list(pool.map(lambda name: _check_one(name, places[name], environment), names))
+
+
+def _check_one(
+    name: str, rows: Sequence[tuple[str, str]], environment: Mapping[str, str]
+) -> Checked:
+    try:
+        kind = get(name)
+        settings = read_settings(kind, environment)
+    except UnknownDestination:
+        return Checked(name, [Finding("seeds/destinations.csv", unknown_row(name))], True)
+    except ConfigError as error:
+        return Checked(name, [Finding("environment", str(error))], True)
+    findings = [
+        Finding(
+            f"row {channel} {scope}".strip(),
+            f"{kind.title} cannot be told about {channel}: correct the row, or disable it.",
+        )
+        for channel, scope in rows
+        if channel not in kind.channels
+    ]
+    try:
+        return Checked(name, findings + _probe(kind, settings, rows))
+    except ConfigError as error:
+        return Checked(name, [*findings, Finding("environment", str(error))], True)
+
+
+def _probe(
+    kind: type[Destination], settings: Settings, rows: Sequence[tuple[str, str]]
+) -> list[Finding]:
+    from sync.http import HttpClient, base_url
+
+    url = base_url(kind.host, settings.base_url, f"{kind.name.upper()}_BASE_URL")
+    with (
+        HttpClient(
+            url,
+            kind.headers(settings.values),
+            timeout=settings.timeout,
+            connections=_CALLS,
+            secrets=settings.secrets,
+            is_only_host=settings.base_url is not None,
+            judge=kind.judge,
+        ) as client,
+        ThreadPoolExecutor(_CALLS) as pool,
+    ):
+        schedule = Schedule(settings.rate, burst=_CALLS)
+        caller = Caller(client, schedule, threading.Event(), policy=settings.retry, pool=pool)
+        destination = kind(caller, settings.values)
+        findings = []
+        try:
+            probes = destination.probes(rows)
+        except SyncError as error:
+            return [Finding("sign-in", str(error))]
+        for probe in probes:
+            try:
+                caller.call(probe)
+                findings.append(Finding(probe.label))
+            except PlatformError as error:
+                findings.append(Finding(probe.label, _advice(error)))
+        return findings
+
+
+def _advice(error: PlatformError) -> str:
+    """The platform's answer, and what it means for whoever set the credential up."""
+    hints = {
+        401: "the credential is not accepted",
+        403: "the credential lacks this right",
+        404: "what the row's scope names is not there, or the host is not the platform's",
+    }
+    hint = hints.get(error.status or 0)
+    return f"{error} ({hint})" if hint else str(error)

@@ -1,0 +1,131 @@
+"""Segment: a contact's traits by `identify`, and what a person decided as a `track`.
+
+Facts from Segment's HTTP API documentation (segment-docs, connections/sources/catalog/libraries/
+server/http-api). Twilio Engage reads the same traits; its own subscriptions ended on 2025-12-15.
+A 200 says only that the call was taken: an outcome is `accepted`, never `confirmed`. Regulations
+with deletion, which destroy a person's data, are not implemented here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sync.destinations.base import (
+    Action,
+    Item,
+    Outcome,
+    ProfileDestination,
+    Request,
+    Variable,
+    traits_of,
+)
+
+#: Who made the change, in the words by which our own calls are known when they come back.
+_MARK = "contact-sync"
+# A batch may be 500 KB; one over 2,500 calls is answered 200 and dropped.
+_MOST_BYTES = 450_000
+_CONSENT = frozenset({"complaint", "unsubscribe"})
+_FAULTS = frozenset({"bounce", "block", "unengaged"})
+
+
+class Segment(ProfileDestination):
+    """Profiles behind one Segment source."""
+
+    name = "segment"
+    title = "Segment"
+    # In the EU: SEGMENT_BASE_URL=https://events.eu1.segmentapis.com (else 200, and lost).
+    host = "https://api.segment.io"
+    variables: ClassVar[tuple[Variable, ...]] = (
+        Variable(
+            "SEGMENT_WRITE_KEY",
+            "the write key of an HTTP API source",
+            required=True,
+            secret=True,
+        ),
+    )
+    channels = frozenset({"email", "sms", "push"})
+    # 1,000 a second and workspace.
+    calls_per_second = 1000.0
+    # Two calls per item: well under 2,500 calls and, as a rule, under 500 KB.
+    batch_size = 500
+    release_batch_size = 500
+
+    @classmethod
+    def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """Basic authentication: the write key and no password."""
+        token = base64.b64encode(f"{settings['SEGMENT_WRITE_KEY']}:".encode()).decode()
+        return {"Authorization": f"Basic {token}"}
+
+    @classmethod
+    def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
+        """Both verbs go by the batch; there is no release."""
+        del reason
+        return 0 if action == "release" else -(-items // batch_size)
+
+    def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
+        """A batch that names nobody: Segment has no call that reads with a write key."""
+        del rows
+        return [Request("POST", "/v1/batch", json={"batch": []}, sample={"success": True})]
+
+    def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Traits that say refused, and the preference where it was the person's."""
+        return self._send(items)
+
+    def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Traits that say subscribed, and the preference."""
+        return self._send(items)
+
+    def _send(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        for batch in _by_size(items):
+            calls = [call for _, of_item in batch for call in of_item]
+            answer = self.api.call(Request("POST", "/v1/batch", json={"batch": calls}))
+            for item, _ in batch:
+                yield Outcome(item, "accepted", answer.status, None, answer.attempts)
+
+
+def _by_size(items: Sequence[Item]) -> Iterator[list[tuple[Item, list[dict[str, Any]]]]]:
+    """Items with their calls, so many at a time that no body is too large."""
+    batch: list[tuple[Item, list[dict[str, Any]]]] = []
+    size = 0
+    for item in items:
+        calls = list(_calls(item))
+        weight = len(json.dumps(calls))
+        if batch and size + weight > _MOST_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append((item, calls))
+        size += weight
+    if batch:
+        yield batch
+
+
+def _calls(item: Item) -> Iterator[dict[str, Any]]:
+    """The calls of an item. Their ids derive from the delta: Segment drops what it had before."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    common = {"userId": item.external_id, "context": {"source_of_change": _MARK}, "timestamp": now}
+    yield {
+        "type": "identify",
+        "messageId": f"{item.delta_id}-identify",
+        "traits": traits_of(item),
+        **common,
+    }
+    is_grant = item.action == "subscribe"
+    # What ended a fault of the address, or made one, is no preference of the person.
+    if item.reason in _CONSENT or (is_grant and item.reason not in _FAULTS):
+        at = item.event_timestamp
+        yield {
+            "type": "track",
+            "event": "Marketing Preference Updated",
+            "messageId": f"{item.delta_id}-track",
+            "properties": {
+                "channel": item.channel,
+                "new_status": "subscribed" if is_grant else "unsubscribed",
+                "source_of_change": _MARK,
+                "timestamp": now if at is None else at.replace(tzinfo=UTC).isoformat(),
+            },
+            **common,
+        }

@@ -1,0 +1,78 @@
+"""mParticle: which batch says what, and how much goes into one call."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sync.delivery.calls import DryRun
+from sync.destinations.base import Item, Request
+from sync.destinations.mparticle import MParticle
+from tests.python.sync.cases import Row
+from tests.python.sync.cases.mparticle import CASE
+from tests.python.sync.test_contract import connected
+from tests.python.sync.world import SandboxClient
+
+EMAIL = Row("email")
+
+
+def requests(*items: Item) -> list[Request]:
+    seen: list[Request] = []
+    destination = MParticle(DryRun(seen.append), {})
+    verb = destination.subscribe if items[0].action == "subscribe" else destination.suppress
+    assert {outcome.result for outcome in verb(items)} == {"accepted"}
+    return seen
+
+
+def batch(one: Item) -> dict[str, Any]:
+    (request,) = requests(one)
+    assert isinstance(request.json, list)
+    (found,) = request.json
+    assert isinstance(found, dict)
+    return found
+
+
+def person(**values: Any) -> Item:
+    return CASE.person(EMAIL, "a@example.com", **values)
+
+
+def test_an_opt_out_is_attributes_and_a_preference_marked_as_ours() -> None:
+    one = person(reason="unsubscribe", event_timestamp=datetime(2026, 3, 1, 12))
+    found = batch(one)
+    assert found["user_identities"] == {"customer_id": one.external_id}
+    assert found["user_attributes"] == {"email_subscribed_status": False}
+    assert found["source_request_id"] == one.delta_id
+    (event,) = found["events"]
+    assert event["data"]["timestamp_unixtime_ms"] == 1772366400000
+    assert event["data"]["custom_attributes"] == {
+        "channel": "email",
+        "new_status": "unsubscribed",
+        "source_of_change": "contact-sync",
+        "timestamp": "2026-03-01T12:00:00+00:00",
+    }
+
+
+def test_a_bounce_is_no_preference_of_the_person() -> None:
+    assert "events" not in batch(person(reason="bounce"))
+
+
+def test_an_act_of_consent_is_a_preference() -> None:
+    (event,) = batch(person(reason="subscribe", action="subscribe"))["events"]
+    assert event["data"]["custom_attributes"]["new_status"] == "subscribed"
+
+
+def test_no_body_is_larger_than_mparticle_takes() -> None:
+    wide = json.dumps({"email_subscribed_status": False, "note": "x" * 5_000})
+    many = [CASE.person(EMAIL, f"p{n}@example.com", traits=wide) for n in range(100)]
+    sent = requests(*many)
+    assert len(sent) > 1
+    assert all(len(json.dumps(request.json)) < 256_000 for request in sent)
+
+
+def test_a_preference_comes_back_marked(sandbox: SandboxClient) -> None:
+    with connected("mparticle", sandbox) as destination:
+        list(destination.suppress([person()]))
+    (webhook,) = sandbox.webhooks()
+    attributes = webhook["body"]["events"][0]["data"]["custom_attributes"]
+    assert attributes["source_of_change"] == "contact-sync"
