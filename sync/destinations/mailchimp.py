@@ -1,0 +1,157 @@
+"""Mailchimp: the members of an audience.
+
+Facts from Mailchimp's Marketing API 3.0 (batch subscribe or unsubscribe) and its pages on rate
+limits and errors. `actions/delete-permanent`, after which a person can never be imported again,
+and archiving are not implemented here.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from sync.destinations.base import (
+    Destination,
+    Item,
+    Outcome,
+    Request,
+    Result,
+    Variable,
+    expect_list,
+)
+from sync.errors import NotThere, PlatformError, RateLimited, UnknownScope
+
+_STATUSES: Mapping[str, str] = {"bounce": "cleaned"}
+_COMPLIANCE = "compliance state"
+_TRANSIENT = ("internal", "try again", "timeout")
+
+
+class Mailchimp(Destination):
+    """The audiences of one Mailchimp account; a scope is an audience's id."""
+
+    name = "mailchimp"
+    title = "Mailchimp"
+    # Stands in for https://<data center>.api.mailchimp.com: the key names the data center.
+    host = "https://us1.api.mailchimp.com"
+    variables: ClassVar[tuple[Variable, ...]] = (
+        Variable(
+            "MAILCHIMP_API_KEY",
+            "an API key, with its data center behind the dash, of a user who may manage audiences",
+            required=True,
+            secret=True,
+        ),
+    )
+    channels = frozenset({"email"})
+    # The limit is of 10 connections a user, not of calls.
+    calls_per_second = 10.0
+    most_connections = 10
+    batch_size = 500
+    release_batch_size = 500
+
+    @classmethod
+    def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """Basic authentication by any name and the key."""
+        token = base64.b64encode(f"key:{settings['MAILCHIMP_API_KEY']}".encode()).decode()
+        return {"Authorization": f"Basic {token}"}
+
+    @classmethod
+    def judge(cls, status: int, body: object) -> type[PlatformError] | None:
+        """A 403 without a body is the limit's; with one it is a right that is missing."""
+        return RateLimited if status == 403 and body is None else None
+
+    def refusal(self, item: Item) -> str | None:
+        """A scope is needed: members are an audience's."""
+        if not item.scope.strip():
+            return "Mailchimp keeps members by audience: name its id as the scope of the row"
+        return super().refusal(item)
+
+    def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
+        """Each audience by its id."""
+        return [
+            Request("GET", "/3.0/lists/{list}", {"list": scope}, host=self._host)
+            for scope in sorted({scope for _, scope in rows if scope})
+        ]
+
+    def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Sets members to unsubscribed, those who bounced to cleaned."""
+        return self._set(items, {item.delta_id: _status(item) for item in items})
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Sets members to subscribed. Who left there by an act of their own only comes back so."""
+        return self._set(items, {item.delta_id: "subscribed" for item in items})
+
+    def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Sets members to subscribed."""
+        return self.release(items)
+
+    @property
+    def _host(self) -> str | None:
+        _, _, data_center = self.settings.get("MAILCHIMP_API_KEY", "").rpartition("-")
+        return f"https://{data_center}.api.mailchimp.com" if data_center.isalnum() else None
+
+    def _set(self, items: Sequence[Item], statuses: Mapping[str, str]) -> Iterator[Outcome]:
+        if not items:
+            return
+        members = {_address(item): statuses[item.delta_id] for item in items}
+        body = {
+            "members": [{"email_address": a, "status": status} for a, status in members.items()],
+            # Without it a member that is there already keeps its state.
+            "update_existing": True,
+            "sync_tags": False,
+        }
+        sample: dict[str, Any] = {
+            "new_members": [],
+            "updated_members": body["members"],
+            "errors": [],
+        }
+        request = Request(
+            "POST",
+            "/3.0/lists/{list}",
+            {"list": items[0].scope},
+            json=body,
+            params={"skip_merge_validation": "true"},
+            sample=sample,
+            host=self._host,
+        )
+        try:
+            answer = self.api.call(request)
+        except NotThere as error:
+            raise UnknownScope(
+                f"Mailchimp has no audience {items[0].scope!r} ({error}): correct the scope of its "
+                "row in seeds/destinations.csv."
+            ) from None
+        done = {
+            str(member.get("email_address")).lower()
+            for part in ("new_members", "updated_members")
+            for member in expect_list(answer.data, request.label, part)
+        }
+        errors = {
+            str(error.get("email_address")).lower(): str(error.get("error"))
+            for error in expect_list(answer.data, request.label, "errors")
+        }
+        for item in items:
+            address = _address(item).lower()
+            result, fault = _judged(errors.get(address), is_done=address in done)
+            yield Outcome(item, result, answer.status, fault, answer.attempts)
+
+
+def _judged(error: str | None, *, is_done: bool) -> tuple[Result, str | None]:
+    if error is None:
+        return (
+            ("confirmed", None) if is_done else ("failed", "the answer does not list this member")
+        )
+    if _COMPLIANCE in error.lower():
+        return "rejected", "only the person can subscribe again there (member in compliance state)"
+    is_transient = any(word in error.lower() for word in _TRANSIENT)
+    return "failed" if is_transient else "rejected", error
+
+
+def _status(item: Item) -> str:
+    return _STATUSES.get(item.reason, "unsubscribed")
+
+
+def _address(item: Item) -> str:
+    # The engine asks refusal() first: an item without an address never gets here.
+    assert item.address
+    return item.address

@@ -1,0 +1,179 @@
+"""Mailgun: the bounces, complaints and unsubscribes of a sending domain.
+
+Facts from Mailgun's OpenAPI document (suppressions). Reasons are filed apart (keeps_reason); which
+goes where is seeds/destination_filings.csv. `DELETE /v3/{domain}/{kind}` without an address, which
+clears a list, is not implemented here.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
+from email.utils import format_datetime
+from typing import Any, ClassVar
+
+from sync.destinations.base import (
+    Action,
+    Destination,
+    Item,
+    Outcome,
+    Request,
+    Response,
+    Result,
+    Variable,
+    check,
+)
+from sync.errors import NotThere, PlatformError, UnknownScope
+
+_KINDS: Mapping[str, str] = {"complaint": "complaints", "bounce": "bounces"}
+_ALL_KINDS = ("bounces", "complaints", "unsubscribes")
+_COUNT = re.compile(r"\d+")
+
+
+class Mailgun(Destination):
+    """The suppressions of one Mailgun account; a scope is a sending domain."""
+
+    name = "mailgun"
+    title = "Mailgun"
+    # Domains in the EU: MAILGUN_BASE_URL=https://api.eu.mailgun.net.
+    host = "https://api.mailgun.net"
+    variables: ClassVar[tuple[Variable, ...]] = (
+        Variable(
+            "MAILGUN_API_KEY",
+            "an API key of the account (a domain's sending key may not do)",
+            required=True,
+            secret=True,
+        ),
+    )
+    channels = frozenset({"email"})
+    # None is published for suppressions; 500 in 10 seconds is that of its other reports.
+    calls_per_second = 50.0
+    # "Should be less than 1000", says the answer to more.
+    batch_size = 999
+
+    @classmethod
+    def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """Basic authentication: `api` and the key."""
+        token = base64.b64encode(f"api:{settings['MAILGUN_API_KEY']}".encode()).decode()
+        return {"Authorization": f"Basic {token}"}
+
+    @classmethod
+    def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
+        """Added by the batch and file, released one by one."""
+        del reason
+        if action == "suppress":
+            return -(-items // batch_size)
+        return items
+
+    def refusal(self, item: Item) -> str | None:
+        """A scope is needed: lists are a domain's."""
+        if not item.scope.strip():
+            return "Mailgun keeps lists by domain: name it as the scope of the row"
+        return super().refusal(item)
+
+    def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
+        """One row of each list of each domain."""
+        return [
+            Request("GET", f"/v3/{{domain}}/{kind}", {"domain": scope}, params={"limit": "1"})
+            for scope in sorted({scope for _, scope in rows if scope})
+            for kind in _ALL_KINDS
+        ]
+
+    def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Adds them, one call for each list."""
+        for kind in _ALL_KINDS:
+            filed = [item for item in items if _kind(item) == kind]
+            if filed:
+                yield from self._add(kind, filed)
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Deletes them one by one. Who is not there is no error."""
+        if not items:
+            return
+        pairs = [(item, kind) for item in items for kind in _kinds_to_free(item)]
+        path = "/v3/{domain}/%s/{address}"
+        answers = self.api.map(
+            Request("DELETE", path % kind, {"domain": item.scope, "address": _address(item)})
+            for item, kind in pairs
+        )
+        by_item: dict[str, list[Response | PlatformError]] = {}
+        for (item, _), answer in zip(pairs, answers, strict=True):
+            if isinstance(answer, (Response, PlatformError)):
+                by_item.setdefault(item.delta_id, []).append(answer)
+        for item in items:
+            yield from _freed(item, by_item.get(item.delta_id, []))
+        check(answers)
+
+    def _add(self, kind: str, items: Sequence[Item]) -> Iterator[Outcome]:
+        unique = {_address(item): item for item in items}
+        body = [_entry(item, kind) for item in unique.values()]
+        message = f"{len(body)} addresses have been added to the {kind} table"
+        request = Request(
+            "POST",
+            f"/v3/{{domain}}/{kind}",
+            {"domain": items[0].scope},
+            json=body,
+            sample={"message": message},
+        )
+        try:
+            answer = self.api.call(request)
+        except NotThere as error:
+            raise UnknownScope(
+                f"Mailgun has no domain {items[0].scope!r} ({error}): correct the scope of its row "
+                "in seeds/destinations.csv, or MAILGUN_BASE_URL for one in the EU."
+            ) from None
+        # The count is all that Mailgun says of the items.
+        said = str(answer.data.get("message", "")) if isinstance(answer.data, dict) else ""
+        counted = _COUNT.match(said)
+        is_whole = counted is not None and int(counted[0]) == len(body)
+        fault = None if is_whole else f"the answer counts {said[:80]!r} for {len(body)} addresses"
+        result: Result = "confirmed" if is_whole else "failed"
+        for item in items:
+            yield Outcome(item, result, answer.status, fault, answer.attempts)
+
+
+def _kind(item: Item) -> str:
+    return _KINDS.get(item.reason, "unsubscribes")
+
+
+def _kinds_to_free(item: Item) -> Iterable[str]:
+    """The list of the reason; of what a changed seed freed, those that are not to be kept."""
+    if item.reason != "policy":
+        return (_kind(item),)
+    kept = set((item.kept_topics or "").split(","))
+    return tuple(kind for kind in _ALL_KINDS if kind not in kept)
+
+
+def _entry(item: Item, kind: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"address": _address(item)}
+    if kind == "unsubscribes":
+        entry["tags"] = ["*"]
+    if kind == "bounces":
+        entry |= {"code": "550", "error": "suppressed by contact-sync"}
+    if item.event_timestamp is not None:
+        entry["created_at"] = format_datetime(item.event_timestamp.replace(tzinfo=UTC))
+    return entry
+
+
+def _freed(item: Item, answers: Sequence[Response | PlatformError]) -> Iterator[Outcome]:
+    """An item is freed when it is on none of its lists any more."""
+    faults = [
+        answer
+        for answer in answers
+        if isinstance(answer, PlatformError) and not isinstance(answer, NotThere)
+    ]
+    sent = [answer for answer in answers if answer.attempts]
+    if faults and faults[0].attempts:
+        yield Outcome.of_error(item, faults[0])
+    elif not faults and (sent or not answers):
+        status = sent[0].status if sent else None
+        attempts = max((answer.attempts for answer in sent), default=0)
+        yield Outcome(item, "confirmed", status, None, attempts)
+
+
+def _address(item: Item) -> str:
+    # The engine asks refusal() first: an item without an address never gets here.
+    assert item.address
+    return item.address

@@ -1,0 +1,147 @@
+"""Postmark: the suppressions of a message stream.
+
+Facts from Postmark's Suppressions API (postmarkapp.com/developer/api/suppressions-api). What we
+add is filed as ManualSuppression by the customer, whatever the reason. A spam complaint, and an
+unsubscribe of the recipient's own, can never be deleted there. Changes may take a minute to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+from sync.destinations.base import (
+    Action,
+    Destination,
+    Item,
+    Outcome,
+    Request,
+    Response,
+    Result,
+    Variable,
+    expect_list,
+)
+from sync.errors import (
+    CallTooLarge,
+    ItemsRefused,
+    PlatformError,
+    PlatformFailed,
+    UnknownScope,
+)
+
+_PATH = "/message-streams/{stream}/suppressions"
+_DEFAULT_STREAM = "outbound"
+# The words are all there is: a failed item has no code.
+_NO_AUTHORITY = "required authority"
+_INVALID = "invalid email"
+_UNKNOWN_STREAM = "1226"
+
+
+class Postmark(Destination):
+    """Suppressions of one Postmark server."""
+
+    name = "postmark"
+    title = "Postmark"
+    host = "https://api.postmarkapp.com"
+    variables: ClassVar[tuple[Variable, ...]] = (
+        Variable(
+            "POSTMARK_SERVER_TOKEN",
+            "the API token of the server (not of the account)",
+            required=True,
+            secret=True,
+        ),
+    )
+    channels = frozenset({"email"})
+    # No number is published for this API: 429 moves the schedule.
+    calls_per_second = 10.0
+    batch_size = 50
+    release_batch_size = 50
+
+    @classmethod
+    def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """The server's token."""
+        return {
+            "X-Postmark-Server-Token": settings["POSTMARK_SERVER_TOKEN"],
+            "Accept": "application/json",
+        }
+
+    @classmethod
+    def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
+        """By the batch; complaints are not released."""
+        if action == "release" and reason == "complaint":
+            return 0
+        return -(-items // batch_size)
+
+    @classmethod
+    def judge(cls, status: int, body: object) -> type[PlatformError] | None:
+        """422 is about the call as a whole; its ErrorCode says what it is."""
+        code = str(body.get("ErrorCode")) if status == 422 and isinstance(body, dict) else ""
+        return {"1407": PlatformFailed, "1410": CallTooLarge}.get(code)
+
+    def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
+        """Of each stream the suppressions of a day long gone: few, and readable by any token."""
+        day = {"fromdate": "2010-01-01", "todate": "2010-01-01"}
+        return [
+            Request("GET", f"{_PATH}/dump", {"stream": scope or _DEFAULT_STREAM}, params=day)
+            for _, scope in rows
+        ]
+
+    def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Adds them. Who cannot be added without authority is blocked there already."""
+        if items:
+            yield from self._change(items, "", "Suppressed", without_authority="confirmed")
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Deletes what we or a bounce put there."""
+        complaints = [item for item in items if item.reason == "complaint"]
+        for item in complaints:
+            text = "Postmark never reactivates a spam complaint"
+            yield Outcome(item, "rejected", None, text, 0)
+        others = [item for item in items if item.reason != "complaint"]
+        if others:
+            yield from self._change(others, "/delete", "Deleted", without_authority="rejected")
+
+    def _change(
+        self, items: Sequence[Item], path: str, done: str, *, without_authority: Result
+    ) -> Iterator[Outcome]:
+        stream = items[0].scope or _DEFAULT_STREAM
+        addresses = list(dict.fromkeys(_address(item) for item in items))
+        body = {"Suppressions": [{"EmailAddress": address} for address in addresses]}
+        sample = {"Suppressions": [{"EmailAddress": a, "Status": done} for a in addresses]}
+        request = Request("POST", _PATH + path, {"stream": stream}, json=body, sample=sample)
+        answer = self._call(request, stream)
+        rows = expect_list(answer.data, request.label, "Suppressions")
+        found = {str(row.get("EmailAddress")).lower(): row for row in rows if isinstance(row, dict)}
+        for item in items:
+            row = found.get(_address(item).lower(), {})
+            result, error = _judged(row, done, without_authority)
+            yield Outcome(item, result, answer.status, error, answer.attempts)
+
+    def _call(self, request: Request, stream: str) -> Response:
+        try:
+            return self.api.call(request)
+        except ItemsRefused as error:
+            if error.code == _UNKNOWN_STREAM:
+                raise UnknownScope(
+                    f"Postmark has no message stream {stream!r}: correct the scope of its row in "
+                    "seeds/destinations.csv."
+                ) from None
+            raise
+
+
+def _judged(
+    row: Mapping[str, Any], done: str, without_authority: Result
+) -> tuple[Result, str | None]:
+    """The outcome of an item, and what is wrong with it."""
+    if row.get("Status") == done:
+        return "confirmed", None
+    said = str(row.get("Message") or "the answer does not list this address")
+    if _NO_AUTHORITY in said:
+        return without_authority, said if without_authority == "rejected" else None
+    return "rejected" if _INVALID in said else "failed", said
+
+
+def _address(item: Item) -> str:
+    # The engine asks refusal() first: an item without an address never gets here.
+    assert item.address
+    return item.address
