@@ -69,7 +69,7 @@ class Drain:
             for action, group in by_action(spool.pages(self._batch_size)):
                 size, side_by_side = self._batch_size, self._workers
                 if action != "suppress":
-                    size = min(size, self._destination.release_batch_size)
+                    size = self._destination.release_size(size)
                     # Few at a time: what waits here was read again too early.
                     side_by_side = max(self._workers // size, 2)
                 slots = threading.BoundedSemaphore(side_by_side)

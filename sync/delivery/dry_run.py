@@ -47,7 +47,7 @@ def _requests(spool: Spool, environment: Mapping[str, str]) -> Iterator[Request]
     destination = kind(DryRun(requests.append), values)
     for action, group in by_action(spool.pages(size)):
         verb = getattr(destination, action)
-        together = size if action == "suppress" else min(size, kind.release_batch_size)
+        together = size if action == "suppress" else kind.release_size(size)
         for batch in batches(group, together):
             for _ in verb([item for item in batch if destination.refusal(item) is None]):
                 pass

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from urllib.parse import quote
 
 from sync.destinations.identifiers import why_not_addressable
-from sync.errors import AnswerUnreadable, ItemsRefused, PlatformError, SyncError
+from sync.errors import AnswerUnreadable, ItemsRefused, NotThere, PlatformError, SyncError
 
 Action = Literal["suppress", "release", "subscribe"]
 Result = Literal["confirmed", "accepted", "rejected", "absent", "failed"]
@@ -175,6 +175,15 @@ class Destination(ABC):
             return f"{self.title} cannot be told about {item.channel}"
         return why_not_addressable(item.channel, item.address)
 
+    @classmethod
+    def release_size(cls, batch_size: int) -> int:
+        """How many items are released together. Where a call takes one, several go side by side."""
+        return (
+            cls.release_batch_size
+            if cls.batch_size == 1
+            else min(batch_size, cls.release_batch_size)
+        )
+
     @abstractmethod
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
         """Harmless calls that succeed where credential, rights and scopes are as they must be.
@@ -219,6 +228,23 @@ def traits_of(item: Item) -> dict[str, Any]:
     """The traits that a profile is to hold (`sync_deltas.traits`)."""
     found = json.loads(item.traits) if item.traits else {}
     return found if isinstance(found, dict) else {}
+
+
+def outcomes_of(
+    items: Sequence[Item], answers: Sequence[Response | SyncError], result: Result
+) -> Iterator[Outcome]:
+    """The outcomes of calls for one item each; one that the platform does not know is absent.
+
+    Raises what ends the run, once what was answered is told.
+    """
+    for item, answer in zip(items, answers, strict=True):
+        if isinstance(answer, Response):
+            yield Outcome(item, result, answer.status, None, answer.attempts)
+        elif isinstance(answer, NotThere):
+            yield Outcome(item, "absent", answer.status, str(answer), answer.attempts)
+        elif isinstance(answer, PlatformError) and answer.attempts:
+            yield Outcome.of_error(item, answer)
+    check(answers)
 
 
 def check(answers: Iterable[Response | SyncError]) -> None:

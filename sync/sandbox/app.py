@@ -167,6 +167,8 @@ class Sandbox:
             response = platform.error(fault.status, fault.message)
             if fault.retry_after is not None:
                 response.headers["Retry-After"] = str(fault.retry_after)
+        elif "answer" in faults:
+            response = JSONResponse(faults["answer"].body, faults["answer"].status)
         elif "poison" in faults:
             response = platform.error(400, "email is not a valid email address")
         else:

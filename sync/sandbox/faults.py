@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 Kind = Literal[
     "error",
+    "answer",
     "unauthorized",
     "timeout",
     "reset",
@@ -23,11 +24,12 @@ Kind = Literal[
 class Fault:
     """One kind of trouble. It happens `count` times, or with `probability` until it is taken back.
 
-    error: answers `status` before anything is applied. unauthorized: 401. timeout: applies the
-    call, then keeps the answer for `seconds`. reset, reset_after: cuts the connection before or
-    after applying. truncate: applies the call and answers half of the JSON. omit: leaves `address`
-    out of the answer. poison: refuses every call that names `address` with 400. slow: waits
-    `seconds` first. `message` and the header Retry-After (`retry_after`) are what an error says.
+    error: answers `status` before anything is applied. answer: the same with `body`. unauthorized:
+    401. timeout: applies the call, then keeps the answer for `seconds`. reset, reset_after: cuts
+    the connection before or after applying. truncate: applies the call and answers half of the
+    JSON. omit: leaves `address` out of the answer. poison: refuses every call that names `address`
+    with 400. slow: waits `seconds` first. `message` and the header Retry-After (`retry_after`) are
+    what an error says.
     """
 
     kind: Kind
@@ -40,6 +42,7 @@ class Fault:
     seconds: float = 60.0
     address: str = ""
     message: str = "sandbox fault"
+    body: Any = None
     retry_after: float | None = None
 
     @classmethod

@@ -1,0 +1,202 @@
+"""Braze: email subscription states, subscription groups, and push by profile.
+
+Facts from Braze's REST API documentation (email lists, subscription groups, user track) and its
+page on rate limits. A call about emails or groups has one outcome for all its items.
+`/users/delete` is not implemented here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from sync.destinations.base import (
+    Action,
+    Destination,
+    Item,
+    Outcome,
+    Request,
+    Response,
+    Result,
+    Variable,
+)
+
+_MOST = 50
+
+
+class Braze(Destination):
+    """One Braze workspace; a scope is a subscription group."""
+
+    name = "braze"
+    title = "Braze"
+    # Stands in for the host of BRAZE_INSTANCE.
+    host = "https://rest.iad-01.braze.com"
+    variables: ClassVar[tuple[Variable, ...]] = (
+        Variable(
+            "BRAZE_API_KEY",
+            "a REST API key with email.status, email.blacklist, email.bounce.remove, "
+            "email.spam.remove, email.unsubscribe, subscription.status.set and users.track",
+            required=True,
+            secret=True,
+        ),
+        Variable("BRAZE_INSTANCE", "the instance, as in iad-05, fra-01 or au-01", required=True),
+    )
+    channels = frozenset({"email", "sms", "push"})
+    # Of the limits of one key the strictest: 250,000 an hour for all of /email.
+    calls_per_second = 250_000 / 3600
+    batch_size = _MOST
+    release_batch_size = _MOST
+
+    @classmethod
+    def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """Bearer key."""
+        return {"Authorization": f"Bearer {settings['BRAZE_API_KEY']}"}
+
+    @classmethod
+    def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
+        """By the batch; a bounce or complaint leaves a list of its own first."""
+        lists = len(_freeing(reason)) if action == "release" else 0
+        return -(-items // batch_size) * (1 + lists)
+
+    def refusal(self, item: Item) -> str | None:
+        """Texts are known by subscription group only, push by profile only."""
+        refusal = super().refusal(item)
+        if refusal is None and item.channel == "sms" and not item.scope:
+            return "Braze knows texts by subscription group: name its id as the row's scope"
+        if refusal is None and item.channel == "push" and not item.external_id:
+            return "Braze knows push by external_id, and none is known of this token's owner"
+        return refusal
+
+    def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
+        """The newest unsubscribe: a right that reads; those that write cannot be tried."""
+        del rows
+        params = {"start_date": "2020-01-01", "end_date": "2020-01-02", "limit": "1"}
+        return [self._request("GET", "/email/unsubscribes", params=params)]
+
+    def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Unsubscribes them; an address that bounced goes on the blocklist."""
+        if not items:
+            return
+        if items[0].channel == "push":
+            yield from self._push(items, "unsubscribed")
+        elif items[0].scope:
+            yield from self._group(items, "unsubscribed")
+        else:
+            bounced = [item for item in items if item.reason == "bounce"]
+            others = [item for item in items if item.reason != "bounce"]
+            if bounced:
+                yield from self._emails("/email/blocklist", bounced)
+            if others:
+                yield from self._emails("/email/status", others, state="unsubscribed")
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Subscribed again, as before anything was said; off the lists of the reason first."""
+        if not items:
+            return
+        if items[0].channel != "push" and not items[0].scope:
+            for path in ("/email/bounce/remove", "/email/spam/remove"):
+                listed = [item for item in items if path in _freeing(item.reason)]
+                if listed:
+                    self._call(path, {"email": _addresses(listed)})
+        yield from self._grant(items, "subscribed")
+
+    def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Opted in by an act of their own."""
+        if items:
+            yield from self._grant(items, "opted_in")
+
+    def _grant(self, items: Sequence[Item], state: str) -> Iterator[Outcome]:
+        if items[0].channel == "push":
+            yield from self._push(items, state)
+        elif items[0].scope:
+            yield from self._group(items, "subscribed")
+        else:
+            yield from self._emails("/email/status", items, state=state)
+
+    def _emails(
+        self, path: str, items: Sequence[Item], *, state: str | None = None
+    ) -> Iterator[Outcome]:
+        body: dict[str, Any] = {"email": _addresses(items)}
+        if state is not None:
+            body["subscription_state"] = state
+        yield from _all(items, self._call(path, body))
+
+    def _group(self, items: Sequence[Item], state: str) -> Iterator[Outcome]:
+        # Emails and phones of one call would exclude each other.
+        key = "emails" if items[0].channel == "email" else "phones"
+        group = {
+            "subscription_group_id": items[0].scope,
+            "subscription_state": state,
+            key: _addresses(items),
+        }
+        answer = self._call("/v2/subscription/status/set", {"subscription_groups": [group]})
+        yield from _all(items, answer)
+
+    def _push(self, items: Sequence[Item], state: str) -> Iterator[Outcome]:
+        attributes = [
+            {
+                "external_id": item.external_id,
+                "push_subscribe": state,
+                # A profile that is not there is none to be messaged: it is not to be made.
+                "_update_existing_only": True,
+            }
+            for item in items
+        ]
+        answer = self._call("/users/track", {"attributes": attributes})
+        errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
+        faults = {
+            error.get("index"): str(error.get("type"))
+            for error in errors or []
+            if isinstance(error, dict) and error.get("input_array") == "attributes"
+        }
+        # One whose place is not told could be anybody's.
+        is_whole = len(faults) == len(errors or [])
+        for index, item in enumerate(items):
+            result: Result = "confirmed" if is_whole else "failed"
+            text = None if is_whole else "the answer tells errors without their place"
+            if index in faults:
+                result, text = "rejected", faults[index]
+            yield Outcome(item, result, answer.status, text, answer.attempts)
+
+    def _call(self, path: str, body: Mapping[str, Any]) -> Response:
+        return self.api.call(self._request("POST", path, body=body))
+
+    def _request(
+        self,
+        method: Literal["GET", "POST"],
+        path: str,
+        *,
+        body: object = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Request:
+        return Request(method, path, json=body, params=params or {}, host=self._host)
+
+    @property
+    def _host(self) -> str | None:
+        instance = self.settings.get("BRAZE_INSTANCE", "").strip().lower()
+        if not instance.replace("-", "").isalnum():
+            return None
+        end = "eu" if instance.startswith("fra") else "com"
+        return f"https://rest.{instance}.braze.{end}"
+
+
+def _freeing(reason: str) -> tuple[str, ...]:
+    """The lists that a reason can have put an address on besides its state."""
+    return {
+        "bounce": ("/email/bounce/remove",),
+        "complaint": ("/email/spam/remove",),
+        "policy": ("/email/bounce/remove",),
+    }.get(reason, ())
+
+
+def _all(items: Sequence[Item], answer: Response) -> Iterator[Outcome]:
+    """One outcome for the whole call; `queued` is said while Braze is under maintenance."""
+    queued = isinstance(answer.data, dict) and answer.data.get("message") == "queued"
+    result: Result = "accepted" if queued else "confirmed"
+    for item in items:
+        yield Outcome(item, result, answer.status, None, answer.attempts)
+
+
+def _addresses(items: Sequence[Item]) -> list[str]:
+    # The engine asks refusal() first: an item without an address never gets here.
+    return list(dict.fromkeys(item.address for item in items if item.address))

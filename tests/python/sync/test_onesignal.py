@@ -1,0 +1,72 @@
+"""OneSignal: which subscription is meant, and what is no subscription there."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.delivery.calls import DryRun
+from sync.destinations.base import Item, Outcome, Request
+from sync.destinations.onesignal import OneSignal
+from tests.python.sync.cases import Row
+from tests.python.sync.cases.onesignal import CASE
+from tests.python.sync.test_contract import connected
+from tests.python.sync.world import SandboxClient
+
+APNS = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
+
+
+def person(channel: str, address: str, **values: object) -> Item:
+    return CASE.person(Row(channel), address, **values)
+
+
+def told(sandbox: SandboxClient, verb: str, *items: Item) -> list[Outcome]:
+    with connected("onesignal", sandbox) as destination:
+        return list(getattr(destination, verb)(items))
+
+
+@pytest.mark.parametrize(
+    ("one", "kind"),
+    [
+        (person("email", "a+b@example.com"), "Email"),
+        (person("sms", "+14155550100"), "SMS"),
+        (person("push", "some-token", push_token_type="ios"), "iOSPush"),
+        (person("push", "some-token", push_token_type="Android"), "AndroidPush"),
+        (person("push", "some-token", push_token_type="ChromePush"), "ChromePush"),
+        (person("push", APNS), "iOSPush"),
+        (person("push", "fMI-qkT3:APA91bH_x-y"), "AndroidPush"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_subscription_is_named_by_kind_and_token(
+    sandbox: SandboxClient, one: Item, kind: str
+) -> None:
+    told(sandbox, "suppress", one)
+    assert sandbox.lists("onesignal") == {kind: [one.address]}
+
+
+def test_a_token_of_an_unknown_kind_is_refused(sandbox: SandboxClient) -> None:
+    with connected("onesignal", sandbox) as destination:
+        refusal = destination.refusal(person("push", "some-token-of-no-shape"))
+    assert "kind" in str(refusal)
+
+
+def test_an_address_is_encoded_in_the_path() -> None:
+    seen: list[Request] = []
+    destination = OneSignal(DryRun(seen.append), {"ONESIGNAL_APP_ID": "app"})
+    list(destination.suppress([person("sms", "+14155550100")]))
+    assert seen[0].encoded_path() == "/apps/app/subscriptions_by_token/SMS/%2B14155550100"
+    assert seen[0].json == {"subscription": {"enabled": False, "notification_types": -31}}
+
+
+def test_who_has_no_subscription_there_is_absent(sandbox: SandboxClient) -> None:
+    sandbox.fill({"unknown": ["a@example.com"]}, "onesignal")
+    people = [person("email", f"{name}@example.com") for name in "ab"]
+    for verb in ("suppress", "release"):
+        outcomes = told(sandbox, verb, *people)
+        assert [outcome.result for outcome in outcomes] == ["absent", "accepted"]
+
+
+def test_several_subscriptions_that_match_are_a_refusal(sandbox: SandboxClient) -> None:
+    sandbox.fault("error", status=409, message="several subscriptions match")
+    (outcome,) = told(sandbox, "release", person("email", "a@example.com"))
+    assert outcome.result == "rejected"
