@@ -39,7 +39,7 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 _LONGEST_ERROR = 300
 _ADDRESS = re.compile(r"[^\s\"'<>,;:()\[\]{}]+(?:@|%40)[^\s\"'<>,;:()\[\]{}]+")
 _NUMBER = re.compile(r"\+?\d[\d\s().-]{6,}\d")
-_TOKEN = re.compile(r"\b(?:SG\.|Bearer\s+|Basic\s+)[\w.~+/=-]+|\b[\w-]{32,}\b")
+_TOKEN = re.compile(r"\b(?:SG\.|Bearer\s+|Basic\s+)[\w.~+/=-]+|(?:\b[\w-]+:)?\b[\w-]{32,}\b")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

@@ -41,7 +41,14 @@ def dry_run_requests(
 
 def _requests(spool: Spool, environment: Mapping[str, str]) -> Iterator[Request]:
     kind = get(spool.destination)
-    values = {item.name: environment.get(item.name, "") for item in kind.variables}
+    # What is not set yet is shown by its name; a secret is never shown.
+    unset = {item.name: "" if item.secret else item.name for item in kind.variables}
+    needed = {item.name for item in kind.variables if item.required}
+    values = {
+        name: environment.get(name) or stand_in
+        for name, stand_in in unset.items()
+        if environment.get(name) or name in needed
+    }
     size = batch_size(kind, environment)
     requests: list[Request] = []
     destination = kind(DryRun(requests.append), values)

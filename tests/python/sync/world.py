@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,12 +148,33 @@ class World:
         ]
         self.engine.load("suppression_list", rows)
 
-    def already_pushed(self, scope: str = "", destination: str = "sendgrid") -> None:
+    def already_pushed(
+        self, scope: str = "", destination: str = "sendgrid", channel: str = "email"
+    ) -> None:
         """The destination row was pushed to before: the guard lets it pass."""
         self.sql(
             "insert into raw.sync_ledger (run_id, delta_id, destination, channel, scope, outcome)"
-            " values ('earlier', ?, ?, 'email', ?, 'confirmed')",
-            [f"earlier{scope}", destination, scope],
+            " values ('earlier', ?, ?, ?, ?, 'confirmed')",
+            [f"earlier{scope}", destination, channel, scope],
+        )
+
+    def connect(self, destination: str, settings: Mapping[str, str]) -> None:
+        """Lets pushes reach a destination in the sandbox, without a limit."""
+        self.environment |= {
+            f"{destination.upper()}_BASE_URL": f"{self.sandbox.url}/{destination}",
+            f"{destination.upper()}_RATE": "0",
+            **settings,
+        }
+
+    def want_items(self, items: Sequence[Item]) -> None:
+        """Adds deltas as they are; the suppressed are listed."""
+        self.engine.load("wanted", [one._asdict() for one in items])
+        self.engine.load(
+            "suppression_list",
+            [
+                {"channel": one.channel, "address": one.address, "event_type": one.reason}
+                for one in items
+            ],
         )
 
     def want(
