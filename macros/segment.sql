@@ -96,7 +96,7 @@ judged as (
         *,
         coalesce(kind = 'track' and track = 'marketing preference updated', false) as is_preference,
         coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels,
-        {{ regex_is('channel_words', '.*email.*| e mail | mail ') }} as says_email,
+        {{ regex_is('channel_words', '.*email.*|.* e mail .*| mail ') }} as says_email,
         {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }} as says_sms,
         {{ regex_is('channel_words', '.*push.*') }} as says_push,
         case

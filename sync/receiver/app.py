@@ -23,7 +23,7 @@ from starlette.routing import Route
 from sync.receiver import sources
 from sync.receiver.counts import Counts
 from sync.receiver.delivery import Delivery, Landed
-from sync.receiver.lander import Lander, NotLanded
+from sync.receiver.lander import Lander, NotLanded, TooLarge
 from sync.receiver.settings import Settings, secret_variable
 from sync.receiver.sinks.base import Sink
 from sync.receiver.sources.base import Source
@@ -94,13 +94,14 @@ class Receiver:
             answer = _bad(source, Answer(400, "the body was cut off"))
         except Exception as error:
             # The text of an unforeseen error may hold a value; its kind and place do not.
-            log.error("%s: %s at %s", name, type(error).__name__, _place(error))
+            told = f"{type(error).__name__} at {_place(error)}"
+            self._tell(name, Answer(source.busy_status, told))
             answer = _bad(source, Answer(source.busy_status, "an error of the receiver"))
         self._counts.add(name, answer.status_code)
         return answer
 
     async def health(self, _: Request) -> Response:
-        """GET /healthz: 200 while deliveries can land, as far as the last one showed."""
+        """GET /healthz: 200 unless deliveries could not land a moment ago."""
         trouble = self._lander.trouble
         status = "ok" if trouble is None else f"deliveries cannot land: {trouble}"
         return JSONResponse({"status": status}, 200 if trouble is None else 503)
@@ -120,6 +121,8 @@ class Receiver:
             if payload is None:
                 return
             await self._lander.land(Landed(uuid.uuid4().hex, name, received_at, payload))
+        except TooLarge as error:
+            raise Answer(413, str(error)) from None
         except NotLanded as error:
             raise Answer(source.busy_status, f"not landed: {error}") from None
         finally:
@@ -155,7 +158,8 @@ class Receiver:
                     chunks.append(chunk)
         except TimeoutError:
             self._bytes_in_hand -= size
-            raise Answer(408, "the body did not come in time") from None
+            # 408 would be final for platforms that take any 4xx so.
+            raise Answer(source.busy_status, "the body did not come in time") from None
         except BaseException:
             self._bytes_in_hand -= size
             raise

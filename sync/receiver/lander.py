@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -19,10 +20,16 @@ Result = TypeVar("Result")
 _LARGEST_GROUP = 500
 # Platforms wait five seconds or more; one that gave up sends again.
 _PATIENCE = 10.0
+# Seconds for which a failure counts as one that goes on.
+_TROUBLE_LASTS = 10.0
 
 
 class NotLanded(Exception):
     """The delivery is not safe, and must be sent again. str() is for the operator, no values."""
+
+
+class TooLarge(NotLanded):
+    """The sink will never take the delivery."""
 
 
 class Lander:
@@ -43,7 +50,8 @@ class Lander:
         self._largest_group = largest_group
         self.sink = sink
         #: Why the last write failed; None while the sink works.
-        self.trouble: str | None = None
+        self._trouble: str | None = None
+        self._told_at = 0.0
         self._most_waiting = most_waiting
         self._most_bytes = most_bytes
         self._waiting: list[tuple[Landed, asyncio.Future[None]]] = []
@@ -66,6 +74,15 @@ class Lander:
             await asyncio.wait_for(landed, _PATIENCE)
         except TimeoutError:
             raise NotLanded(f"the sink did not answer within {_PATIENCE:.0f} s") from None
+
+    @property
+    def trouble(self) -> str | None:
+        """What kept deliveries from landing within the last seconds.
+
+        Forgotten then: who is sent nothing because of it would never learn that it is over.
+        """
+        is_fresh = time.monotonic() - self._told_at < _TROUBLE_LASTS
+        return self._trouble if is_fresh else None
 
     async def close(self) -> None:
         """Waits for what is under way, then closes the sink."""
@@ -91,7 +108,10 @@ class Lander:
             except Exception as unforeseen:
                 outcomes = [unforeseen] * len(group)
             self._bytes -= sum(len(row.payload) for row in rows)
-            failures = {_said(error) for error in outcomes if error is not None}
+            # What is too large is no fault of the sink.
+            failures = {
+                _said(error) for error in outcomes if error and not isinstance(error, TooLarge)
+            }
             self._tell(", ".join(sorted(failures)) or None)
             for (_, landed), error in zip(group, outcomes, strict=True):
                 if landed.done():
@@ -99,16 +119,18 @@ class Lander:
                 if error is None:
                     landed.set_result(None)
                 else:
-                    landed.set_exception(NotLanded(_said(error)))
+                    is_told = isinstance(error, NotLanded)
+                    landed.set_exception(error if is_told else NotLanded(_said(error)))
 
     def _tell(self, trouble: str | None) -> None:
         """One line when trouble begins, changes or ends."""
-        if trouble != self.trouble:
+        self._told_at = time.monotonic()
+        if trouble != self._trouble:
             if trouble:
                 log.error("Deliveries cannot land in %s: %s", self.sink.place, trouble)
             else:
                 log.warning("Deliveries land in %s again.", self.sink.place)
-        self.trouble = trouble
+        self._trouble = trouble
 
 
 def _said(error: Exception) -> str:

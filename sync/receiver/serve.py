@@ -39,6 +39,8 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     """Serves until SIGTERM or Ctrl-C, and then ends what is under way. port 0: a free one."""
     import uvicorn
 
+    from sync.receiver.protocol import BoundedHeadProtocol
+
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
     )
@@ -49,6 +51,7 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     config = uvicorn.Config(
         _app(settings, sink),
         log_level="warning",
+        http=BoundedHeadProtocol,
         # Its lines hold URLs, and a URL may hold a secret.
         access_log=False,
         server_header=False,

@@ -6,7 +6,6 @@ Everything is compared in constant time, and no reason names what was compared.
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -150,7 +149,7 @@ def _presented(delivery: Delivery) -> Iterator[str]:
     elif scheme.lower() == "basic":
         try:
             pair = base64.b64decode(given.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return
         yield pair
         yield pair.partition(":")[2]
@@ -159,4 +158,5 @@ def _presented(delivery: Delivery) -> Iterator[str]:
 
 
 def _bytes(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else value
+    # A lone surrogate of a JSON text has no place in UTF-8, and can match nothing.
+    return value.encode(errors="surrogatepass") if isinstance(value, str) else value

@@ -40,9 +40,9 @@ fields as (
 {# A batch is one person's: who it is and what they agreed to stands beside its events. Identities are a list, or a map. -#}
 {% set paths = {
     'batch_id': '$.batch_id', 'batch_time': '$.timestamp_unixtime_ms', 'map_customer_id': '$.user_identities.customer_id',
-    'map_email': '$.user_identities.email', 'map_phone': '$.user_identities.mobile_number', 'mpid': '$.mpid', 'schema_version': '$.schema_version',
+    'map_email': '$.user_identities.email', 'map_phone': '$.user_identities.mobile_number', 'map_phone_2': '$.user_identities.phone_number_2', 'mpid': '$.mpid', 'schema_version': '$.schema_version',
 } -%}
-{%- for number in range(6) -%}
+{%- for number in range(24) -%}
     {%- do paths.update({
         'kind_' ~ number: '$.user_identities[' ~ number ~ '].identity_type', 'identity_' ~ number: '$.user_identities[' ~ number ~ '].identity',
     }) -%}
@@ -71,7 +71,8 @@ people as (
         {% for name, kinds in people.items() -%}
         coalesce(
             map_{{ name }},
-            {% for number in range(6) -%}
+            {%- if name == 'phone' %} map_phone_2,{% endif %}
+            {% for number in range(24) -%}
             case
                 when kind_{{ number }} in ('{{ kinds | join("', '") }}')
                     then identity_{{ number }}
@@ -92,7 +93,10 @@ judged as (
     select
         *,
         coalesce(kind = 'custom_event' and name = 'marketing preference updated', false) as is_preference,
-        coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels
+        coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels,
+        coalesce({{ regex_is('channel_words', '.*email.*|.* e mail .*| mail ') }}, false) as says_email,
+        coalesce({{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }}, false) as says_sms,
+        coalesce({{ regex_is('channel_words', '.*push.*') }}, false) as says_push
     from people
 
 ),
@@ -105,20 +109,10 @@ facets as (
         *,
         [
             case when (kind is not null or position > 0) and not is_preference then 'call' end,
-            case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*email.*| e mail | mail ') }}) then 'email' end,
-            case
-                when
-                    is_preference and (is_all_channels or {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? ).*') }})
-                    then 'sms'
-            end,
-            case when is_preference and (is_all_channels or {{ regex_is('channel_words', '.*push.*') }}) then 'push' end,
-            case
-                when
-                    is_preference
-                    and not is_all_channels
-                    and not {{ regex_is('channel_words', '.*(mail|sms|mms|rcs|txt|text|push).*') }}
-                    then 'call'
-            end,
+            case when is_preference and (is_all_channels or says_email) then 'email' end,
+            case when is_preference and (is_all_channels or says_sms) then 'sms' end,
+            case when is_preference and (is_all_channels or says_push) then 'push' end,
+            case when is_preference and not (is_all_channels or says_email or says_sms or says_push) then 'call' end,
             case when position = 0 then 'person' end,
             {% for channel in var('consent_purposes') -%}
             case when position = 0 and {{ channel }}_consent is not null then 'consent_{{ channel }}' end{{ ',' if not loop.last }}

@@ -54,6 +54,7 @@ fields as (
         'bounce_id': '$.bounce.feedbackId',
         'bounce_time': '$.bounce.timestamp',
         'complaint_type': '$.complaint.complaintFeedbackType',
+        'complaint_subtype': '$.complaint.complaintSubType',
         'complained': '$.complaint.complainedRecipients',
         'complaint_id': '$.complaint.feedbackId',
         'complaint_time': '$.complaint.timestamp',
@@ -158,7 +159,7 @@ select
     kind as provider_event,
     case kind
         when 'bounce' then coalesce({{ word_of('bounce_type') }} || '/' || {{ word_of('bounce_subtype') }}, {{ word_of('bounce_type') }})
-        when 'complaint' then {{ word_of('complaint_type') }}
+        when 'complaint' then coalesce({{ word_of('complaint_subtype') }}, {{ word_of('complaint_type') }})
         when 'deliverydelay' then {{ word_of('delay_type') }}
         when 'subscription' then case
             when facet = '"all"' and is_out_of_all then 'unsubscribeall'

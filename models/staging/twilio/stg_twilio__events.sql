@@ -87,6 +87,7 @@ select
     case
         when is_incoming and is_whatsapp then 'incoming_whatsapp'
         when is_incoming then 'incoming'
+        when is_whatsapp then status || '_whatsapp'
         else status
     end as provider_event,
     case

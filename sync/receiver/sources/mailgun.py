@@ -29,7 +29,9 @@ def verify(delivery: Delivery, context: Context) -> None:
     timestamp, token, signature = (str(block.get(name) or "") for name in _SIGNED)
     if not (timestamp and token and signature):
         raise Refused("the body has no signature")
-    check_hmac(context, "sha256", [(timestamp + token).encode()], signature, in_hex)
+    check_hmac(
+        context, "sha256", [(timestamp + token).encode(errors="surrogatepass")], signature, in_hex
+    )
     check_age(timestamp, delivery.received_at, OLDEST)
     context.tokens.use(token, _event(body))
 

@@ -6,7 +6,6 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-star
 from __future__ import annotations
 
 import base64
-import binascii
 from datetime import timedelta
 from functools import cache
 
@@ -31,7 +30,7 @@ def verify(delivery: Delivery, context: Context) -> None:
     timestamp = needed_header(delivery, TIMESTAMP)
     try:
         signature = base64.b64decode(needed_header(delivery, SIGNATURE), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise Refused("the signature is not base64") from None
     message = timestamp.encode() + delivery.body
     if not any(_made(secret, signature, message) for secret in context.secrets):

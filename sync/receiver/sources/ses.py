@@ -8,7 +8,6 @@ signature: a secret in the URL's basic auth, which SNS sends when it is asked fo
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -92,7 +91,7 @@ def _check_signature(envelope: Mapping[str, Any], context: Context) -> None:
     )
     try:
         signature = base64.b64decode(str(envelope.get("Signature")), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise Refused("the signature is not base64") from None
     certificate = _amazons(envelope.get("SigningCertURL"))
     if not _CERTIFICATE.fullmatch(certificate):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sync.receiver.delivery import Landed
+from sync.receiver.lander import TooLarge
 from sync.receiver.sinks.base import RequestCount
 from sync.receiver.sinks.bigquery import BigQuerySink
 from tests.python.bigquery.emulator import emulator
@@ -100,3 +101,11 @@ def test_a_delivery_is_an_event_once_after_a_build_however_often_it_was_written(
         "select sum(requests) as n from raw.webhook_requests where source = 'postmark'"
     )
     assert counts == [{"n": 1}]
+
+
+def test_a_body_that_no_request_can_hold_is_refused_alone(bigquery: BigQueryWarehouse) -> None:
+    """What is not ASCII takes six bytes a character: sent again, it would never land."""
+    large = Landed("d-large", "sendgrid", NOW, "é" * 2_000_000)
+    refused, taken = sink(bigquery).write([large, bounce(900)])
+    assert isinstance(refused, TooLarge)
+    assert taken is None

@@ -93,6 +93,46 @@ EVENTS = {
             external_id="c-901",
         ),
     ],
+    "preference_words_for_a_channel": [
+        event(None, "identify", "identify", external_id="c-901"),
+        event(
+            "email",
+            "unsubscribe",
+            "marketing preference updated/unsubscribed",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "sms",
+            "unsubscribe",
+            "marketing preference updated/unsubscribed",
+            "+12025550141",
+            external_id="c-901",
+        ),
+        event(
+            None,
+            "other",
+            "marketing preference updated/unknown channel",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "unsubscribe",
+            "marketing preference updated/unsubscribed",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+    ],
+    "identities_after_many_others": [
+        event(None, "identify", "identify", external_id="c-901"),
+        event(
+            "email",
+            "unsubscribe",
+            "marketing preference updated/optout",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+    ],
     "preference_sms_as_text": [
         event(None, "identify", "identify", external_id="c-901"),
         event(

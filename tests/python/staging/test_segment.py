@@ -268,6 +268,23 @@ EVENTS = {
             external_id="c-901",
         ),
     ],
+    "preference_of_a_hyphen_beside_another_word": [
+        event(
+            "email",
+            "unsubscribe",
+            "marketing preference updated/unsubscribed",
+            "mia@example.org",
+            external_id="c-901",
+            at="2026-05-02 07:15:20",
+        ),
+        event(
+            "sms",
+            "unsubscribe",
+            "marketing preference updated/unsubscribed",
+            external_id="c-901",
+            at="2026-05-02 07:15:20",
+        ),
+    ],
     "preference_two_channels": [
         event(
             "email", "unsubscribe", "marketing preference updated/unsubscribed", external_id="c-901"

@@ -42,6 +42,15 @@ EVENTS = {
     "complaint": [
         event("email", "complaint", "complaint/abuse", "mia@example.org"),
     ],
+    "complaint_on_account_list_is_an_echo": [
+        event(
+            "email",
+            "complaint",
+            "complaint/onaccountsuppressionlist",
+            "mia@example.org",
+            is_echo=True,
+        ),
+    ],
     "complaint_taken_back": [
         event("email", "other", "complaint/not-spam", "mia@example.org"),
     ],
@@ -73,7 +82,7 @@ EVENTS = {
         event(None, "other", "notification", at="2026-05-02 07:15:31"),
     ],
     "subscription_back_into_all": [
-        event("email", "subscribe", "subscription/resubscribeall", "mia@example.org"),
+        event("email", "other", "subscription/resubscribeall", "mia@example.org"),
     ],
     "subscription_confirmation": [
         event(None, "other", "subscriptionconfirmation"),

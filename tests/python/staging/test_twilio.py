@@ -53,7 +53,7 @@ EVENTS = {
         event(
             "sms",
             "unsubscribe",
-            "failed/63014",
+            "failed_whatsapp/63014",
             "+12025550177",
             topic="whatsapp:+12025550100",
             at=None,
@@ -150,6 +150,26 @@ EVENTS = {
     "undelivered_30007": [
         event(
             "sms", "soft_bounce", "undelivered/30007", "+12025550142", topic="+12025550100", at=None
+        ),
+    ],
+    "whatsapp_delivered": [
+        event(
+            "sms",
+            "other",
+            "delivered_whatsapp",
+            "+12025550177",
+            topic="whatsapp:+12025550100",
+            at=None,
+        ),
+    ],
+    "whatsapp_undelivered_63003": [
+        event(
+            "sms",
+            "other",
+            "undelivered_whatsapp/63003",
+            "+12025550177",
+            topic="whatsapp:+12025550100",
+            at=None,
         ),
     ],
     "whatsapp_start": [
