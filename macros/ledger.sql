@@ -9,11 +9,11 @@
 
 {#- Predicate on raw.sync_ledger: rows that a build may not have read yet. A day before it started, for an
     answer is stamped when it comes and written when the warehouse can be reached. states: the relation of
-    int_known_states. -#}
-{% macro pushed_since(states) -%}
+    int_known_states. column: the instant that is compared. -#}
+{% macro pushed_since(states, column='pushed_at') -%}
     {%- set last = none -%}
     {%- if execute and model.resource_type != 'unit_test' and load_relation(states) -%}
         {%- set last = utc_literal(latest_of_column(states, 'computed_at') or '1970-01-02') -%}
     {%- endif -%}
-    pushed_at >= {{ timestamp_plus(last or "(select coalesce(max(computed_at), " ~ utc_literal('1970-01-02') ~ ") from " ~ states ~ ")", -1, 'day') }}
+    {{ column }} >= {{ timestamp_plus(last or "(select coalesce(max(computed_at), " ~ utc_literal('1970-01-02') ~ ") from " ~ states ~ ")", -1, 'day') }}
 {%- endmacro %}

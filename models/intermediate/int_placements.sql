@@ -23,6 +23,20 @@ ledger as (
 
 ),
 
+runs as (
+
+    select
+        run_id,
+        destination,
+        min(started_at) as started_at
+    from {{ source('raw', 'sync_runs') }}
+    {% if is_incremental() -%}
+    where {{ pushed_since(this, 'expires_at') }}
+    {%- endif %}
+    group by run_id, destination
+
+),
+
 placements as (
 
     select
@@ -31,6 +45,7 @@ placements as (
         channel,
         address,
         action,
+        run_id,
         max(pushed_at) as pushed_at
     from ledger
     group by run_id, delta_id, destination, channel, address, action
@@ -44,8 +59,13 @@ select
     placements.address,
     placements.action,
     placements.pushed_at,
+    coalesce(runs.started_at, {{ timestamp_plus('placements.pushed_at', -60, 'second') }}) as begun_at,
     {{ taken_now() }} as computed_at
 from placements
+left join runs
+    on
+        placements.run_id = runs.run_id
+        and placements.destination = runs.destination
 {% if is_incremental() -%}
 left join {{ this }} as stored
     on placements.placement_id = stored.placement_id

@@ -82,6 +82,7 @@ repeatable as (
         channel,
         address,
         effective_at,
+        received_at,
         event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_grant,
         not is_echo and event_type = 'unsubscribe' as is_unmarked
     from earliest_copies
@@ -103,15 +104,17 @@ told as (
         repeatable.effective_at,
         repeatable.is_grant,
         repeatable.is_unmarked,
-        max(case when placements.action = 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 5, 'minute') }} then placements.pushed_at end) as suppressed_at,
+        max(case when placements.action = 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 60, 'second') }} then placements.pushed_at end) as suppressed_at,
         max(case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end) as freed_at,
-        max(case when placements.action <> 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 5, 'minute') }} then placements.pushed_at end) as granted_at
+        max(case when placements.action <> 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 60, 'second') }} then placements.pushed_at end) as granted_at
     from repeatable
     inner join placements
         on
             repeatable.source = placements.destination
             and repeatable.channel = placements.channel
             and repeatable.address = placements.address
+            -- What came in before the run began made us push, and repeats nothing of it.
+            and repeatable.received_at >= placements.begun_at
     group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked
 
 ),
