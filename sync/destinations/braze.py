@@ -60,8 +60,12 @@ class Braze(Destination):
 
     @classmethod
     def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
-        """Bearer key."""
-        _host_of(settings)
+        """Bearer key. ConfigError where no instance is named: the key would go to another one."""
+        if _host_of(settings) is None:
+            raise ConfigError(
+                "BRAZE_INSTANCE is not the part of the REST endpoint after rest., such as iad-05 "
+                "of https://rest.iad-05.braze.com."
+            )
         return {"Authorization": f"Bearer {settings['BRAZE_API_KEY']}"}
 
     @classmethod
@@ -180,16 +184,10 @@ class Braze(Destination):
 
 
 def _host_of(settings: Mapping[str, str]) -> str | None:
-    """The host of the instance, None where none is set; ConfigError for what names none."""
+    """The host of the instance; None in a dry run, which may lack it."""
     instance = settings.get("BRAZE_INSTANCE", "").strip().lower()
-    if not instance:
-        # A dry run needs no credential.
-        return None
     if not _INSTANCE.fullmatch(instance):
-        raise ConfigError(
-            "BRAZE_INSTANCE is not the part of the REST endpoint after rest., such as iad-05 of "
-            "https://rest.iad-05.braze.com."
-        )
+        return None
     end = "eu" if instance.startswith("fra") else "com"
     return f"https://rest.{instance}.braze.{end}"
 
