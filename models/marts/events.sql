@@ -82,11 +82,16 @@ repeatable as (
         channel,
         address,
         effective_at,
-        event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_grant
+        event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_grant,
+        not is_echo and event_type = 'unsubscribe' as is_unmarked
     from earliest_copies
     where
         address is not null
-        and (is_echo or event_type in ('block', 'subscribe', 'topic_subscribe', 'reactivate'))
+        and (
+            is_echo
+            or event_type in ('block', 'subscribe', 'topic_subscribe', 'reactivate')
+            or (event_type = 'unsubscribe' and source in ('{{ var("unmarked_sources") | join("', '") }}'))
+        )
 
 ),
 
@@ -97,6 +102,7 @@ told as (
         repeatable.event_id,
         repeatable.effective_at,
         repeatable.is_grant,
+        repeatable.is_unmarked,
         max(case when placements.action = 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 5, 'minute') }} then placements.pushed_at end) as suppressed_at,
         max(case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end) as freed_at,
         max(case when placements.action <> 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 5, 'minute') }} then placements.pushed_at end) as granted_at
@@ -106,7 +112,7 @@ told as (
             repeatable.source = placements.destination
             and repeatable.channel = placements.channel
             and repeatable.address = placements.address
-    group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant
+    group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked
 
 ),
 
@@ -118,7 +124,10 @@ own_events as (
     where
         case
             when is_grant then {{ timestamp_plus('granted_at', var('own_hours'), 'hour') }} >= effective_at
-            else suppressed_at is not null and (freed_at is null or freed_at <= suppressed_at)
+            else
+                suppressed_at is not null
+                and (freed_at is null or freed_at <= suppressed_at)
+                and (not is_unmarked or effective_at <= {{ timestamp_plus('suppressed_at', var('own_minutes'), 'minute') }})
         end
 
 )

@@ -71,9 +71,36 @@ def wanted_at(workspace: Workspace, destination: str, channel: str) -> set[str]:
 
 def held_by_sandbox(url: str, destination: str) -> set[str]:
     """Addresses that the sandbox, asked itself, will not send to."""
+    return set(lists_of_sandbox(url)[destination]["global"])
+
+
+def lists_of_sandbox(url: str) -> dict[str, Any]:
+    """Every list of every platform, as the sandbox shows them."""
     with _OPENER.open(f"{url}/_sandbox/lists.json", timeout=10) as answer:
-        lists: Any = json.load(answer)
-    return set(lists[destination]["global"])
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def webhooks_of_sandbox(url: str) -> list[dict[str, Any]]:
+    """What the platforms reported of our own calls: source and body."""
+    with _OPENER.open(f"{url}/_sandbox/webhooks", timeout=10) as answer:
+        found: list[dict[str, Any]] = json.load(answer)
+    return found
+
+
+def enabled_rows(workspace: Workspace) -> list[tuple[str, str]]:
+    """Destination and channel of every enabled row."""
+    rows = workspace.rows(
+        "select distinct destination, channel from {marts}.destinations where enabled"
+        " order by destination, channel"
+    )
+    return [(row["destination"], row["channel"]) for row in rows]
+
+
+def own_events(workspace: Workspace) -> int:
+    """How many events are the platforms' repetitions of what they were told."""
+    rows = workspace.rows("select count(*) as events from {marts}.events where is_own")
+    return int(rows[0]["events"])
 
 
 def state_of(workspace: Workspace, person: Person) -> State:

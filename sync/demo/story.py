@@ -5,13 +5,14 @@ demonstration checks that the build and the platform agree with it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from sync.demo.landing import Clock, Lander, epoch
+from sync.demo.platforms import Someone
 
 _DAY: Final = 86_400
 
@@ -168,6 +169,46 @@ def land_second_day(directory: Path, *, start: date, days: int) -> int:
     return _land(directory, "second", deliveries)
 
 
+AVA: Final = Someone(
+    "c-ava", "ava@example.org", "+12025550188", "eT0k-ava:APA91bSample-0123456789abcdefghij"
+)
+"""Who refuses and consents on all three channels on the third day."""
+
+
+def land_refusals_of_ava(directory: Path, *, start: date, days: int) -> int:
+    """Lands who Ava is, and that she opts out of emails, texts and push; number of deliveries."""
+    now = epoch(start) + days * _DAY + 32 * 3600
+    token = {"device": {"token": AVA.push, "type": "android"}}
+    traits = {"email": AVA.email, "phone": AVA.sms}
+    deliveries: list[_Delivery] = [
+        ("segment", now + 1, {**_identify("ava", now, traits), "context": token}),
+        ("mailchimp", now + 2, _member(AVA.email, now + 1)),
+        ("sendgrid", now + 69, [_sendgrid("ava", "unsubscribe", now + 60)]),
+        ("twilio", now + 120, _stop(AVA.sms, "SM000000000000000000000000000570a3")),
+        ("segment", now + 181, _permission("ava", now + 180, token, is_on=False)),
+    ]
+    return _land(directory, "third", deliveries)
+
+
+def land_consents_of_ava(directory: Path, *, start: date, days: int) -> int:
+    """Lands that Ava opts in again everywhere; returns the number of deliveries."""
+    now = epoch(start) + days * _DAY + 56 * 3600
+    token = {"device": {"token": AVA.push, "type": "android"}}
+    start_word = {"Body": "Start", "OptOutType": "START"}
+    message = {**_stop(AVA.sms, "SM000000000000000000000000000570a4"), **start_word}
+    deliveries: list[_Delivery] = [
+        ("segment", now + 1, _preference("ava", now, "subscribed", AVA.email)),
+        ("twilio", now + 60, message),
+        ("segment", now + 121, _permission("ava", now + 120, token, is_on=True)),
+    ]
+    return _land(directory, "fourth", deliveries)
+
+
+def land_reports(directory: Path, webhooks: Sequence[Mapping[str, Any]], received: int) -> int:
+    """Lands what platforms report of our own calls, received at an instant (epoch seconds)."""
+    return _land(directory, "reports", [(w["source"], received, w["body"]) for w in webhooks])
+
+
 def _land(directory: Path, stem: str, deliveries: Sequence[_Delivery]) -> int:
     clock, lander = Clock(), Lander(directory, f"story-{stem}")
     for number, (source, received, body) in enumerate(deliveries, 1):
@@ -273,10 +314,33 @@ def _delivered(phone: str) -> dict[str, str]:
     }
 
 
-def _stop(phone: str) -> dict[str, str]:
+def _permission(uid: str, second: int, device: Mapping[str, Any], *, is_on: bool) -> dict[str, Any]:
     return {
-        "SmsMessageSid": "SM000000000000000000000000000570a2",
-        "MessageSid": "SM000000000000000000000000000570a2",
+        "type": "track",
+        "event": "Push Notification Permission Changed",
+        "messageId": f"story-{uid}-permission-{second}",
+        "userId": f"c-{uid}",
+        "timestamp": _iso(second),
+        "context": dict(device),
+        "properties": {"enabled": is_on},
+    }
+
+
+def _member(email: str, second: int) -> dict[str, str]:
+    return {
+        "type": "profile",
+        "fired_at": Clock().iso(second).replace("T", " "),
+        "data[id]": "8a25ff1d98",
+        "data[list_id]": "a6b5da1054",
+        "data[email]": email,
+        "data[merges][EMAIL]": email,
+    }
+
+
+def _stop(phone: str, sid: str = "SM000000000000000000000000000570a2") -> dict[str, str]:
+    return {
+        "SmsMessageSid": sid,
+        "MessageSid": sid,
         "From": phone,
         "To": "+12025550100",
         "Body": "Stop",

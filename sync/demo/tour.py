@@ -1,4 +1,4 @@
-"""The demonstration itself: two days, told with what the commands and the warehouse say."""
+"""The demonstration itself: three days, told with what the commands and the warehouse say."""
 
 import shutil
 import sys
@@ -13,10 +13,19 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from sync.demo import facts
+from sync.demo import facts, platforms
 from sync.demo.generator import START, Summary, land
-from sync.demo.story import PEOPLE, land_first_days, land_second_day
+from sync.demo.story import (
+    AVA,
+    PEOPLE,
+    land_consents_of_ava,
+    land_first_days,
+    land_refusals_of_ava,
+    land_reports,
+    land_second_day,
+)
 from sync.demo.workspace import Workspace
+from sync.destinations import get
 from sync.sandbox.server import running
 
 DAYS: Final = 120
@@ -29,12 +38,14 @@ _PLATFORMS: Final = {
     "twilio": "Twilio",
     "segment": "Segment",
 }
+# Where an opt-in elsewhere may not undo an opt-out (docs/destinations.md).
+_NOT_UNDONE: Final = frozenset({("attentive", "sms")})
 # Where the output is no terminal.
 _WIDTH: Final = 100
 
 
 class Tour:
-    """Runs the two days in a workspace and tells them; remembers what was not as it should be."""
+    """Runs the three days in a workspace and tells them; remembers what was not as it should be."""
 
     def __init__(self, workspace: Workspace, console: Console) -> None:
         self._workspace = workspace
@@ -56,6 +67,7 @@ class Tour:
             self._workspace.base_url = f"{url}/sendgrid"
             self._first_day(events, seed)
             self._second_day()
+            self._third_day()
             self._close(time.monotonic() - started)
             if keep and not self._wrong:
                 self._hold()
@@ -88,6 +100,35 @@ class Tour:
         after = facts.states(self._workspace)
         self._push()
         self._people(before, after)
+
+    def _third_day(self) -> None:
+        self._head("Day three", "the other ten platforms are connected")
+        landing = self._workspace.landing
+        self._workspace.use_all_platforms(self._url)
+        landed = land_refusals_of_ava(landing, start=START, days=DAYS)
+        self._say(
+            f"In a copy of the seeds every row of [bold]destinations.csv[/] is enabled. {landed} "
+            "webhooks come in: Ava unsubscribes from email (SendGrid), answers STOP to a text "
+            "(Twilio) and forbids push in the app (Segment)."
+        )
+        self._build()
+        self._push_everywhere()
+        self._matrix("Asked for Ava, every platform says", refuses=True)
+        reports = facts.webhooks_of_sandbox(self._url)
+        land_reports(landing, reports, int(time.time()))
+        landed = land_consents_of_ava(landing, start=START, days=DAYS)
+        self._say(
+            f"\nThe platforms report {len(reports):,} changes back that were our own, and Ava opts "
+            f"in again, on each channel by an act of hers ({landed} webhooks)."
+        )
+        self._build()
+        own = facts.own_events(self._workspace)
+        self._say(
+            f"  {own:,} events are the platforms' repetitions of what we told them "
+            "([bold]is_own[/]): they decide nothing."
+        )
+        self._push_everywhere()
+        self._matrix("And after her opt-in", refuses=False)
 
     # --- the steps ---
 
@@ -144,6 +185,49 @@ class Tour:
             f"{pushed['confirmed']:,} of {pushed['items']:,}."
         )
         self._compare()
+
+    def _push_everywhere(self) -> None:
+        with self._working("contact-sync plan"):
+            plan = self._workspace.command("plan")
+        self._command("contact-sync plan")
+        with self._working("contact-sync push"):
+            # What a platform cannot do is rejected, and exit code 1.
+            report = self._workspace.command("push", "--plan", plan["hash"], may_end_with=(0, 1))
+        self._command(f"contact-sync push --plan {plan['hash']}")
+        table = _table("Platform", ">Planned", ">Calls", ">Done", ">Rejected", ">Absent")
+        planned = {part["destination"]: part for part in plan["destinations"]}
+        for part in report["destinations"]:
+            name = part["destination"]
+            done = part["confirmed"] + part["accepted"]
+            cells = (part["calls"], done, part["rejected"], part["absent"])
+            table.add_row(
+                get(name).title, f"{planned[name]['items']:,}", *(f"{cell:,}" for cell in cells)
+            )
+            if part["error"] or part["failed"]:
+                self._wrong.append(f"{name}: {part['error'] or 'some items failed'}")
+        self._show(table)
+
+    def _matrix(self, title: str, *, refuses: bool) -> None:
+        """Where Ava is kept from messages; on her own channel of every row, as she wants it."""
+        lists = facts.lists_of_sandbox(self._url)
+        rows = facts.enabled_rows(self._workspace)
+        table = _table("Platform", "Email", "SMS", "Push")
+        for name in dict.fromkeys(destination for destination, _ in rows):
+            cells = []
+            for channel in ("email", "sms", "push"):
+                if (name, channel) not in rows:
+                    cells.append("")
+                    continue
+                is_held = platforms.is_held(lists, name, channel, AVA)
+                cells.append("[red]stopped[/]" if is_held else "[green]free[/]")
+                may_stay = (name, channel) in _NOT_UNDONE and not refuses
+                if is_held != (refuses or may_stay):
+                    self._wrong.append(f"{name}, {channel}: Ava should not be as she is there.")
+            table.add_row(get(name).title, *cells)
+        self._say(f"\n{title}:")
+        self._show(table)
+        if not refuses:
+            self._say("Attentive stays: a release there would be a new opt-in, only hers to begin.")
 
     def _compare(self) -> None:
         """The promise of the whole: the platform's list, asked of the platform, is the mart's."""

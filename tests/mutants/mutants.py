@@ -79,8 +79,8 @@ MUTANTS = [
     Mutant(
         "what a platform repeats of our own refusal counts",
         "models/marts/events.sql",
-        "else suppressed_at is not null and (freed_at is null or freed_at <= suppressed_at)",
-        "else false",
+        "            else\n                suppressed_at is not null\n",
+        "            else\n                false and suppressed_at is not null\n",
         DBT,
     ),
     Mutant(

@@ -24,14 +24,18 @@ class Platform(ABC):
     name: ClassVar[str]
     #: Its documented limit.
     calls_per_second: ClassVar[float] = 10.0
-    #: The variable that holds the credential which the platform accepts, and its value by default.
+    #: The variable that holds the credential which the platform accepts.
     key_variable: ClassVar[str]
-    default_key: ClassVar[str]
 
     def __init__(self) -> None:
         #: What it has yet to send, as a platform does that reports what its API was told.
         self.webhooks: list[Webhook] = []
         self.clear()
+
+    @property
+    @abstractmethod
+    def default_key(self) -> str:
+        """The credential that it accepts where none is set."""
 
     def settings(self) -> dict[str, str]:
         """Other variables that a destination needs to find its way here, with their values."""

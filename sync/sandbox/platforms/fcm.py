@@ -11,6 +11,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -38,9 +39,28 @@ class FcmSandbox(Platform):
 
     name = "fcm"
     key_variable = "FCM_SERVICE_ACCOUNT"
-    default_key = ""
     calls_per_second = 3000.0
     token = "ya29.sandbox"
+
+    @cached_property
+    def default_key(self) -> str:
+        """A service account with a key that is made up now."""
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        text = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        account = {
+            "type": "service_account",
+            "project_id": "sandbox",
+            "client_email": "sync@sandbox.example",
+            "private_key": text.decode(),
+        }
+        return json.dumps(account)
 
     def clear(self) -> None:
         """Every registration is subscribed again."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.error
@@ -16,6 +17,7 @@ from sync.demo import facts
 from sync.demo.story import PEOPLE
 from sync.demo.tour import difference
 from sync.demo.workspace import CommandFailed, Workspace, find_project
+from sync.destinations import get, names
 from sync.errors import ConfigError
 from sync.sandbox.server import running
 
@@ -82,6 +84,7 @@ def test_the_ledger_has_every_listed_address_confirmed(shown: Shown) -> None:
         latest = database.sql(
             """
             select address from raw.sync_ledger
+            where destination = 'sendgrid'
             qualify row_number() over (partition by address order by pushed_at desc) = 1
             and action = 'suppress' and outcome = 'confirmed'
             """
@@ -101,6 +104,38 @@ def test_the_six_are_told_with_the_state_that_their_rule_promises(shown: Shown) 
         assert f" {person.name} " in done.stdout
         assert person.happened in done.stdout
         assert person.rule in done.stdout
+
+
+def test_a_refusal_of_each_channel_arrives_at_every_platform_and_an_opt_in_undoes_it(
+    shown: Shown,
+) -> None:
+    _, done = shown
+    refused, consented = done.stdout.split("Asked for Ava, ")[1].split("And after her opt-in")
+    for name in names():
+        title = get(name).title
+        assert re.search(rf"{title} .*stopped", refused)
+        assert not re.search(rf"{title} .*free", refused)
+        assert bool(re.search(rf"{title} .*stopped", consented)) == (name == "attentive")
+
+
+def test_what_the_platforms_repeat_of_our_own_doing_decides_nothing(shown: Shown) -> None:
+    """Every report came back before the last build: none of them changed what Ava wants."""
+    directory, _ = shown
+    with duckdb.connect(str(directory / "contact_sync.duckdb"), read_only=True) as database:
+        own = database.sql(
+            "select distinct source from events where is_own order by source"
+        ).fetchall()
+        listed = database.sql(
+            "select * from suppression_list where external_id = 'c-ava'"
+        ).fetchall()
+    assert [source for (source,) in own] == [
+        "attentive",
+        "braze",
+        "mparticle",
+        "postmark",
+        "segment",
+    ]
+    assert listed == []
 
 
 def test_the_output_is_plain_and_ends_with_a_command_that_works(shown: Shown) -> None:
