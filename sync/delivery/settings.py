@@ -39,7 +39,7 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
             raise MissingCredential(
                 f"{variable.name} is not set: {destination.title} needs {variable.purpose}."
             )
-        if not value.isprintable() or not value.isascii():
+        if variable.is_header and not (value.isprintable() and value.isascii()):
             raise ConfigError(f"{variable.name} holds characters that no HTTP header can carry.")
         if value:
             values[variable.name] = value

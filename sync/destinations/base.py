@@ -117,12 +117,16 @@ class Api(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """An environment variable that a destination reads."""
+    """An environment variable that a destination reads.
+
+    is_header: whether it stands in a header as it is; a file's text, with its lines, does not.
+    """
 
     name: str
     purpose: str
     required: bool = False
     secret: bool = False
+    is_header: bool = True
 
 
 class Destination(ABC):

@@ -7,6 +7,7 @@ page on rate limits. A call about emails or groups has one outcome for all its i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -20,8 +21,18 @@ from sync.destinations.base import (
     Result,
     Variable,
 )
+from sync.errors import ConfigError, ItemsRefused
 
+# Of users/track 75 are documented, on some plans 50: so many are taken by every endpoint.
 _MOST = 50
+_INSTANCE = re.compile(r"[a-z]{2,4}-[0-9]{2}")
+_SUCCESS = {"message": "success"}
+# What the message of an answer says of all its items.
+_RESULTS: Mapping[str, tuple[Result, str | None]] = {
+    "success": ("confirmed", None),
+    "queued": ("accepted", None),
+}
+_UNSAID: tuple[Result, str | None] = ("failed", "the answer does not say that it was taken")
 
 
 class Braze(Destination):
@@ -49,7 +60,12 @@ class Braze(Destination):
 
     @classmethod
     def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
-        """Bearer key."""
+        """Bearer key. ConfigError where no instance is named: the key would go to another one."""
+        if _host_of(settings) is None:
+            raise ConfigError(
+                "BRAZE_INSTANCE is not the part of the REST endpoint after rest., such as iad-05 "
+                "of https://rest.iad-05.braze.com."
+            )
         return {"Authorization": f"Bearer {settings['BRAZE_API_KEY']}"}
 
     @classmethod
@@ -63,6 +79,8 @@ class Braze(Destination):
         refusal = super().refusal(item)
         if refusal is None and item.channel == "sms" and not item.scope:
             return "Braze knows texts by subscription group: name its id as the row's scope"
+        if refusal is None and item.channel == "push" and item.scope:
+            return "Braze has no subscription groups of push: leave the row's scope empty"
         if refusal is None and item.channel == "push" and not item.external_id:
             return "Braze knows push by external_id, and none is known of this token's owner"
         return refusal
@@ -70,7 +88,7 @@ class Braze(Destination):
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
         """The newest unsubscribe: a right that reads; those that write cannot be tried."""
         del rows
-        params = {"start_date": "2020-01-01", "end_date": "2020-01-02", "limit": "1"}
+        params = {"start_date": "2020-01-01", "end_date": "2020-01-02", "limit": "2"}
         return [self._request("GET", "/email/unsubscribes", params=params)]
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
@@ -133,30 +151,22 @@ class Braze(Destination):
         yield from _all(items, answer)
 
     def _push(self, items: Sequence[Item], state: str) -> Iterator[Outcome]:
+        # Tokens of one person are one profile.
+        people = list(dict.fromkeys(item.external_id for item in items))
         attributes = [
             {
-                "external_id": item.external_id,
+                "external_id": person,
                 "push_subscribe": state,
                 # A profile that is not there is none to be messaged: it is not to be made.
                 "_update_existing_only": True,
             }
-            for item in items
+            for person in people
         ]
         answer = self._call("/users/track", {"attributes": attributes})
-        errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
-        faults = {
-            error.get("index"): str(error.get("type"))
-            for error in errors or []
-            if isinstance(error, dict) and error.get("input_array") == "attributes"
-        }
-        # One whose place is not told could be anybody's.
-        is_whole = len(faults) == len(errors or [])
-        for index, item in enumerate(items):
-            result: Result = "confirmed" if is_whole else "failed"
-            text = None if is_whole else "the answer tells errors without their place"
-            if index in faults:
-                result, text = "rejected", faults[index]
-            yield Outcome(item, result, answer.status, text, answer.attempts)
+        faults = {people[place]: text for place, text in _errors(answer, len(people)).items()}
+        for outcome in _all(items, answer):
+            fault = faults.get(outcome.item.external_id)
+            yield outcome if fault is None else outcome._replace(result="rejected", error=fault)
 
     def _call(self, path: str, body: Mapping[str, Any]) -> Response:
         return self.api.call(self._request("POST", path, body=body))
@@ -169,15 +179,17 @@ class Braze(Destination):
         body: object = None,
         params: Mapping[str, str] | None = None,
     ) -> Request:
-        return Request(method, path, json=body, params=params or {}, host=self._host)
+        host = _host_of(self.settings)
+        return Request(method, path, json=body, params=params or {}, host=host, sample=_SUCCESS)
 
-    @property
-    def _host(self) -> str | None:
-        instance = self.settings.get("BRAZE_INSTANCE", "").strip().lower()
-        if not instance.replace("-", "").isalnum():
-            return None
-        end = "eu" if instance.startswith("fra") else "com"
-        return f"https://rest.{instance}.braze.{end}"
+
+def _host_of(settings: Mapping[str, str]) -> str | None:
+    """The host of the instance; None in a dry run, which may lack it."""
+    instance = settings.get("BRAZE_INSTANCE", "").strip().lower()
+    if not _INSTANCE.fullmatch(instance):
+        return None
+    end = "eu" if instance.startswith("fra") else "com"
+    return f"https://rest.{instance}.braze.{end}"
 
 
 def _freeing(reason: str) -> tuple[str, ...]:
@@ -189,12 +201,35 @@ def _freeing(reason: str) -> tuple[str, ...]:
     }.get(reason, ())
 
 
+def _errors(answer: Response, people: int) -> dict[int, str]:
+    """What is wrong with the profiles of a call that was taken, by their place in it.
+
+    Raises ItemsRefused where no place is told: each error could be anybody's, so the call is split
+    until it is one person's. What was right is taken twice, which changes nothing.
+    """
+    errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
+    found: dict[int, str] = {}
+    for error in errors or []:
+        told = error if isinstance(error, dict) else {"type": error}
+        place, text = told.get("index"), str(told.get("type") or "refused, without a reason")
+        if people == 1:
+            place = 0
+        elif told.get("input_array") != "attributes" or not isinstance(place, int):
+            place = None
+        if place is None or not 0 <= place < people:
+            raise ItemsRefused(
+                f"POST /users/track: {text}", status=answer.status, attempts=answer.attempts
+            )
+        found[place] = text
+    return found
+
+
 def _all(items: Sequence[Item], answer: Response) -> Iterator[Outcome]:
     """One outcome for the whole call; `queued` is said while Braze is under maintenance."""
-    queued = isinstance(answer.data, dict) and answer.data.get("message") == "queued"
-    result: Result = "accepted" if queued else "confirmed"
+    message = answer.data.get("message") if isinstance(answer.data, dict) else None
+    result, error = _RESULTS.get(str(message), _UNSAID)
     for item in items:
-        yield Outcome(item, result, answer.status, None, answer.attempts)
+        yield Outcome(item, result, answer.status, error, answer.attempts)
 
 
 def _addresses(items: Sequence[Item]) -> list[str]:

@@ -8,6 +8,7 @@ that a token leaves a topic.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +30,9 @@ from sync.errors import (
     CredentialRefused,
     ItemsRefused,
     PlatformError,
+    PlatformFailed,
     SyncError,
+    UnknownScope,
 )
 
 _OAUTH = "https://oauth2.googleapis.com"
@@ -40,6 +43,7 @@ _HOUR = 3600
 _MARGIN = 300.0
 _PATH = "/v1/projects/{project}/registrations/{token}/topicSubscriptions"
 _ALREADY_THERE = 409
+_TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]{1,900}")
 
 
 class Fcm(Destination):
@@ -51,9 +55,10 @@ class Fcm(Destination):
     variables: ClassVar[tuple[Variable, ...]] = (
         Variable(
             "FCM_SERVICE_ACCOUNT",
-            "the JSON of a service account key that may manage topics, in one line",
+            "the JSON of a service account key that may manage topics",
             required=True,
             secret=True,
+            is_header=False,
         ),
     )
     channels = frozenset({"push"})
@@ -76,9 +81,13 @@ class Fcm(Destination):
 
     @classmethod
     def judge(cls, status: int, body: object) -> type[PlatformError] | None:
-        """409: the token is subscribed already."""
-        del body
-        return ItemsRefused if status == _ALREADY_THERE else None
+        """What says the same as another status elsewhere, by its word."""
+        words = _words(body)
+        if status == _ALREADY_THERE:
+            # The token is subscribed already; or two changes met (ABORTED).
+            return ItemsRefused if "ALREADY_EXISTS" in words else PlatformFailed
+        # A token of another project: the credential is right.
+        return ItemsRefused if status == 403 and "SENDER_ID_MISMATCH" in words else None
 
     def refusal(self, item: Item) -> str | None:
         """A topic is needed: there is no list to put a token on."""
@@ -90,14 +99,23 @@ class Fcm(Destination):
         return super().refusal(item)
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
-        """The topics of a token that is none: a right that reads."""
-        del rows
-        parts = {"project": self._project, "token": "contact-sync-check"}
-        return [Request("GET", _PATH, parts, headers=self._authorization())]
+        """A message to each topic that is only validated, not sent: there is nothing to read."""
+        topics = dict.fromkeys(scope for _, scope in rows if scope.strip())
+        return [
+            Request(
+                "POST",
+                "/v1/projects/{project}/messages:send",
+                {"project": self._project},
+                json={"validateOnly": True, "message": {"topic": topic, "data": {"check": "1"}}},
+                headers=self._authorization(),
+            )
+            for topic in topics or ["contact-sync-check"]
+        ]
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Leaves the topic. A token that FCM does not know any more is absent."""
         if items:
+            _check_topic(items[0].scope)
             requests = [
                 Request(
                     "DELETE",
@@ -114,6 +132,7 @@ class Fcm(Destination):
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Joins the topic again."""
         if items:
+            _check_topic(items[0].scope)
             requests = [
                 Request(
                     "POST",
@@ -158,10 +177,29 @@ class Fcm(Destination):
                 str(error), status=error.status, attempts=error.attempts
             ) from None
         found = answer.data if isinstance(answer.data, dict) else {}
-        if not found.get("access_token"):
-            raise AnswerUnreadable("POST /token: the answer has no access token")
-        self._token = str(found["access_token"])
-        self._ends_at = time.time() + float(found.get("expires_in", _HOUR))
+        token, seconds = found.get("access_token"), found.get("expires_in", _HOUR)
+        if not token or not isinstance(seconds, int):
+            raise AnswerUnreadable("POST /token: the answer has no access token, or no end of it")
+        self._token = str(token)
+        self._ends_at = time.time() + seconds
+
+
+def _words(body: object) -> set[str]:
+    """The codes of an error: that of google.rpc, and FCM's own."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return set()
+    details = error.get("details") or []
+    own = {str(detail.get("errorCode")) for detail in details if isinstance(detail, dict)}
+    return own | {str(error.get("status"))}
+
+
+def _check_topic(scope: str) -> None:
+    if not _TOPIC.fullmatch(scope):
+        raise UnknownScope(
+            f"seeds/destinations.csv: {scope!r} is no name of an FCM topic (without /topics/; "
+            "letters, digits and - _ . ~ %). Nothing was sent for it."
+        )
 
 
 def _account(settings: Mapping[str, str]) -> dict[str, Any]:

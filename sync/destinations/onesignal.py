@@ -1,7 +1,8 @@
 """OneSignal: a subscription per email address, phone number or push token.
 
 Facts from OneSignal's reference of Update subscription by token and its page on rate limits. A
-202 says that the change is made within seconds.
+202 says that the change is made within seconds; nothing can be asked what became of it, so such an
+item is accepted and never confirmed.
 """
 
 from __future__ import annotations
@@ -15,25 +16,26 @@ from sync.errors import ItemsRefused, PlatformError
 
 # "Unsubscribed through the API", and "subscribed".
 _OFF, _ON = -31, 1
-_PUSH_TYPES: Mapping[str, str] = {
-    "ios": "iOSPush",
-    "iospush": "iOSPush",
+_PUSH_TYPES = (
+    "iOSPush",
+    "AndroidPush",
+    "FireOSPush",
+    "HuaweiPush",
+    "ChromePush",
+    "ChromeExtensionPush",
+    "FirefoxPush",
+    "SafariPush",
+    "SafariLegacyPush",
+    "WindowsPush",
+    "macOSPush",
+)
+# The same as other platforms call them, with or without "Push".
+_PUSH_NAMES: Mapping[str, str] = {
+    **{kind.lower(): kind for kind in _PUSH_TYPES},
+    **{kind.lower().removesuffix("push"): kind for kind in _PUSH_TYPES},
     "apns": "iOSPush",
-    "android": "AndroidPush",
-    "androidpush": "AndroidPush",
     "fcm": "AndroidPush",
-    "huawei": "HuaweiPush",
-    "huaweipush": "HuaweiPush",
     "amazon": "FireOSPush",
-    "fireospush": "FireOSPush",
-    "chrome": "ChromePush",
-    "chromepush": "ChromePush",
-    "firefox": "FirefoxPush",
-    "firefoxpush": "FirefoxPush",
-    "safari": "SafariPush",
-    "safaripush": "SafariPush",
-    "macos": "macOSPush",
-    "macospush": "macOSPush",
 }
 # Where nobody named the kind: APNs tokens are 64 hex digits, FCM's have a colon.
 _PUSH_SHAPES = (
@@ -76,10 +78,10 @@ class OneSignal(Destination):
         return refusal
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
-        """The app by its id."""
+        """The app's newest message: the app itself is shown to keys of the organization only."""
         del rows
         app = self.settings.get("ONESIGNAL_APP_ID", "")
-        return [Request("GET", "/apps/{app}", {"app": app})]
+        return [Request("GET", "/notifications", params={"app_id": app, "limit": "1"})]
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Disables the subscriptions. The change is made within seconds, and no more is said."""
@@ -114,6 +116,6 @@ def _type(item: Item) -> str | None:
     """The kind of subscription, as OneSignal calls it."""
     if item.channel != "push":
         return {"email": "Email", "sms": "SMS"}[item.channel]
-    named = _PUSH_TYPES.get((item.push_token_type or "").strip().lower())
+    named = _PUSH_NAMES.get((item.push_token_type or "").strip().lower())
     shaped = (kind for shape, kind in _PUSH_SHAPES if shape.fullmatch(item.address or ""))
     return named or next(shaped, None)

@@ -1,7 +1,7 @@
 """Braze's email states, subscription groups and profiles, in the shapes of its REST API.
 
 As at the real one: 50 addresses or 75 profiles a call, one outcome for a whole call about emails,
-errors by place for profiles; Currents reports a change of an email's state by the API.
+errors by place for profiles; Currents reports the changes of states and groups that the API makes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class BrazeSandbox(Platform):
             Route("/email/blocklist", self._blocklist, methods=["POST"]),
             Route("/email/bounce/remove", self._remove("hard_bounced"), methods=["POST"]),
             Route("/email/spam/remove", self._remove("spam"), methods=["POST"]),
-            Route("/email/unsubscribes", self._unsubscribes, methods=["GET"]),
+            Route("/email/unsubscribes", self._list("unsubscribed"), methods=["GET"]),
+            Route("/email/hard_bounces", self._list("hard_bounced"), methods=["GET"]),
             Route("/v2/subscription/status/set", self._group, methods=["POST"]),
             Route("/users/track", self._track, methods=["POST"]),
         ]
@@ -119,22 +120,20 @@ class BrazeSandbox(Platform):
         state = body.get("subscription_state")
         if state not in ("subscribed", "unsubscribed", "opted_in"):
             return self.error(400, "subscription_state is invalid")
-        for email in emails:
-            is_off = email in self._lists["unsubscribed"]
-            if is_off != (state == "unsubscribed"):
-                self._report(email, state)
-        if state == "unsubscribed":
-            self._lists["unsubscribed"].update(emails)
-        else:
-            self._lists["unsubscribed"].difference_update(emails)
+        self._set_emails(emails, state)
         return _success()
+
+    def _set_emails(self, emails: list[str], state: str) -> None:
+        off = self._lists["unsubscribed"]
+        for email in _changed(off, emails, state):
+            self._report("email", email, state)
 
     async def _blocklist(self, request: Request) -> Response:
         found = await self._emails(request)
         if isinstance(found, Response):
             return found
-        for name in ("unsubscribed", "hard_bounced"):
-            self._lists[name].update(found[1])
+        self._set_emails(found[1], "unsubscribed")
+        self._lists["hard_bounced"].update(found[1])
         return _success()
 
     def _remove(self, name: str) -> Any:
@@ -147,17 +146,26 @@ class BrazeSandbox(Platform):
 
         return remove
 
-    async def _unsubscribes(self, request: Request) -> Response:
-        query = request.query_params
-        limit, offset = int(query.get("limit", "100")), int(query.get("offset", "0"))
-        if "end_date" not in query or limit > 500:
-            return self.error(400, "end_date is required, and limit is at most 500")
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        people = sorted(self._lists["unsubscribed"])
-        if not query.get("start_date", "") <= today <= query["end_date"]:
-            people = []
-        rows = [{"email": email, "unsubscribed_at": f"{today} 00:00:00 UTC"} for email in people]
-        return JSONResponse({"emails": rows[offset : offset + limit], "message": "success"})
+    def _list(self, name: str) -> Any:
+        stamp = f"{name}_at"
+
+        async def show(request: Request) -> Response:
+            query = request.query_params
+            limit, offset = int(query.get("limit", "100")), int(query.get("offset", "0"))
+            if "end_date" not in query or not {"start_date", "email"} & query.keys():
+                return self.error(400, "end_date and start_date or email are required")
+            if not 1 < limit <= 500:
+                return self.error(400, "limit must be greater than 1 and at most 500")
+            today = time.strftime("%Y-%m-%d", time.gmtime())
+            people = sorted(self._lists[name])
+            if "email" in query:
+                people = [email for email in people if email == query["email"]]
+            elif not query["start_date"] <= today <= query["end_date"]:
+                people = []
+            rows = [{"email": email, stamp: f"{today} 00:00:00 +0000"} for email in people]
+            return JSONResponse({"emails": rows[offset : offset + limit], "message": "success"})
+
+        return show
 
     async def _group(self, request: Request) -> Response:
         for group in (await request.json()).get("subscription_groups", []):
@@ -167,11 +175,11 @@ class BrazeSandbox(Platform):
             people = emails or phones
             if not people or len(people) > _MOST_ADDRESSES:
                 return self.error(400, f"1 to {_MOST_ADDRESSES} people are required")
-            left = self._groups.setdefault(group["subscription_group_id"], set())
-            if group["subscription_state"] == "unsubscribed":
-                left.update(people)
-            else:
-                left.difference_update(people)
+            name, state = group["subscription_group_id"], group["subscription_state"]
+            if state not in ("subscribed", "unsubscribed"):
+                return self.error(400, "subscription_state is invalid")
+            for person in _changed(self._groups.setdefault(name, set()), people, state):
+                self._report("email" if emails else "sms", person, state, group=name)
         return _success()
 
     async def _track(self, request: Request) -> Response:
@@ -184,28 +192,51 @@ class BrazeSandbox(Platform):
             if row["external_id"] in self._unknown:
                 text = "'external_id' is no profile, and '_update_existing_only' is set"
                 errors.append({"type": text, "input_array": "attributes", "index": index})
-            elif row["push_subscribe"] == "unsubscribed":
-                off.add(row["external_id"])
-            else:
-                off.discard(row["external_id"])
+            elif _changed(off, [row["external_id"]], row["push_subscribe"]):
+                self._report("push", None, row["push_subscribe"], external_id=row["external_id"])
         more = {"errors": errors} if errors else {}
         body = {"message": "success", "attributes_processed": len(rows) - len(errors), **more}
         return JSONResponse(body, status_code=201)
 
-    def _report(self, email: str, state: str) -> None:
+    def _report(
+        self,
+        channel: str,
+        address: str | None,
+        state: str,
+        *,
+        group: str | None = None,
+        external_id: str | None = None,
+    ) -> None:
+        """What Currents sends of a change that the API made."""
+        kind = (
+            "subscription.GlobalStateChange" if group is None else "subscriptiongroup.StateChange"
+        )
+        own = {"email": "email_address", "sms": "phone_number"}.get(channel)
         event = {
-            "event_type": "users.behaviors.subscription.GlobalStateChange",
+            "event_type": f"users.behaviors.{kind}",
             "id": str(uuid.uuid4()),
             "time": int(time.time()),
-            "user": {"user_id": "65f2a0c1d2e3f40516273849", "external_user_id": None},
+            "user": {"user_id": "65f2a0c1d2e3f40516273849", "external_user_id": external_id},
             "properties": {
-                "channel": "email",
-                "channel_identifier": email,
-                "subscription_status": state.replace("_", " ").capitalize(),
+                "channel": channel,
+                **({} if own is None else {"channel_identifier": address, own: address}),
+                **({} if group is None else {"subscription_group_id": group}),
+                "subscription_status": state.replace("_", " ").title(),
                 "state_change_source": "REST API",
             },
         }
         self.webhooks.append(Webhook("braze", {"events": [event]}))
+
+
+def _changed(off: set[str], people: list[str], state: str) -> list[str]:
+    """Brings the people into the state; those whom that changes."""
+    if state == "unsubscribed":
+        found = [person for person in dict.fromkeys(people) if person not in off]
+        off.update(people)
+    else:
+        found = [person for person in dict.fromkeys(people) if person in off]
+        off.difference_update(people)
+    return found
 
 
 def _success() -> Response:

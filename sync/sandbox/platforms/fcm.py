@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -22,11 +24,14 @@ from sync.sandbox.platforms.base import Platform
 _STATUSES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     409: "ALREADY_EXISTS",
     429: "RESOURCE_EXHAUSTED",
 }
-_CLAIMS = {"iss", "scope", "aud", "iat", "exp"}
+_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_AUDIENCE = "https://oauth2.googleapis.com/token"
+_TOPIC = re.compile(r"[a-zA-Z0-9\-_.~%]{1,900}")
 
 
 class FcmSandbox(Platform):
@@ -67,7 +72,7 @@ class FcmSandbox(Platform):
         path = "/v1/projects/{project}/registrations/{token}/topicSubscriptions"
         return [
             Route("/token", self._sign_in, methods=["POST"]),
-            Route(path, self._list, methods=["GET"]),
+            Route("/v1/projects/{project}/messages:send", self._send, methods=["POST"]),
             Route(path, self._join, methods=["POST"]),
             Route(f"{path}/{{topic}}", self._leave, methods=["DELETE"]),
         ]
@@ -109,29 +114,29 @@ class FcmSandbox(Platform):
 
     async def _sign_in(self, request: Request) -> Response:
         form = parse_qs((await request.body()).decode())
-        assertion = form.get("assertion", [""])[0].split(".")
-        try:
-            claims = json.loads(base64.urlsafe_b64decode(assertion[1] + "=="))
-        except (IndexError, ValueError):
-            claims = {}
-        if len(assertion) != 3 or _CLAIMS - claims.keys():
-            body = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
-            return JSONResponse(body, status_code=400)
+        if form.get("grant_type") != [_GRANT]:
+            return _refused("unsupported_grant_type", "Invalid grant_type.")
+        if not _is_statement(form.get("assertion", [""])[0]):
+            return _refused("invalid_grant", "Invalid JWT Signature.")
         return JSONResponse(
             {"access_token": self.token, "expires_in": 3599, "token_type": "Bearer"}
         )
 
-    async def _list(self, request: Request) -> Response:
-        if request.path_params["token"] in self._unregistered:
-            return self.error(404, "Requested entity was not found.")
-        return JSONResponse({"topicSubscriptions": []})
+    async def _send(self, request: Request) -> Response:
+        body = await request.json()
+        if not _TOPIC.fullmatch(str(body.get("message", {}).get("topic", ""))):
+            return self.error(400, "Invalid topic name")
+        if body.get("validateOnly") is not True:
+            return self.error(400, "the sandbox sends no messages")
+        project = request.path_params["project"]
+        return JSONResponse({"name": f"projects/{project}/messages/fake_message_id"})
 
     async def _join(self, request: Request) -> Response:
-        token, topic = request.path_params["token"], request.query_params.get("topicName")
+        token, topic = request.path_params["token"], request.query_params.get("topicName", "")
         if token in self._unregistered:
             return self.error(404, "Requested entity was not found.")
-        if not topic:
-            return self.error(400, "topicName is required")
+        if not _TOPIC.fullmatch(topic):
+            return self.error(400, "Invalid topic name")
         left = self._left.setdefault(topic, set())
         if token not in left:
             return self.error(409, "The registration is subscribed already.")
@@ -147,3 +152,25 @@ class FcmSandbox(Platform):
             return self.error(404, "The registration is not subscribed.")
         left.add(token)
         return JSONResponse({})
+
+
+def _refused(error: str, description: str) -> Response:
+    return JSONResponse({"error": error, "error_description": description}, status_code=400)
+
+
+def _is_statement(text: str) -> bool:
+    """Whether it looks like a signed statement of RFC 7523. The signature cannot be verified."""
+    try:
+        header, claims, signature = (
+            base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in text.split(".")
+        )
+        said, now = json.loads(claims), time.time()
+        return (
+            json.loads(header)["alg"] == "RS256"
+            and len(signature) >= 256
+            and bool(said["iss"] and said["scope"])
+            and said["aud"] == _AUDIENCE
+            and said["iat"] - 60 <= now < said["exp"] <= said["iat"] + 3600
+        )
+    except (KeyError, TypeError, ValueError):
+        return False

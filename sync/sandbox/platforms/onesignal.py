@@ -1,7 +1,7 @@
 """OneSignal's subscriptions by token, in the shapes of its reference.
 
-As at the real one: a change is answered 202. Every token is a subscription unless said otherwise;
-changes by the API are not reported.
+As at the real one: a change is answered 202, the app itself is shown to keys of the organization
+only. Every token is a subscription unless said otherwise; changes by the API are not reported.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ _TYPES = {
     "HuaweiPush",
     "FireOSPush",
     "ChromePush",
+    "ChromeExtensionPush",
     "FirefoxPush",
     "SafariPush",
+    "SafariLegacyPush",
+    "WindowsPush",
     "macOSPush",
 }
 
@@ -53,6 +56,7 @@ class OneSignalSandbox(Platform):
         path = "/apps/{app}/subscriptions_by_token/{type}/{token:path}"
         return [
             Route("/apps/{app}", self._app, methods=["GET"]),
+            Route("/notifications", self._messages, methods=["GET"]),
             Route(path, self._change, methods=["PATCH"]),
         ]
 
@@ -88,9 +92,13 @@ class OneSignalSandbox(Platform):
         return [unquote(path.rsplit("/", 1)[-1])]
 
     async def _app(self, request: Request) -> Response:
-        if request.path_params["app"] != self.app:
-            return self.error(404, "app not found")
-        return JSONResponse({"id": self.app, "name": "Sandbox"})
+        del request
+        return self.error(403, "This needs an Organization API key.")
+
+    async def _messages(self, request: Request) -> Response:
+        if request.query_params.get("app_id") != self.app:
+            return self.error(400, "app_id not found")
+        return JSONResponse({"total_count": 0, "offset": 0, "limit": 1, "notifications": []})
 
     async def _change(self, request: Request) -> Response:
         kind, token = request.path_params["type"], request.path_params["token"]
