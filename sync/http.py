@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import email.utils
 import logging
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
@@ -31,27 +30,11 @@ from sync.errors import (
     RateLimited,
     UnexpectedAnswer,
 )
+from sync.redaction import redact
 
 # The library logs every URL, and a path can hold an address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
-
-_LONGEST_ERROR = 300
-_ADDRESS = re.compile(r"[^\s\"'<>,;:()\[\]{}]+(?:@|%40)[^\s\"'<>,;:()\[\]{}]+")
-_NUMBER = re.compile(r"\+?\d[\d\s().-]{6,}\d")
-_TOKEN = re.compile(r"\b(?:SG\.|Bearer\s+|Basic\s+)[\w.~+/=-]+|(?:\b[\w-]+:)?\b[\w-]{32,}\b")
-
-
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """text without addresses, phone numbers, tokens, the given secrets and control characters."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "<secret>")
-    text = _TOKEN.sub("<secret>", text)
-    text = _ADDRESS.sub("<address>", text)
-    text = _NUMBER.sub("<number>", text)
-    text = "".join(char if char.isprintable() else " " for char in text)
-    return text if len(text) <= _LONGEST_ERROR else text[: _LONGEST_ERROR - 1] + "…"
 
 
 def base_url(host: str, override: str | None, variable: str) -> str:

@@ -22,6 +22,7 @@ from sync.errors import (
     UnexpectedAnswer,
     UnknownScope,
 )
+from sync.redaction import redact
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import Spool
 
@@ -147,6 +148,7 @@ class Drain:
         ]
 
     def _record(self, outcomes: list[Outcome]) -> None:
+        outcomes = [_discreet(outcome) for outcome in outcomes]
         try:
             self._ledger.record(outcomes)
         except SyncError as error:
@@ -245,6 +247,13 @@ def _try(
         if error.ends_run or isinstance(error, NotThere):
             raise
     return [], None
+
+
+def _discreet(outcome: Outcome) -> Outcome:
+    """What a platform says of an item in an answer of success may name the person."""
+    if outcome.error is None or not 200 <= (outcome.status or 0) < 300:
+        return outcome
+    return outcome._replace(error=redact(outcome.error))
 
 
 def _free(slots: threading.BoundedSemaphore, _: Future[None]) -> None:

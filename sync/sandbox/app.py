@@ -1,6 +1,6 @@
 """The ASGI application: the platforms' APIs behind credential, limit and faults; control routes.
 
-Each platform answers under its own paths and, for those that would collide, under /<platform>/...
+Each platform answers under its own paths, behind /<platform>.
 """
 
 from __future__ import annotations
@@ -123,15 +123,14 @@ class Sandbox:
         await self._serve(platform, route, child, receive, send)
 
     def _find(self, scope: Scope) -> tuple[Platform | None, Route | None, Scope]:
-        """The platform's route for a path, with or without the platform's name before it."""
+        """The route of the platform whose name a path begins with."""
         path: str = scope["path"]
         first, _, rest = path.lstrip("/").partition("/")
         named = self.platforms.get(first)
         child = dict(scope)
-        if named is not None:
-            child["path"] = f"/{rest}"
+        child["path"] = f"/{rest}"
         for platform, route in self._routes:
-            if named is not None and platform is not named:
+            if platform is not named:
                 continue
             match, params = route.matches(child)
             if match is Match.FULL and isinstance(route, Route):

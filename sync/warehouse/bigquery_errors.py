@@ -257,7 +257,7 @@ def _resource(text: str) -> str:
 
 def _said(text: str) -> str:
     """The first line of BigQuery's own words, without anything that may be a value."""
-    from sync.http import redact
+    from sync.redaction import redact
 
     line = re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", text.strip().splitlines()[0] if text else "")
     line = redact(line.partition("; reason: ")[0]).strip()

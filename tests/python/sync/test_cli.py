@@ -78,5 +78,7 @@ def test_http_is_known_to_one_module_only() -> None:
         path.relative_to(root).as_posix()
         for path in root.rglob("*.py")
         if "import httpx" in path.read_text(encoding="utf-8")
+        # The stand-in for the platforms speaks for itself.
+        and "sandbox" not in path.parts
     ]
     assert users == ["http.py"]

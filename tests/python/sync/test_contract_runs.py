@@ -153,3 +153,18 @@ def test_a_dry_run_needs_no_credential_and_calls_nobody(
     assert done.returncode == 0, done.stderr
     assert '"requests": []' not in done.stdout
     assert sandbox.call_count() == 0
+
+
+def test_what_a_platform_says_of_an_item_is_recorded_without_the_address(
+    world: World, sandbox: SandboxClient
+) -> None:
+    case = next(one for one in CASES if one.name == "mailchimp")
+    row = case.rows[0]
+    (one,) = case.people(row, 1)
+    connect(world, case, row)
+    world.want_items([one])
+    error = {"email_address": one.address, "error": f"{one.address} was permanently deleted."}
+    answer = {"new_members": [], "updated_members": [], "errors": [error]}
+    sandbox.fault("answer", status=200, body=answer)
+    world.push()
+    assert [found["error"] for found in world.ledger()] == ["<address> was permanently deleted."]

@@ -39,7 +39,7 @@ def cli(warehouse: Warehouse, sandbox: SandboxClient, *arguments: str) -> tuple[
             "PYTHONPATH": str(Path(__file__).parents[3]),
             **warehouse.environment,
             "SENDGRID_API_KEY": KEY,
-            "SENDGRID_BASE_URL": sandbox.url,
+            "SENDGRID_BASE_URL": f"{sandbox.url}/sendgrid",
             "SENDGRID_RATE": "0",
         },
         capture_output=True,

