@@ -354,3 +354,12 @@ def test_every_variable_is_named_in_the_example_environment(name: str) -> None:
     prefix = name.upper()
     settings = {f"{prefix}_BASE_URL", f"{prefix}_RATE", f"{prefix}_BATCH_SIZE"}
     assert settings | {v.name for v in sync.destinations.get(name).variables} <= named
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_destination_has_a_page_that_names_its_variables(name: str) -> None:
+    folder = Path(__file__).parents[3] / "docs" / "destinations"
+    page = (folder / f"{name}.md").read_text(encoding="utf-8")
+    missing = [v.name for v in sync.destinations.get(name).variables if v.name not in page]
+    assert missing == []
+    assert f"[{name}]({name}.md)" in (folder / "README.md").read_text(encoding="utf-8")
