@@ -1,7 +1,8 @@
 """Twilio: consents of a sender, by the Consent Management API.
 
-Facts from Twilio's OpenAPI document accounts_v1 (`/v1/Consents/Bulk`) and its page on the Consent
-API. There is one state, opted out: no reason can be told, and no list can be read.
+Facts from Twilio's OpenAPI document accounts_v1 (`/v1/Consents/Bulk`), its page on the Consent API
+and that on error 30646. There is one state, opted out: no reason can be told, and no list can be
+read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from sync.destinations.base import (
@@ -22,10 +23,18 @@ from sync.destinations.base import (
     Variable,
     expect_list,
 )
+from sync.errors import UnknownScope
 
 # Opt-outs from these numbers live in the network: nobody but the person can undo them.
 _US_TOLL_FREE = re.compile(r"\+1(?:800|833|844|855|866|877|888)\d{7}")
-_OUR_FAULT = "INTERNAL_SERVER_ERROR"
+_SERVICE = re.compile(r"MG[0-9a-f]{32}")
+# The row of seeds/destinations.csv is at fault, no item.
+_WRONG_SENDER = "INVALID_SENDER_ID"
+# What Twilio will never take of an item. Its INTERNAL_SERVER_ERROR passes, and so does a date that
+# lies in the future by Twilio's clock only.
+_FINAL = frozenset(
+    {"INVALID_CONTACT_ID", "INVALID_CORRELATION_ID", "INVALID_STATUS", "INVALID_SOURCE"}
+)
 
 
 class Twilio(Destination):
@@ -62,11 +71,17 @@ class Twilio(Destination):
         return super().refusal(item)
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
-        """The account itself: consents cannot be read."""
-        del rows
+        """The account, and each Messaging Service that a scope names: consents cannot be read."""
         parts = {"account": self.settings.get("TWILIO_ACCOUNT_SID", "")}
-        path = "/2010-04-01/Accounts/{account}.json"
-        return [Request("GET", path, parts, host="https://api.twilio.com")]
+        account = Request(
+            "GET", "/2010-04-01/Accounts/{account}.json", parts, host="https://api.twilio.com"
+        )
+        services = dict.fromkeys(scope for _, scope in rows if _SERVICE.fullmatch(scope))
+        path, host = "/v1/Services/{service}", "https://messaging.twilio.com"
+        return [
+            account,
+            *(Request("GET", path, {"service": service}, host=host) for service in services),
+        ]
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Opts them out of the sender."""
@@ -94,9 +109,19 @@ class Twilio(Destination):
         answer = self.api.call(Request("POST", "/v1/Consents/Bulk", form=form, sample=sample))
         rows = expect_list(answer.data, "POST /v1/Consents/Bulk", "items")
         found = {str(row.get("correlation_id")): row for row in rows if isinstance(row, dict)}
+        is_sender_wrong = False
         for item in items:
-            result, fault = _judged(found.get(item.delta_id))
-            yield Outcome(item, result, answer.status, fault, answer.attempts)
+            row = found.get(item.delta_id)
+            if _WRONG_SENDER in _messages(row):
+                is_sender_wrong = True
+            else:
+                result, fault = _judged(row)
+                yield Outcome(item, result, answer.status, fault, answer.attempts)
+        if is_sender_wrong:
+            raise UnknownScope(
+                f"seeds/destinations.csv: Twilio has no sender {items[0].scope!r} (a Messaging "
+                "Service, MG…, or a number of the account). Nothing was changed there."
+            )
 
 
 def _consent(item: Item, status: str) -> dict[str, str]:
@@ -110,10 +135,16 @@ def _consent(item: Item, status: str) -> dict[str, str]:
         "status": status,
         "source": "others",
     }
-    if item.event_timestamp is not None:
-        at = item.event_timestamp.replace(tzinfo=UTC, microsecond=0)
+    at = item.event_timestamp and item.event_timestamp.replace(tzinfo=UTC, microsecond=0)
+    # A date in the future refuses the item; none is as good.
+    if at and at <= datetime.now(UTC):
         consent["date_of_consent"] = at.isoformat().replace("+00:00", "Z")
     return consent
+
+
+def _messages(row: Mapping[str, object] | None) -> list[str]:
+    messages = row.get("error_messages") if row else None
+    return [str(message) for message in messages] if isinstance(messages, list) else []
 
 
 def _judged(row: Mapping[str, object] | None) -> tuple[Result, str | None]:
@@ -122,7 +153,6 @@ def _judged(row: Mapping[str, object] | None) -> tuple[Result, str | None]:
         return "failed", "the answer does not list this item"
     if row.get("error_code") == 0:
         return "confirmed", None
-    messages = row.get("error_messages")
-    said = ", ".join(map(str, messages)) if isinstance(messages, list) else ""
-    text = f"Twilio error {row.get('error_code')}: {said}"
-    return "failed" if _OUR_FAULT in said else "rejected", text
+    messages = _messages(row)
+    text = f"Twilio error {row.get('error_code')}: {', '.join(messages)}"
+    return "rejected" if _FINAL.intersection(messages) else "failed", text
