@@ -210,6 +210,10 @@ class Destination(ABC):
             yield Outcome(item, "rejected", None, text, 0)
 
 
+#: Bytes of an external_id: one that is longer names nobody, and would fill an event of Segment's.
+_LONGEST_NAME = 1000
+
+
 class ProfileDestination(Destination):
     """A platform that keeps a profile per contact: it is told a channel's state, by external_id."""
 
@@ -219,6 +223,8 @@ class ProfileDestination(Destination):
             return f"{self.title} cannot be told about {item.channel}"
         if not (item.external_id or "").strip():
             return f"{self.title} knows contacts by external_id, and none is known of this one"
+        if len((item.external_id or "").encode()) > _LONGEST_NAME:
+            return f"the external_id is longer than {_LONGEST_NAME} bytes"
         return None
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:

@@ -28,6 +28,8 @@ from sync.destinations.base import (
 _MARK = "contact-sync"
 # A batch may be 500 KB; one over 2,500 calls is answered 200 and dropped.
 _MOST_BYTES = 450_000
+# A call may be 32 KB; a larger one is answered 200 and dropped. Traits may have this much of it.
+_MOST_BYTES_OF_TRAITS = 30_000
 _CONSENT = frozenset({"complaint", "unsubscribe"})
 _FAULTS = frozenset({"bounce", "block", "unengaged"})
 
@@ -70,6 +72,13 @@ class Segment(ProfileDestination):
         """A batch that names nobody: Segment has no call that reads with a write key."""
         del rows
         return [Request("POST", "/v1/batch", json={"batch": []}, sample={"success": True})]
+
+    def refusal(self, item: Item) -> str | None:
+        """Also what Segment would drop without a word."""
+        refusal = super().refusal(item)
+        if refusal is None and len((item.traits or "").encode()) > _MOST_BYTES_OF_TRAITS:
+            return "the traits are larger than Segment takes (32 KB a call)"
+        return refusal
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Traits that say refused, and the preference where it was the person's."""

@@ -7,6 +7,7 @@ batch.
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,19 +100,21 @@ class MParticleSandbox(Platform):
             user = batch.get("user_identities", {}).get("customer_id")
             if batch.get("environment") in ("production", "development") and user:
                 self._attributes.setdefault(str(user), {}).update(batch.get("user_attributes", {}))
-                if batch.get("events"):
-                    self.webhooks.append(Webhook("mparticle", _forwarded(batch)))
+                self.webhooks.append(Webhook("mparticle", _forwarded(batch)))
         return Response(status_code=202)
 
 
 def _forwarded(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """A batch as it is forwarded: identities as a list, and ids of its own."""
+    """A batch as it is forwarded: identities as a list, an instant, and ids of its own."""
     identities = [
         {"identity_type": kind, "identity": value}
         for kind, value in batch["user_identities"].items()
     ]
     return {
+        "events": [],
         **batch,
+        "message_type": "events",
+        "timestamp_unixtime_ms": int(time.time() * 1000),
         "user_identities": identities,
         "batch_id": batch["source_request_id"],
         "mpid": "1",

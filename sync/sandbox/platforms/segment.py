@@ -7,6 +7,7 @@ call without a user are dropped without a word, and what is taken goes on to the
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -102,7 +103,7 @@ class SegmentSandbox(Platform):
         if not isinstance(call, dict) or not (call.get("userId") or call.get("anonymousId")):
             return
         message = str(call.get("messageId", ""))
-        if len(str(call)) > _MOST_BYTES_OF_A_CALL or message in self._message_ids:
+        if len(json.dumps(call)) > _MOST_BYTES_OF_A_CALL or message in self._message_ids:
             return
         self._message_ids.add(message)
         user = str(call["userId"])

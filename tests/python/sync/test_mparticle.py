@@ -6,9 +6,12 @@ import json
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from sync.delivery.calls import DryRun
 from sync.destinations.base import Item, Request
 from sync.destinations.mparticle import MParticle
+from sync.errors import ItemsRefused
 from tests.python.sync.cases import Row
 from tests.python.sync.cases.mparticle import CASE
 from tests.python.sync.test_contract import connected
@@ -74,5 +77,52 @@ def test_a_preference_comes_back_marked(sandbox: SandboxClient) -> None:
     with connected("mparticle", sandbox) as destination:
         list(destination.suppress([person()]))
     (webhook,) = sandbox.webhooks()
+    assert webhook["body"]["user_identities"] == [
+        {"identity_type": "customer_id", "identity": person().external_id}
+    ]
     attributes = webhook["body"]["events"][0]["data"]["custom_attributes"]
     assert attributes["source_of_change"] == "contact-sync"
+
+
+def test_what_is_no_preference_comes_back_without_events(sandbox: SandboxClient) -> None:
+    with connected("mparticle", sandbox) as destination:
+        list(destination.suppress([person(reason="bounce")]))
+    (webhook,) = sandbox.webhooks()
+    assert webhook["body"]["events"] == []
+
+
+def test_a_person_is_named_by_customer_id_alone() -> None:
+    """An address could join two profiles of mParticle's."""
+    one = person(reason="bounce")
+    found = batch(one)
+    assert found["user_identities"] == {"customer_id": one.external_id}
+    assert "@" not in json.dumps(found)
+    assert (found["environment"], found["schema_version"]) == ("production", 2)
+
+
+def test_the_end_of_a_bounce_is_no_preference_of_the_person() -> None:
+    assert "events" not in batch(person(reason="bounce", action="subscribe"))
+
+
+def test_a_release_is_refused_for_what_ended_is_no_consent() -> None:
+    (outcome,) = MParticle(DryRun(lambda _: None), {}).release([person(action="release")])
+    assert (outcome.result, outcome.attempts) == ("rejected", 0)
+
+
+def test_a_contact_without_an_external_id_is_refused_by_name() -> None:
+    destination = MParticle(DryRun(lambda _: None), {})
+    assert "external_id" in str(destination.refusal(person(external_id=None)))
+
+
+def test_a_call_holds_no_more_batches_than_mparticle_takes(sandbox: SandboxClient) -> None:
+    with connected("mparticle", sandbox) as destination:
+        list(destination.suppress(CASE.people(EMAIL, MParticle.batch_size)))
+        assert sandbox.call_count() == 1
+        too_many = [batch(one) for one in CASE.people(EMAIL, MParticle.batch_size + 1)]
+        with pytest.raises(ItemsRefused, match="100"):
+            destination.api.call(Request("POST", "/v2/bulkevents", json=too_many))
+
+
+def test_key_and_secret_are_basic_authentication() -> None:
+    settings = {"MPARTICLE_API_KEY": "key", "MPARTICLE_API_SECRET": "secret"}
+    assert MParticle.headers(settings) == {"Authorization": "Basic a2V5OnNlY3JldA=="}

@@ -102,6 +102,42 @@ def test_a_contact_without_an_external_id_is_refused_by_name() -> None:
     assert "external_id" in refusal
 
 
+def test_what_segment_would_drop_without_a_word_is_refused() -> None:
+    destination = Segment(DryRun(lambda _: None), {"SEGMENT_WRITE_KEY": "k"})
+    wide = json.dumps({"email_subscribed_status": False, "note": "x" * 32_000})
+    assert "32 KB" in str(destination.refusal(person(traits=wide)))
+    assert "longer than" in str(destination.refusal(person(external_id="x" * 1_001)))
+    assert destination.refusal(person(external_id="x" * 1_000)) is None
+
+
+def test_an_address_is_not_needed_and_not_told() -> None:
+    one = person()._replace(address=None, email=None)
+    assert Segment(DryRun(lambda _: None), {}).refusal(one) is None
+    assert "@" not in json.dumps(calls(person()))
+
+
+def test_a_release_is_refused_for_what_ended_is_no_consent() -> None:
+    (outcome,) = Segment(DryRun(lambda _: None), {}).release([person(action="release")])
+    assert (outcome.result, outcome.attempts) == ("rejected", 0)
+    assert "subscribe" in str(outcome.error)
+
+
+def test_the_write_key_is_the_user_of_basic_authentication() -> None:
+    assert Segment.headers({"SEGMENT_WRITE_KEY": "key"}) == {"Authorization": "Basic a2V5Og=="}
+
+
+def test_channels_of_one_person_are_told_apart(sandbox: SandboxClient) -> None:
+    both = [person(), CASE.person(Row("sms"), "a@example.com")]
+    with connected("segment", sandbox) as destination:
+        for one in both:
+            list(destination.suppress([one]))
+    lists = sandbox.lists("segment")
+    assert lists["traits"] == {
+        both[0].external_id: [{"email_subscribed_status": False, "sms_subscribed_status": False}]
+    }
+    assert [track["channel"] for track in lists["tracks"]] == ["email", "sms"]
+
+
 def test_what_we_told_segment_comes_back_marked(sandbox: SandboxClient) -> None:
     with connected("segment", sandbox) as destination:
         list(destination.suppress([person()]))
