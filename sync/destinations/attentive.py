@@ -1,15 +1,15 @@
 """Attentive: a person's subscriptions to texts and emails.
 
 Facts from Attentive's OpenAPI document (Subscribers). Unsubscribing from texts sends the person a
-message, and does so again on each repeat: what is known as unsubscribed there is never sent, and a
-call whose end is unknown is looked up before anything else. To release somebody is a legal opt-in
-of its own, which only an act of the person (subscribe) may begin.
+message, and does so again on each repeat; so does an opt-in. What is known to hold there is never
+sent, and a call whose end is unknown is looked up before anything else. To release somebody is a
+legal opt-in of its own, which only an act of the person (subscribe) may begin.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sync.destinations.base import (
     Action,
@@ -17,14 +17,35 @@ from sync.destinations.base import (
     Item,
     Outcome,
     Request,
-    Response,
     Variable,
     expect_list,
 )
-from sync.errors import AnswerUnreadable, NotThere, PlatformError, RetryableError
+from sync.errors import NotThere, RetryableError
 
 _CHANNELS: Mapping[str, tuple[str, str]] = {"sms": ("TEXT", "phone"), "email": ("EMAIL", "email")}
+# What a refusal ends. Transactional messages (an order's, a delivery's) are the person's own.
+_ENDED = ("MARKETING", "CHECKOUT_ABANDONED")
 _DONE = frozenset({"NEWLY_UNSUBSCRIBED", "PREVIOUSLY_UNSUBSCRIBED"})
+
+
+class _Look(NamedTuple):
+    """What Attentive says of a person. types: whether each subscription of the channel is on."""
+
+    types: Mapping[str, bool]
+    status: int | None
+    attempts: int
+
+    @property
+    def held(self) -> list[str]:
+        """The subscriptions that a refusal has yet to end."""
+        return [kind for kind in _ENDED if self.types.get(kind)]
+
+    def settled(self, item: Item) -> Outcome:
+        """The outcome where nothing is held."""
+        if any(kind in self.types for kind in _ENDED):
+            return Outcome(item, "confirmed", self.status, None, self.attempts)
+        # Attentive may get to know them later: asked again after a while.
+        return Outcome(item, "absent", self.status, "no subscriber of Attentive", self.attempts)
 
 
 class Attentive(Destination):
@@ -43,8 +64,10 @@ class Attentive(Destination):
         Variable("ATTENTIVE_SIGN_UP_SOURCE_ID", "the sign-up unit that a subscribe goes through"),
     )
     channels = frozenset({"sms", "email"})
-    # 5 unsubscribes a second: each is looked up first.
-    calls_per_second = 10.0
+    # 5 unsubscribes a second, 150 looks. Two threads that look and unsubscribe by turns never make
+    # more than 5 unsubscribes of any 9 calls; more threads would unsubscribe in bursts.
+    calls_per_second = 9.0
+    most_connections = 2
     batch_size = 1
     release_batch_size = 1
 
@@ -57,10 +80,10 @@ class Attentive(Destination):
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
         """A look and a call each; there is no release."""
         del reason, batch_size
-        return {"suppress": 2 * items, "subscribe": items}.get(action, 0)
+        return 0 if action == "release" else 2 * items
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
-        """Who the key is."""
+        """Who the key is; its permission shows only when somebody is looked up."""
         del rows
         return [Request("GET", "/v1/me")]
 
@@ -82,86 +105,105 @@ class Attentive(Destination):
             if unit is None:
                 text = "ATTENTIVE_SIGN_UP_SOURCE_ID names no sign-up unit to subscribe through"
                 yield Outcome(item, "rejected", None, text, 0)
-                continue
-            body = {"user": _user(item), "signUpSourceId": unit}
-            request = Request("POST", "/v1/subscriptions", json=body, is_repeatable=False)
-            try:
-                answer = self.api.call(request)
-                yield Outcome(item, "accepted", answer.status, None, answer.attempts)
-            except RetryableError as error:
-                yield Outcome.of_error(item, error)
+            else:
+                yield self._opt_in(item, unit)
 
     def _unsubscribe(self, item: Item) -> Outcome:
-        known = self._look_up(item)
-        if isinstance(known, Outcome):
-            return known
-        kind, _ = _CHANNELS[item.channel]
-        subscriptions = [{"type": "MARKETING", "channel": kind}]
+        look = self._look_up(item, sample=True)
+        if not look.held:
+            return look.settled(item)
+        channel, _ = _CHANNELS[item.channel]
+        subscriptions = [{"type": kind, "channel": channel} for kind in look.held]
         request = Request(
             "POST",
             "/v1/subscriptions/unsubscribe",
             json={"user": _user(item), "subscriptions": subscriptions},
             # The person would get another text.
             is_repeatable=False,
-            sample={"subscriptionResponses": [{"subscriptionUnsubscribeStatus": min(_DONE)}]},
+            sample={
+                "subscriptionResponses": [
+                    {"subscription": one, "subscriptionUnsubscribeStatus": "NEWLY_UNSUBSCRIBED"}
+                    for one in subscriptions
+                ]
+            },
         )
         try:
             answer = self.api.call(request)
-            return _answered(item, answer)
+            rows = expect_list(answer.data, request.label, "subscriptionResponses")
         except RetryableError as error:
-            return self._after_fault(item, error)
+            again = self._look_after(item)
+            if again is None or again.held:
+                return Outcome.of_error(item, error)
+            return again.settled(item)
+        if set(look.held) <= _ended(rows):
+            return Outcome(item, "confirmed", answer.status, None, answer.attempts)
+        error_text = "the answer does not say that the person is unsubscribed"
+        return Outcome(item, "failed", answer.status, error_text, answer.attempts)
 
-    def _after_fault(self, item: Item, error: PlatformError) -> Outcome:
-        """What became of a call whose end is unknown."""
-        if error.ends_run:
-            raise error
+    def _opt_in(self, item: Item, unit: str) -> Outcome:
+        look = self._look_up(item, sample=False)
+        if look.types.get("MARKETING"):
+            return Outcome(item, "confirmed", look.status, None, look.attempts)
+        body = {"user": _user(item), "signUpSourceId": unit}
+        # The person would get another text.
+        request = Request("POST", "/v1/subscriptions", json=body, is_repeatable=False)
         try:
-            known = self._look_up(item)
-        except RetryableError:
-            known = None
-        return known if isinstance(known, Outcome) else Outcome.of_error(item, error)
+            answer = self.api.call(request)
+        except RetryableError as error:
+            again = self._look_after(item)
+            if again is None or not again.types.get("MARKETING"):
+                return Outcome.of_error(item, error)
+            return Outcome(item, "confirmed", again.status, None, again.attempts)
+        return Outcome(item, "accepted", answer.status, None, answer.attempts)
 
-    def _look_up(self, item: Item) -> Outcome | None:
-        """The outcome where nothing is to be done, None where the person is subscribed."""
-        kind, name = _CHANNELS[item.channel]
-        params = {name: _address(item)}
-        request = Request("GET", "/v1/subscriptions", params=params, sample=_SUBSCRIBED)
+    def _look_up(self, item: Item, *, sample: bool) -> _Look:
+        """sample: whether a dry run goes on with somebody who is subscribed."""
+        channel, name = _CHANNELS[item.channel]
+        request = Request(
+            "GET",
+            "/v1/subscriptions",
+            params={name: _address(item)},
+            sample={"subscriptionEligibilities": [_eligibility("MARKETING", channel, sample)]},
+        )
         try:
             answer = self.api.call(request)
         except NotThere as error:
-            return Outcome(item, "absent", error.status, "not a subscriber", error.attempts)
+            return _Look({}, error.status, error.attempts)
         rows = expect_list(answer.data, request.label, "subscriptionEligibilities")
-        is_subscribed = any(_is_eligible(row, kind) for row in rows)
-        if is_subscribed:
+        return _Look(dict(_types(rows, channel)), answer.status, answer.attempts)
+
+    def _look_after(self, item: Item) -> _Look | None:
+        """What became of a call whose end is unknown, None where that cannot be told either."""
+        try:
+            return self._look_up(item, sample=True)
+        except RetryableError:
             return None
-        return Outcome(item, "confirmed", answer.status, None, answer.attempts)
 
 
-_SUBSCRIBED = {
-    "subscriptionEligibilities": [
-        {
-            "subscription": {"type": "MARKETING", "channel": channel},
-            "eligibility": {"isEligible": True},
-        }
-        for channel in ("TEXT", "EMAIL")
-    ]
-}
+def _eligibility(kind: str, channel: str, is_on: bool) -> dict[str, Any]:
+    return {
+        "subscription": {"type": kind, "channel": channel},
+        "eligibility": {"isEligible": is_on},
+    }
 
 
-def _is_eligible(row: Any, channel: str) -> bool:
-    if not isinstance(row, dict):
-        return False
-    subscription, eligibility = row.get("subscription") or {}, row.get("eligibility") or {}
-    is_it = (subscription.get("type"), subscription.get("channel")) == ("MARKETING", channel)
-    return is_it and eligibility.get("isEligible") is True
+def _types(rows: Sequence[Any], channel: str) -> Iterator[tuple[str, bool]]:
+    """The subscriptions of the channel, and whether the person is on each."""
+    for row in rows:
+        if isinstance(row, dict):
+            subscription, eligibility = row.get("subscription"), row.get("eligibility")
+            if isinstance(subscription, dict) and subscription.get("channel") == channel:
+                is_on = isinstance(eligibility, dict) and eligibility.get("isEligible") is True
+                yield str(subscription.get("type")), is_on
 
 
-def _answered(item: Item, answer: Response) -> Outcome:
-    rows = expect_list(answer.data, "POST /v1/subscriptions/unsubscribe", "subscriptionResponses")
-    statuses = {row.get("subscriptionUnsubscribeStatus") for row in rows if isinstance(row, dict)}
-    if not statuses & _DONE:
-        raise AnswerUnreadable("the answer does not say that the person is unsubscribed")
-    return Outcome(item, "confirmed", answer.status, None, answer.attempts)
+def _ended(rows: Sequence[Any]) -> set[str]:
+    """The subscriptions that an answer calls unsubscribed."""
+    return {
+        str((row.get("subscription") or {}).get("type"))
+        for row in rows
+        if isinstance(row, dict) and row.get("subscriptionUnsubscribeStatus") in _DONE
+    }
 
 
 def _user(item: Item) -> dict[str, str]:
