@@ -38,6 +38,7 @@ GOALS: Final = {
     "drain_short": Goal(6, "drain / (calls / rate), latency 0.1 s", "<= 1.05"),
     "drain_long": Goal(6, "drain / (calls / rate), latency 0.4 s", "<= 1.05"),
     "refusals": Goal(6, "refusals in both drains / calls", "<= 1 %"),
+    "drains": Goal(6, "slowest drain of a destination / (calls / rate)", "<= 1.05"),
     "receive_single": Goal(7, "receive: one fsync per group / one per request", ">= 2.5"),
     "receive_nothing": Goal(7, "receive: as it is / landing nothing", ">= 0.6"),
     "receive_memory": Goal(7, "receive: most memory / that at first", "<= 1.2"),

@@ -18,10 +18,10 @@ from sync.delivery.report import Options
 from sync.warehouse.duckdb import DuckDbWarehouse
 
 # The guard is asked as always, and finds a large push plausible.
-_ALL = Limits(max_suppress=Share(1.0, 10**9), max_release=Share(1.0, 10**9))
+ALL = Limits(max_suppress=Share(1.0, 10**9), max_release=Share(1.0, 10**9))
 
 
-class _Silence:
+class Silence:
     """A progress bar that shows nothing."""
 
     def start(self, destination: str, items: int) -> None:
@@ -41,9 +41,9 @@ def main(arguments: list[str]) -> None:
         "SENDGRID_BATCH_SIZE": batch_size,
     }
     warehouse = DuckDbWarehouse(Path(database))
-    options = Options(destinations=("sendgrid",), limits=_ALL)
+    options = Options(destinations=("sendgrid",), limits=ALL)
     began = time.perf_counter()
-    report = push(warehouse, options, environment, progress=_Silence(), stop=threading.Event())
+    report = push(warehouse, options, environment, progress=Silence(), stop=threading.Event())
     whole = time.perf_counter() - began
     (part,) = report.parts
     if part.error is not None:

@@ -45,6 +45,7 @@ PARTS: Final = {
     "builds": "goals 1 to 4: full builds, increments, memory, unengaged, JSON parses",
     "deltas": "goal 5: sync_deltas of one destination over a large ledger",
     "push": "goal 6: push against dlt and against one call per address; drains under a limit",
+    "drains": "goal 6: a drain of every destination under its own limit",
     "receive": "goal 7: the receiver under load, against a server that lands nothing",
     "plan": "goal 8: contact-sync plan with many deltas, contact-sync --help",
 }

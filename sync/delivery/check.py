@@ -13,7 +13,7 @@ from sync.delivery.rate import Schedule
 from sync.delivery.settings import Settings, read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination
-from sync.errors import ConfigError, PlatformError, SyncError, UnknownDestination
+from sync.errors import ConfigError, PlatformError, UnknownDestination
 from sync.warehouse.base import Warehouse
 
 _CALLS = 4
@@ -110,8 +110,8 @@ def _probe(
         findings = []
         try:
             probes = destination.probes(rows)
-        except SyncError as error:
-            return [Finding("sign-in", str(error))]
+        except PlatformError as error:
+            return [Finding("sign-in", _advice(error))]
         for probe in probes:
             try:
                 caller.call(probe)
