@@ -39,7 +39,7 @@ _PLATFORMS: Final = {
     "segment": "Segment",
 }
 # Where an opt-in elsewhere may not undo an opt-out (docs/destinations.md).
-_NOT_UNDONE: Final = frozenset({("attentive", "sms")})
+_NOT_UNDONE: Final = frozenset({("attentive", "sms"), ("attentive", "email")})
 # Where the output is no terminal.
 _WIDTH: Final = 100
 
