@@ -39,7 +39,7 @@ _PLATFORMS: Final = {
     "segment": "Segment",
 }
 # Where an opt-in elsewhere may not undo an opt-out (docs/destinations.md).
-_NOT_UNDONE: Final = frozenset({("attentive", "sms"), ("attentive", "email")})
+_NOT_UNDONE: Final = frozenset({"attentive"})
 # Where the output is no terminal.
 _WIDTH: Final = 100
 
@@ -220,7 +220,7 @@ class Tour:
                     continue
                 is_held = platforms.is_held(lists, name, channel, AVA)
                 cells.append("[red]stopped[/]" if is_held else "[green]free[/]")
-                may_stay = (name, channel) in _NOT_UNDONE and not refuses
+                may_stay = name in _NOT_UNDONE and not refuses
                 if is_held != (refuses or may_stay):
                     self._wrong.append(f"{name}, {channel}: Ava should not be as she is there.")
             table.add_row(get(name).title, *cells)
