@@ -137,8 +137,9 @@ def _about_credentials(error: BaseException, settings: Settings) -> SyncError:
 
 
 def _about_bytes(text: str, settings: Settings) -> SyncError:
-    numbers = [int(number) for number in re.findall(r"\d{4,}", text)]
-    needed = f" It needs {max(numbers):,}." if numbers else ""
+    # "… limit for bytes billed: 1000000. 20971520 or higher required." A job's id has digits, too.
+    found = re.search(r"(\d+) or higher", text)
+    needed = f" It needs {int(found[1]):,}." if found else ""
     return BytesExceeded(
         "A query would read more than the "
         f"{settings.maximum_bytes_billed or 0:,} bytes that maximum_bytes_billed of target "
