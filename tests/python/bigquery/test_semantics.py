@@ -197,7 +197,7 @@ def test_data_tests_find_nothing(both: Both) -> None:
     assert found
 
 
-#: Models that this build has nothing for: its unit tests are run in GoogleSQL by test_unit_tests.py.
+#: This build has nothing for them: test_unit_tests.py runs their unit tests in GoogleSQL.
 EMPTY = {"int_superseded_events", "int_profile_changes"}
 
 
