@@ -36,6 +36,14 @@ new_events as (
 ),
 
 {% if is_incremental() -%}
+owners as (
+
+    select true as is_own
+    union all
+    select false as is_own
+
+),
+
 superseded_names as (
 
     select distinct
@@ -45,7 +53,7 @@ superseded_names as (
         owners.is_own
     from superseded_events
     -- Whether the copy was our own doing is not kept with it.
-    cross join (select true as is_own union all select false as is_own) as owners
+    cross join owners
     where
         channel is not null
         and taken_at > {{ since }}

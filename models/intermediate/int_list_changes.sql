@@ -440,6 +440,25 @@ kept_topics as (
 
 ),
 
+other_files as (
+
+    select
+        own.destination,
+        own.channel,
+        own.scope,
+        own.filed_as,
+        string_agg(distinct others.filed_as, ',') as files
+    from filings as own
+    inner join filings as others
+        on
+            own.destination = others.destination
+            and own.channel = others.channel
+            and own.scope = others.scope
+            and own.filed_as <> others.filed_as
+    group by own.destination, own.channel, own.scope, own.filed_as
+
+),
+
 -- Of a platform that files reasons apart, one file is freed at a time.
 kept_files as (
 
@@ -447,22 +466,7 @@ kept_files as (
         kept_topics.*,
         other_files.files
     from kept_topics
-    left join (
-        select
-            own.destination,
-            own.channel,
-            own.scope,
-            own.filed_as,
-            string_agg(distinct others.filed_as, ',') as files
-        from filings as own
-        inner join filings as others
-            on
-                own.destination = others.destination
-                and own.channel = others.channel
-                and own.scope = others.scope
-                and own.filed_as <> others.filed_as
-        group by own.destination, own.channel, own.scope, own.filed_as
-    ) as other_files
+    left join other_files
         on
             kept_topics.destination = other_files.destination
             and kept_topics.channel = other_files.channel

@@ -349,7 +349,9 @@ traits as (
         attributes.channel,
         attributes.scope,
         attributes.contact_id,
-        '{' || string_agg('"' || destination_traits.trait || '":' || attributes.value, ',' order by destination_traits.trait) || '}' as traits
+        '{'
+        || string_agg('"' || destination_traits.trait || '":' || attributes.value, ',' order by destination_traits.trait)
+        || '}' as traits
     from attributes
     inner join destination_traits
         on

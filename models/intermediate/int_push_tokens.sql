@@ -41,7 +41,7 @@ latest as (
 
 select
     latest.push_token,
-    latest.last_named.push_token_type as push_token_type,
+    latest.last_named.push_token_type,
     latest.last_named.effective_at as named_at,
     {{ taken_now() }} as taken_at
 from latest

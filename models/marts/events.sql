@@ -12,6 +12,8 @@
 
 {%- set since = watermark('taken_at') if is_incremental() %}
 {%- set new = newly_taken(since) if is_incremental() %}
+{%- set unmarked_sources = var('unmarked_sources') | join("', '") %}
+{%- set a_moment_after = timestamp_plus('repeatable.effective_at', 60, 'second') %}
 -- depends_on: {{ ref('int_standing_copies') }}
 with
 
@@ -91,7 +93,7 @@ repeatable as (
         and (
             is_echo
             or event_type in ('block', 'subscribe', 'topic_subscribe', 'reactivate')
-            or (event_type = 'unsubscribe' and source in ('{{ var("unmarked_sources") | join("', '") }}'))
+            or (event_type = 'unsubscribe' and source in ('{{ unmarked_sources }}'))
         )
 
 ),
@@ -104,9 +106,15 @@ told as (
         repeatable.effective_at,
         repeatable.is_grant,
         repeatable.is_unmarked,
-        max(case when placements.action = 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 60, 'second') }} then placements.pushed_at end) as suppressed_at,
-        max(case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end) as freed_at,
-        max(case when placements.action <> 'suppress' and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 60, 'second') }} then placements.pushed_at end) as granted_at
+        max(
+            case when placements.action = 'suppress' and placements.pushed_at <= {{ a_moment_after }} then placements.pushed_at end
+        ) as suppressed_at,
+        max(
+            case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end
+        ) as freed_at,
+        max(
+            case when placements.action <> 'suppress' and placements.pushed_at <= {{ a_moment_after }} then placements.pushed_at end
+        ) as granted_at
     from repeatable
     inner join placements
         on
@@ -155,7 +163,8 @@ select
     source_of_change,
     is_machine,
     is_echo,
-    event_id in (select own_events.event_id from own_events) or coalesce(source_of_change = 'contact-sync', false) as is_own,
+    event_id in (select own_events.event_id from own_events)
+    or coalesce(source_of_change = 'contact-sync', false) as is_own,
     event_timestamp,
     effective_at,
     received_at,
