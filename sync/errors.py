@@ -196,6 +196,10 @@ class NotThere(PlatformError):
     """The thing that the call names is not at the platform."""
 
 
+class ListNotThere(PlatformError):
+    """The list, domain or group that the call names is not at the platform."""
+
+
 class UnexpectedAnswer(PlatformError):
     """An answer that nothing in the platform's documents explains."""
 

@@ -38,6 +38,17 @@ filings as (
 
 ),
 
+destination_reasons as (
+
+    select
+        destination,
+        channel,
+        coalesce(scope, '') as scope,
+        reason
+    from {{ ref('destination_reasons') }}
+
+),
+
 latest_events as (
 
     select * from {{ ref('int_latest_events') }}
@@ -101,7 +112,7 @@ answered as {{ inlined() }} (
 ),
 
 -- What a platform that is trusted said of its own list.
-reports as (
+statements as (
 
     select
         trusting.destination,
@@ -125,6 +136,23 @@ reports as (
             or (latest_events.event_type in ('subscribe', 'reactivate') and coalesce(latest_events.topic, '') = trusting.scope)
             or (latest_events.event_type in ('topic_unsubscribe', 'topic_subscribe') and latest_events.topic = trusting.scope)
         )
+
+),
+
+-- What the row does not take puts nobody on the list: a bounce is no opt-out there.
+reports as (
+
+    select statements.*
+    from statements
+    left join destination_reasons
+        on
+            statements.destination = destination_reasons.destination
+            and statements.channel = destination_reasons.channel
+            and statements.scope = destination_reasons.scope
+            and statements.reason = destination_reasons.reason
+    where
+        statements.action = 'release'
+        or destination_reasons.reason is not null
 
 ),
 

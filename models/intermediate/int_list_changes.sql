@@ -1,5 +1,6 @@
 {{ config(materialized='view') }}
 
+{%- set by_person = var('push_by_person') | join("', '") %}
 {%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.filed_as' %}
 
 with
@@ -314,6 +315,18 @@ judged as (
 
 ),
 
+-- What is known by its owner's name alone is freed when nothing of the owner's is refused any more.
+refusing_owners as (
+
+    select distinct external_id
+    from states
+    where
+        channel = 'push'
+        and is_suppressed
+        and external_id is not null
+
+),
+
 -- Absence is never a release: only an explicit row of state releases, and by itself only where no
 -- reason holds at all. What a changed seed or var freed waits for a person, as `policy`.
 releases as (
@@ -349,11 +362,19 @@ releases as (
             and states.is_last_namer
     left join policy
         on judged.ended_precedence = policy.precedence
+    left join refusing_owners
+        on
+            judged.channel = 'push'
+            and judged.destination in ('{{ by_person }}')
+            and states.external_id = refusing_owners.external_id
     where
-        judged.is_held
-        or not judged.is_suppressed
-        -- Filed apart: what another reason says is in another file.
-        or (judged.filed_as <> '' and judged.is_held_elsewhere)
+        refusing_owners.external_id is null
+        and (
+            judged.is_held
+            or not judged.is_suppressed
+            -- Filed apart: what another reason says is in another file.
+            or (judged.filed_as <> '' and judged.is_held_elsewhere)
+        )
 
 ),
 

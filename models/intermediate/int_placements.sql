@@ -15,7 +15,7 @@ ledger as (
 
     select * from {{ source('raw', 'sync_ledger') }}
     where
-        outcome in ('confirmed', 'accepted')
+        (outcome in ('confirmed', 'accepted') or (outcome = 'failed' and attempts > 0))
         and address is not null
         {%- if is_incremental() %}
         and {{ pushed_since(this) }}
@@ -46,6 +46,7 @@ placements as (
         address,
         action,
         run_id,
+        max(case when outcome <> 'failed' then 1 else 0 end) = 1 as is_certain,
         max(pushed_at) as pushed_at
     from ledger
     group by run_id, delta_id, destination, channel, address, action
@@ -58,6 +59,7 @@ select
     placements.channel,
     placements.address,
     placements.action,
+    placements.is_certain,
     placements.pushed_at,
     coalesce(runs.started_at, {{ timestamp_plus('placements.pushed_at', -60, 'second') }}) as begun_at,
     {{ taken_now() }} as computed_at

@@ -14,6 +14,7 @@
 {%- set new = newly_taken(since) if is_incremental() %}
 {%- set unmarked_sources = var('unmarked_sources') | join("', '") %}
 {%- set a_moment_after = timestamp_plus('repeatable.effective_at', 60, 'second') %}
+{%- set minutes_after = timestamp_plus('repeatable.effective_at', var('own_minutes'), 'minute') %}
 -- depends_on: {{ ref('int_standing_copies') }}
 with
 
@@ -98,7 +99,8 @@ repeatable as (
 
 ),
 
--- An answer is on record a moment after the platform acted on it, so that its report may be dated earlier.
+-- An answer is on record after the platform acted on it, minutes after where the call was repeated. What does
+-- not say who acted is given a moment only. A call whose end is unknown is ours for minutes.
 told as (
 
     select
@@ -107,13 +109,32 @@ told as (
         repeatable.is_grant,
         repeatable.is_unmarked,
         max(
-            case when placements.action = 'suppress' and placements.pushed_at <= {{ a_moment_after }} then placements.pushed_at end
+            case
+                when placements.action = 'suppress' and placements.pushed_at <= {{ minutes_after }} then placements.pushed_at
+            end
         ) as suppressed_at,
         max(
-            case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end
+            case
+                when
+                    placements.action = 'suppress'
+                    and placements.is_certain
+                    and placements.pushed_at <= {{ a_moment_after }}
+                    then placements.pushed_at
+            end
+        ) as confirmed_at,
+        max(
+            case
+                when
+                    placements.action <> 'suppress'
+                    and placements.is_certain
+                    and placements.pushed_at <= repeatable.effective_at
+                    then placements.pushed_at
+            end
         ) as freed_at,
         max(
-            case when placements.action <> 'suppress' and placements.pushed_at <= {{ a_moment_after }} then placements.pushed_at end
+            case
+                when placements.action <> 'suppress' and placements.pushed_at <= {{ minutes_after }} then placements.pushed_at
+            end
         ) as granted_at
     from repeatable
     inner join placements
@@ -123,6 +144,10 @@ told as (
             and repeatable.address = placements.address
             -- What came in before the run began made us push, and repeats nothing of it.
             and repeatable.received_at >= placements.begun_at
+            and (
+                placements.is_certain
+                or repeatable.effective_at <= {{ timestamp_plus('placements.pushed_at', var('own_minutes'), 'minute') }}
+            )
     group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked
 
 ),
@@ -135,10 +160,13 @@ own_events as (
     where
         case
             when is_grant then {{ timestamp_plus('granted_at', var('own_hours'), 'hour') }} >= effective_at
+            when is_unmarked
+                then
+                    (freed_at is null or freed_at <= confirmed_at)
+                    and effective_at <= {{ timestamp_plus('confirmed_at', var('own_minutes'), 'minute') }}
             else
                 suppressed_at is not null
                 and (freed_at is null or freed_at <= suppressed_at)
-                and (not is_unmarked or effective_at <= {{ timestamp_plus('suppressed_at', var('own_minutes'), 'minute') }})
         end
 
 )

@@ -52,47 +52,63 @@ settled as (
 
 ),
 
+-- Some platforms know a push token by its kind or its owner only: once those are known, it is another delta than the
+-- one that was refused for want of them.
 changes as (
 
     select
-        destination,
-        channel,
-        scope,
-        address,
-        address as subject,
-        contact_id,
-        external_id,
-        action,
-        reason,
-        event_id,
-        event_timestamp,
-        priority,
-        known_run_id,
-        known_delta_id,
-        kept_topics,
+        list_changes.destination,
+        list_changes.channel,
+        list_changes.scope,
+        list_changes.address,
+        case
+            when list_changes.channel = 'push'
+                then list_changes.address || {{ surrogate_key(['list_changes.external_id', 'tokens.push_token_type']) }}
+            else list_changes.address
+        end as subject,
+        list_changes.contact_id,
+        list_changes.external_id,
+        tokens.push_token_type,
+        list_changes.action,
+        list_changes.reason,
+        list_changes.event_id,
+        list_changes.event_timestamp,
+        list_changes.priority,
+        list_changes.known_run_id,
+        list_changes.known_delta_id,
+        list_changes.kept_topics,
         cast(null as {{ dbt.type_string() }}) as traits
     from list_changes
+    left join tokens
+        on
+            list_changes.channel = 'push'
+            and list_changes.address = tokens.push_token
 
     union all
 
     select
-        destination,
-        channel,
-        scope,
-        address,
-        contact_id as subject,
-        contact_id,
-        external_id,
-        action,
-        reason,
-        event_id,
-        event_timestamp,
-        priority,
-        known_run_id,
-        known_delta_id,
+        profile_changes.destination,
+        profile_changes.channel,
+        profile_changes.scope,
+        profile_changes.address,
+        profile_changes.contact_id as subject,
+        profile_changes.contact_id,
+        profile_changes.external_id,
+        tokens.push_token_type,
+        profile_changes.action,
+        profile_changes.reason,
+        profile_changes.event_id,
+        profile_changes.event_timestamp,
+        profile_changes.priority,
+        profile_changes.known_run_id,
+        profile_changes.known_delta_id,
         cast(null as {{ dbt.type_string() }}) as kept_topics,
-        traits
+        profile_changes.traits
     from profile_changes
+    left join tokens
+        on
+            profile_changes.channel = 'push'
+            and profile_changes.address = tokens.push_token
 
 ),
 
@@ -117,7 +133,7 @@ select
     identified.external_id,
     profiles.email,
     profiles.phone,
-    tokens.push_token_type,
+    identified.push_token_type,
     identified.action,
     identified.reason,
     identified.event_id,
@@ -128,10 +144,6 @@ select
 from identified
 left join profiles
     on identified.contact_id = profiles.contact_id
-left join tokens
-    on
-        identified.channel = 'push'
-        and identified.address = tokens.push_token
 left join settled
     on
         identified.destination = settled.destination

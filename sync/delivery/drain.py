@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
+from sync.delivery.doubt import SUSPICIOUS, Doubt, is_refusal
 from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import Tally
 from sync.destinations.base import Action, Destination, Item, Outcome
@@ -28,8 +29,6 @@ from sync.warehouse.spool import Spool
 
 log = logging.getLogger(__name__)
 
-#: So many items of one batch refused and none taken: the fault is not the items'.
-_ALL_REFUSED = 20
 _SUCCESS = frozenset({"confirmed", "accepted"})
 
 Verb = Callable[[Sequence[Item]], Iterator[Outcome]]
@@ -60,6 +59,7 @@ class Drain:
         self._lock = threading.Lock()
         self._error: SyncError | None = None
         self._unknown_scopes: dict[str, UnknownScope] = {}
+        self._doubt = Doubt()
         self.tally = Tally()
         #: Why the latest of the failed items failed.
         self.failure: str | None = None
@@ -89,12 +89,15 @@ class Drain:
                     future.result()
                 if self._is_over():
                     break
+        self._write(self._doubt.rest())
         if self._error is not None:
             raise self._error
         if self._stop.is_set():
             raise Stopped(f"{self._destination.name}: stopped; what was in flight is recorded.")
         for error in self._unknown_scopes.values():
             raise error
+        if self._doubt.is_grave:
+            raise self._distrust(self._doubt.refused, self._doubt.latest)
 
     def fail(self, error: SyncError) -> None:
         """Ends the run after what is in flight, with this error."""
@@ -111,10 +114,12 @@ class Drain:
         try:
             for outcome in self._deliver(batch):
                 outcomes.append(outcome)
-                refused += outcome.result == "rejected" and outcome.attempts > 0
+                refused += outcome.result == "rejected" and is_refusal(outcome)
                 taken += outcome.result in _SUCCESS
-                if refused == _ALL_REFUSED and not taken:
-                    outcomes = self._doubt(outcomes)
+                if refused == SUSPICIOUS and not taken:
+                    # As rejected they would be hidden, and the rest is split in vain.
+                    self.fail(self._distrust(refused, outcome.error))
+                    outcomes = [_to_try_again(one) for one in outcomes]
                     break
         except UnknownScope as error:
             self._unknown_scopes[batch[0].scope] = error
@@ -134,21 +139,18 @@ class Drain:
         finally:
             self._record(outcomes)
 
-    def _doubt(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """The refusals as failures, to be tried again: as rejected they would be hidden."""
-        self.fail(
-            UnexpectedAnswer(
-                f"{self._destination.name} refused {_ALL_REFUSED} items in a row and took none: "
-                f"{outcomes[-1].error}"
-            )
+    def _distrust(self, items: int, said: str | None) -> UnexpectedAnswer:
+        return UnexpectedAnswer(
+            f"{self._destination.name} refused or did not know {items} items in a row and took "
+            f"none ({said}): see with `contact-sync check` that its key, its id and its host are "
+            "those of the right account. The next run tries them again."
         )
-        return [
-            outcome._replace(result="failed") if outcome.attempts else outcome
-            for outcome in outcomes
-        ]
 
     def _record(self, outcomes: list[Outcome]) -> None:
-        outcomes = [_discreet(outcome) for outcome in outcomes]
+        self._write(self._doubt.sift([_discreet(outcome) for outcome in outcomes]))
+        self._advance(len(outcomes))
+
+    def _write(self, outcomes: list[Outcome]) -> None:
         try:
             self._ledger.record(outcomes)
         except SyncError as error:
@@ -157,7 +159,6 @@ class Drain:
         with self._lock:
             for outcome in outcomes:
                 self._count(outcome)
-        self._advance(len(outcomes))
 
     def _count(self, outcome: Outcome) -> None:
         tally = self.tally
@@ -247,6 +248,10 @@ def _try(
         if error.ends_run or isinstance(error, NotThere):
             raise
     return [], None
+
+
+def _to_try_again(outcome: Outcome) -> Outcome:
+    return outcome._replace(result="failed") if is_refusal(outcome) else outcome
 
 
 def _discreet(outcome: Outcome) -> Outcome:

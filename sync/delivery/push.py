@@ -272,7 +272,7 @@ def _run_one(
     assert job.spool is not None
     part, settings, kind = job.part, job.settings, job.kind
     name = part.destination
-    workers = min(max(math.ceil((settings.rate or 4.0) * 2.0), 2), kind.most_connections)
+    workers = min(max(math.ceil((settings.rate or 4.0) * 2.0), 2), settings.connections)
     started = time.monotonic()
     caller: Caller | None = None
     try:

@@ -9,6 +9,9 @@ from sync.delivery.calls import RetryPolicy
 from sync.destinations.base import Destination
 from sync.errors import ConfigError, MissingCredential
 
+# Where the platform sets no limit of its own.
+_CONNECTIONS = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -23,10 +26,28 @@ class Settings:
     timeout: float
     retry: RetryPolicy
     secrets: tuple[str, ...] = field(repr=False)
+    #: Calls of one credential that the platform allows at once; None where it sets no limit.
+    most_connections: int | None
+
+    @property
+    def connections(self) -> int:
+        """Most calls under way at once."""
+        return _CONNECTIONS if self.most_connections is None else self.most_connections
 
     def shared_by(self, jobs: int) -> Settings:
-        """Those of each of so many jobs that use one credential at the same time."""
-        return self if self.rate is None else replace(self, rate=self.rate / jobs)
+        """Those of each of so many jobs that use one credential at the same time.
+
+        Raises ConfigError where the platform allows fewer connections than there are jobs.
+        """
+        rate = None if self.rate is None else self.rate / jobs
+        if self.most_connections is None:
+            return replace(self, rate=rate)
+        if jobs > self.most_connections:
+            raise ConfigError(
+                f"--shard I/{jobs}: this platform allows {self.most_connections} calls at once; "
+                f"push it in at most {self.most_connections} parts."
+            )
+        return replace(self, rate=rate, most_connections=self.most_connections // jobs)
 
 
 def read_settings(destination: type[Destination], environment: Mapping[str, str]) -> Settings:
@@ -56,6 +77,7 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
             for variable in destination.variables
             if variable.secret and variable.name in values
         ),
+        most_connections=destination.most_connections,
     )
 
 

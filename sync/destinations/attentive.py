@@ -103,8 +103,9 @@ class Attentive(Destination):
         unit = self.settings.get("ATTENTIVE_SIGN_UP_SOURCE_ID")
         for item in items:
             if unit is None:
+                # Not rejected: it is to be sent once the variable is set.
                 text = "ATTENTIVE_SIGN_UP_SOURCE_ID names no sign-up unit to subscribe through"
-                yield Outcome(item, "rejected", None, text, 0)
+                yield Outcome(item, "failed", None, text, 0)
             else:
                 yield self._opt_in(item, unit)
 

@@ -145,8 +145,8 @@ class Destination(ABC):
     batch_size: ClassVar[int]
     #: Most items that are released together: they are read again right before.
     release_batch_size: ClassVar[int] = 100
-    #: Calls that may be under way at once.
-    most_connections: ClassVar[int] = 32
+    #: Calls of one credential that may be under way at once, where the platform sets a limit.
+    most_connections: ClassVar[int | None] = None
 
     def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
         """settings: the variables of `variables` that are set."""

@@ -70,7 +70,10 @@ class Braze(Destination):
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
-        """By the batch; a bounce or complaint leaves a list of its own first."""
+        """By the batch; an email leaves the list of bounces first, and that of complaints.
+
+        Push and groups have no such lists: for those a release is expected to cost too much.
+        """
         lists = len(_freeing(reason)) if action == "release" else 0
         return -(-items // batch_size) * (1 + lists)
 
@@ -108,7 +111,7 @@ class Braze(Destination):
                 yield from self._emails("/email/status", others, state="unsubscribed")
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Subscribed again, as before anything was said; off the lists of the reason first."""
+        """Subscribed again, as before anything was said, and off the lists first."""
         if not items:
             return
         if items[0].channel != "push" and not items[0].scope:
@@ -194,11 +197,9 @@ def _host_of(settings: Mapping[str, str]) -> str | None:
 
 def _freeing(reason: str) -> tuple[str, ...]:
     """The lists that a reason can have put an address on besides its state."""
-    return {
-        "bounce": ("/email/bounce/remove",),
-        "complaint": ("/email/spam/remove",),
-        "policy": ("/email/bounce/remove",),
-    }.get(reason, ())
+    # Another reason than that of the release may have been the bounce that put it there.
+    spam = ("/email/spam/remove",) if reason == "complaint" else ()
+    return ("/email/bounce/remove", *spam)
 
 
 def _errors(answer: Response, people: int) -> dict[int, str]:

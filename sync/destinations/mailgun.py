@@ -25,7 +25,7 @@ from sync.destinations.base import (
     Variable,
     check,
 )
-from sync.errors import NotThere, PlatformError, UnknownScope
+from sync.errors import ListNotThere, NotThere, PlatformError, SyncError, UnknownScope
 
 _KINDS: Mapping[str, str] = {"complaint": "complaints", "bounce": "bounces"}
 _ALL_KINDS = ("bounces", "complaints", "unsubscribes")
@@ -67,6 +67,12 @@ class Mailgun(Destination):
             return -(-items // batch_size)
         return items
 
+    @classmethod
+    def judge(cls, status: int, body: object) -> type[PlatformError] | None:
+        """404: an address that is not on the list, or else a domain that is not the account's."""
+        said = str(body.get("message", "")) if isinstance(body, dict) else ""
+        return ListNotThere if status == 404 and "domain" in said.lower() else None
+
     def refusal(self, item: Item) -> str | None:
         """A scope is needed: lists are a domain's."""
         if not item.scope.strip():
@@ -98,12 +104,13 @@ class Mailgun(Destination):
             Request("DELETE", path % kind, {"domain": item.scope, "address": _address(item)})
             for item, kind in pairs
         )
-        by_item: dict[str, list[Response | PlatformError]] = {}
+        by_item: dict[str, list[Response | SyncError]] = {item.delta_id: [] for item in items}
         for (item, _), answer in zip(pairs, answers, strict=True):
-            if isinstance(answer, (Response, PlatformError)):
-                by_item.setdefault(item.delta_id, []).append(answer)
+            if isinstance(answer, ListNotThere):
+                raise _unknown_domain(item.scope, answer)
+            by_item[item.delta_id].append(answer)
         for item in items:
-            yield from _freed(item, by_item.get(item.delta_id, []))
+            yield from _freed(item, by_item[item.delta_id])
         check(answers)
 
     def _add(self, kind: str, items: Sequence[Item]) -> Iterator[Outcome]:
@@ -119,11 +126,8 @@ class Mailgun(Destination):
         )
         try:
             answer = self.api.call(request)
-        except NotThere as error:
-            raise UnknownScope(
-                f"Mailgun has no domain {items[0].scope!r} ({error}): correct the scope of its row "
-                "in seeds/destinations.csv, or MAILGUN_BASE_URL for one in the EU."
-            ) from None
+        except (ListNotThere, NotThere) as error:
+            raise _unknown_domain(items[0].scope, error) from None
         # The count is all that Mailgun says of the items.
         said = str(answer.data.get("message", "")) if isinstance(answer.data, dict) else ""
         counted = _COUNT.match(said)
@@ -157,19 +161,23 @@ def _entry(item: Item, kind: str) -> dict[str, Any]:
     return entry
 
 
-def _freed(item: Item, answers: Sequence[Response | PlatformError]) -> Iterator[Outcome]:
-    """An item is freed when it is on none of its lists any more."""
-    faults = [
-        answer
-        for answer in answers
-        if isinstance(answer, PlatformError) and not isinstance(answer, NotThere)
-    ]
-    sent = [answer for answer in answers if answer.attempts]
-    if faults and faults[0].attempts:
-        yield Outcome.of_error(item, faults[0])
-    elif not faults and (sent or not answers):
+def _unknown_domain(scope: str, error: PlatformError) -> UnknownScope:
+    return UnknownScope(
+        f"Mailgun has no domain {scope!r} ({error}): correct the scope of its row in "
+        "seeds/destinations.csv, or MAILGUN_BASE_URL for one in the EU."
+    )
+
+
+def _freed(item: Item, answers: Sequence[Response | SyncError]) -> Iterator[Outcome]:
+    """An item is freed when it is on none of its lists any more; one not sent whole has no row."""
+    faults = [answer for answer in answers if isinstance(answer, PlatformError)]
+    faults = [fault for fault in faults if not isinstance(fault, NotThere)]
+    sent = [answer for answer in answers if isinstance(answer, (Response, PlatformError))]
+    attempts = max((answer.attempts for answer in sent), default=0)
+    if faults and attempts:
+        yield Outcome.of_error(item, next((one for one in faults if one.attempts), faults[0]))
+    elif not faults and len(sent) == len(answers):
         status = sent[0].status if sent else None
-        attempts = max((answer.attempts for answer in sent), default=0)
         yield Outcome(item, "confirmed", status, None, attempts)
 
 

@@ -120,7 +120,9 @@ class MailgunSandbox(Platform):
     async def _delete(self, request: Request) -> Response:
         entries = self._entries(request)
         address = request.path_params["address"]
-        if entries is None or entries.pop(address, None) is None:
+        if entries is None:
+            return self.error(404, "Domain not found")
+        if entries.pop(address, None) is None:
             return self.error(404, "Address not found in the table")
         return JSONResponse({"message": "Address has been removed", "address": address})
 

@@ -177,7 +177,7 @@ def test_nobody_is_released(sandbox: SandboxClient) -> None:
 
 def test_without_a_sign_up_unit_nobody_is_subscribed(sandbox: SandboxClient) -> None:
     (outcome,) = told(sandbox, "subscribe", person(action="subscribe"))
-    assert (outcome.result, outcome.attempts) == ("rejected", 0)
+    assert (outcome.result, outcome.attempts) == ("failed", 0)
     assert "ATTENTIVE_SIGN_UP_SOURCE_ID" in str(outcome.error)
     assert sandbox.call_count() == 0
 

@@ -48,12 +48,12 @@ def test_a_reason_is_a_state_and_a_bounce_the_blocklist(
 @pytest.mark.parametrize(
     ("reason", "left"),
     [
-        ("unsubscribe", {"hard_bounced", "spam"}),
+        ("unsubscribe", {"spam"}),
         ("bounce", {"spam"}),
-        ("complaint", {"hard_bounced"}),
+        ("complaint", set()),
     ],
 )
-def test_a_release_takes_off_the_list_of_its_reason_and_the_state(
+def test_a_release_takes_off_the_state_the_bounces_and_only_a_complaint_off_the_complaints(
     sandbox: SandboxClient, reason: str, left: set[str]
 ) -> None:
     sandbox.fill(

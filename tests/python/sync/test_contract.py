@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from sync.delivery.calls import Caller, DryRun, RetryPolicy
 from sync.delivery.drain import isolate
 from sync.delivery.rate import Schedule
 from sync.destinations.base import Destination, Item, Outcome, Request
+from sync.errors import Stopped
 from sync.http import HttpClient
 from tests.python.sync.cases import Case, Row, all_cases
 from tests.python.sync.world import KEY, SandboxClient
@@ -108,8 +109,10 @@ ROWS = [
 
 
 @contextmanager
-def connected(name: str, sandbox: SandboxClient) -> Iterator[Destination]:
-    """A destination that talks to the sandbox."""
+def connected(
+    name: str, sandbox: SandboxClient, stop: threading.Event | None = None
+) -> Iterator[Destination]:
+    """A destination that talks to the sandbox. stop: ends its calls, as SIGTERM does."""
     kind = sync.destinations.get(name)
     case = next(case for case in CASES if case.name == name)
     settings = settings_of(case)
@@ -127,7 +130,7 @@ def connected(name: str, sandbox: SandboxClient) -> Iterator[Destination]:
         caller = Caller(
             client,
             Schedule(None),
-            threading.Event(),
+            stop or threading.Event(),
             policy=RetryPolicy(first_wait=0.0),
             pool=pool,
         )
@@ -214,6 +217,23 @@ class TestEveryRow:
         with connected(case.name, sandbox) as destination:
             outcomes = list(destination.suppress([one, one._replace(delta_id="b" * 32)]))
         assert [outcome.result for outcome in outcomes] == [case.success] * 2
+
+    def test_what_was_not_sent_because_the_run_was_stopped_has_no_outcome(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
+        stop = threading.Event()
+        stop.set()
+        for verb in ("suppress", "release", "subscribe"):
+            outcomes: list[Outcome] = []
+            people = [
+                case.person(row, one.address or "", action=verb, reason=reason)
+                for one, reason in zip(case.people(row, len(REASONS)), REASONS, strict=True)
+            ]
+            with connected(case.name, sandbox, stop) as destination, suppress(Stopped):
+                outcomes.extend(getattr(destination, verb)(people))
+            assert {o.result for o in outcomes} <= {"rejected", "failed"}
+            assert all(outcome.attempts == 0 for outcome in outcomes)
+        assert sandbox.call_count() == 0
 
     def test_every_item_has_exactly_one_outcome(
         self, case: Case, row: Row, sandbox: SandboxClient

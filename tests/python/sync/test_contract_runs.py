@@ -10,6 +10,7 @@ import pytest
 
 from sync.destinations import get
 from sync.destinations.base import Item
+from sync.errors import UnexpectedAnswer
 from sync.output import print_json, print_report, report_json
 from tests.python.sync.cases import Case, Row
 from tests.python.sync.engines import ENGINES
@@ -168,3 +169,60 @@ def test_what_a_platform_says_of_an_item_is_recorded_without_the_address(
     sandbox.fault("answer", status=200, body=answer)
     world.push()
     assert [found["error"] for found in world.ledger()] == ["<address> was permanently deleted."]
+
+
+def connected_case(world: World, name: str) -> tuple[Case, Row]:
+    case = next(case for case in CASES if case.name == name)
+    connect(world, case, case.rows[0])
+    return case, case.rows[0]
+
+
+def test_items_refused_one_by_one_in_an_answer_of_success_stop_nobody_and_name_nobody(
+    world: World, sandbox: SandboxClient
+) -> None:
+    """Postmark frees nobody who complained: the others are freed all the same, run after run."""
+    case, row = connected_case(world, "postmark")
+    people = case.people(row, 30)
+    complaints = [[one.address, "SpamComplaint", "Recipient"] for one in people[:25]]
+    sandbox.fill({row.scope: complaints}, case.name)
+    world.want_items([one._replace(action="release", priority=100) for one in people])
+    part = world.push().parts[0]
+    assert (part.error, part.exit_code) == (None, 1)
+    assert (part.tally.rejected, part.tally.released) == (25, 5)
+    assert not any("@" in str(line["error"]) for line in world.ledger())
+
+
+def test_a_platform_that_knows_nobody_at_all_hides_nobody(
+    world: World, sandbox: SandboxClient
+) -> None:
+    """A wrong app id: as absent they would wait for seven days, and nobody would be told."""
+    case, row = connected_case(world, "onesignal")
+    world.want_items(case.people(row, 25))
+    sandbox.fault("error", platform=case.name, status=404)
+    part = world.push().parts[0]
+    assert isinstance(part.error, UnexpectedAnswer)
+    assert part.exit_code == 1
+    assert "25 items" in str(part.error)
+    assert set(outcomes(world).values()) == {"failed"}
+    sandbox.heal()
+    assert world.push().exit_code == 0
+
+
+def test_those_who_are_unknown_are_absent_where_others_are_taken(
+    world: World, sandbox: SandboxClient
+) -> None:
+    case, row = connected_case(world, "onesignal")
+    people = case.people(row, 40)
+    world.want_items(people)
+    for one in people[:25]:
+        sandbox.fault("error", platform=case.name, status=404, address=case.identity(one))
+    part = world.push().parts[0]
+    assert (part.exit_code, part.tally.absent, part.tally.suppressed) == (0, 25, 15)
+
+
+def test_a_few_who_are_unknown_are_believed(world: World, sandbox: SandboxClient) -> None:
+    case, row = connected_case(world, "onesignal")
+    world.want_items(case.people(row, 19))
+    sandbox.fault("error", platform=case.name, status=404)
+    part = world.push().parts[0]
+    assert (part.exit_code, part.tally.absent) == (0, 19)

@@ -82,6 +82,17 @@ def test_a_domain_that_does_not_exist_is_named(sandbox: SandboxClient) -> None:
         told(sandbox, "suppress", person(row=Row("email", "gone.example")))
 
 
+def test_nobody_is_freed_of_a_domain_that_does_not_exist(sandbox: SandboxClient) -> None:
+    with pytest.raises(UnknownScope, match=r"gone\.example"):
+        told(sandbox, "release", person(row=Row("email", "gone.example")))
+
+
+def test_what_was_kept_on_every_list_is_freed_without_a_call(sandbox: SandboxClient) -> None:
+    kept = "bounces,complaints,unsubscribes"
+    (outcome,) = told(sandbox, "release", person(reason="policy", kept_topics=kept))
+    assert (outcome.result, outcome.attempts) == ("confirmed", 0)
+
+
 def test_a_row_without_a_domain_is_refused(sandbox: SandboxClient) -> None:
     with connected("mailgun", sandbox) as destination:
         assert "scope" in str(destination.refusal(person(row=Row("email"))))

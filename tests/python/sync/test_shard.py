@@ -48,6 +48,13 @@ def test_a_task_of_a_cloud_run_job_knows_its_part() -> None:
         Shard.of_environment({"CLOUD_RUN_TASK_COUNT": "4"})
 
 
+def test_parts_share_the_connections_that_a_platform_allows() -> None:
+    settings = read_settings(get("mailchimp"), {"MAILCHIMP_API_KEY": "key-us1"})
+    assert [settings.shared_by(jobs).connections for jobs in (1, 3, 10)] == [10, 3, 1]
+    with pytest.raises(ConfigError, match="at most 10 parts"):
+        settings.shared_by(11)
+
+
 @on_both
 def test_every_item_is_sent_by_exactly_one_part(world: World, sandbox: SandboxClient) -> None:
     people = addresses(60)
