@@ -13,7 +13,7 @@ from typing import Final
 import uvicorn
 
 from sync.receiver.app import Receiver, create_app
-from sync.receiver.delivery import Landed
+from sync.receiver.landed import Landed
 from sync.receiver.lander import Lander
 from sync.receiver.settings import Settings
 from sync.receiver.sinks.base import RequestCount, Sink

@@ -21,6 +21,11 @@ class Target:
     settings: Mapping[str, Any] = field(repr=False)
 
 
+def landing_directory() -> Path:
+    """Where deliveries land, and are read from, with a DuckDB target."""
+    return Path(os.environ.get("CONTACT_SYNC_LANDING") or "landing")
+
+
 def load_target(
     *, target: str | None, profiles_dir: Path | None, project_dir: Path | None
 ) -> Target:

@@ -76,7 +76,7 @@ placements as (
 
 ),
 
--- What a platform may say because we told it so: an older act, an act of staff or API, a grant.
+-- What a platform may say because we told it so: an older act, an act of staff or API, a grant, an entry of its list.
 repeatable as (
 
     select
@@ -87,7 +87,7 @@ repeatable as (
         effective_at,
         received_at,
         event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_grant,
-        not is_echo and event_type = 'unsubscribe' as is_unmarked
+        not is_echo and event_type in ('bounce', 'complaint', 'unsubscribe') as is_unmarked
     from earliest_copies
     where
         address is not null
@@ -95,6 +95,7 @@ repeatable as (
             is_echo
             or event_type in ('block', 'subscribe', 'topic_subscribe', 'reactivate')
             or (event_type = 'unsubscribe' and source in ('{{ unmarked_sources }}'))
+            or (event_type in ('bounce', 'complaint', 'unsubscribe') and provider_event like 'list/%')
         )
 
 ),

@@ -22,7 +22,8 @@ from starlette.routing import Route
 
 from sync.receiver import sources
 from sync.receiver.counts import Counts
-from sync.receiver.delivery import Delivery, Landed
+from sync.receiver.delivery import Delivery
+from sync.receiver.landed import Landed
 from sync.receiver.lander import Lander, NotLanded, TooLarge
 from sync.receiver.settings import Settings, secret_variable
 from sync.receiver.sinks.base import Sink

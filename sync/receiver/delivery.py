@@ -1,4 +1,4 @@
-"""One request of a platform as it came, and the row that is landed of it."""
+"""One request of a platform as it came."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qsl
 
 import python_multipart
@@ -17,15 +17,6 @@ from sync.receiver.verification import Refused
 
 # Of one form; the largest that a platform sends has some hundred.
 _MOST_FIELDS = 10_000
-
-
-class Landed(NamedTuple):
-    """A row of raw.webhook_deliveries. received_at: aware, UTC."""
-
-    delivery_id: str
-    source: str
-    received_at: datetime
-    payload: str
 
 
 @dataclass(frozen=True, slots=True)

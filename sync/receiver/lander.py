@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from sync.receiver.delivery import Landed
+from sync.receiver.landed import Landed
 from sync.receiver.sinks.base import Sink
 
 log = logging.getLogger(__name__)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from sync.profile import Target
+from sync.profile import Target, landing_directory
 from sync.receiver.sinks.base import Sink
-
-DEFAULT_LANDING = "landing"
 
 
 def open_sink(target: Target) -> Sink:
@@ -19,4 +14,4 @@ def open_sink(target: Target) -> Sink:
         return BigQuerySink.from_target(target)
     from sync.receiver.sinks.files import FileSink
 
-    return FileSink(Path(os.environ.get("CONTACT_SYNC_LANDING") or DEFAULT_LANDING))
+    return FileSink(landing_directory())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from sync.receiver.delivery import Landed
+from sync.receiver.landed import Landed
 
 
 class RequestCount(NamedTuple):

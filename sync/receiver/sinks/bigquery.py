@@ -16,7 +16,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
 from sync.profile import Target
-from sync.receiver.delivery import Landed
+from sync.receiver.landed import Landed
 from sync.receiver.lander import NotLanded, TooLarge
 from sync.receiver.sinks.base import RequestCount
 from sync.warehouse.bigquery_queries import RAW, open_client

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sync.receiver.delivery import Landed
+from sync.receiver.landed import Landed
 from sync.receiver.sinks.base import RequestCount
 
 # A build reads a file that has grown from its start: small enough for that, few enough to list.

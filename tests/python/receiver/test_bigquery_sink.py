@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.receiver.delivery import Landed
+from sync.receiver.landed import Landed
 from sync.receiver.lander import TooLarge
 from sync.receiver.sinks.base import RequestCount
 from sync.receiver.sinks.bigquery import BigQuerySink

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.receiver.delivery import Landed
+from sync.receiver.landed import Landed
 from sync.receiver.lander import Lander, NotLanded
 from sync.receiver.sinks.base import RequestCount
 from sync.receiver.sinks.files import FileSink

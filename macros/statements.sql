@@ -1,0 +1,92 @@
+{#-
+    What our own commands land: `backfill`, `adopt` and an operator's act write deliveries of one shape,
+    {"statements": [{"event", "detail", "platform", "channel", "external_id", "email", "phone", "push_token",
+    "push_token_type", "topic", "is_positive", "reason", "by", "at"}]}. platform: the source whose deliveries are read. A statement that
+    names a platform is that platform's, as if its webhook had said it. What is equal in everything but its reason is one
+    event, so that the same file or list may be landed again.
+-#}
+{% macro statements(platform) -%}
+with
+
+deliveries as (
+
+    select
+        delivery_id,
+        source,
+        received_at,
+        {{ landing_part('webhook_deliveries', 'received_at') }},
+        payload
+    from {{ source('raw', 'webhook_deliveries') }}
+    where source = '{{ platform }}'
+
+),
+
+elements as (
+
+    {{ json_elements('deliveries', 'payload', shape='any', list='statements') }}
+
+),
+
+fields as (
+
+    {{ json_fields('elements', 'element', {
+        'event': '$.event',
+        'detail': '$.detail',
+        'platform': '$.platform',
+        'channel': '$.channel',
+        'external_id': '$.external_id',
+        'email': '$.email',
+        'phone': '$.phone',
+        'push_token': '$.push_token',
+        'push_token_type': '$.push_token_type',
+        'topic': '$.topic',
+        'is_positive': '$.is_positive',
+        'reason': '$.reason',
+        'said_by': '$.by',
+        'said_at': '$.at',
+    }) }}
+
+),
+
+worded as (
+
+    select
+        *,
+        {{ word_of('event') }} as provider_event,
+        {{ word_of('detail') }} as provider_subtype
+    from fields
+
+)
+
+select
+    delivery_id,
+    coalesce(platform, source) as source,
+    received_at,
+    landing_part,
+    position,
+    element,
+    case
+        when shape_error is not null then shape_error
+        when provider_event is null then 'wrong shape'
+    end as shape_error,
+    provider_event,
+    provider_subtype,
+    {{ key_of([
+        "'statement'", 'provider_event', 'provider_subtype', 'external_id', 'lower(trim(email))', 'phone', 'push_token', 'topic',
+        'is_positive', 'said_at',
+    ]) }} as event_key,
+    channel,
+    external_id as external_id_raw,
+    email as email_raw,
+    phone as phone_raw,
+    push_token as push_token_raw,
+    push_token_type,
+    true as has_recipient,
+    topic,
+    {{ parse_boolean('is_positive') }} as trait_value,
+    reason,
+    said_by as source_of_change,
+    false as is_machine,
+    said_at as happened_at_raw
+from worded
+{%- endmacro %}
