@@ -28,6 +28,7 @@ SyncError                       exit 1
     ├── ItemsRefused            400, 422: at least one item of the call is at fault
     ├── CallTooLarge            413: the call must be split, no item is at fault
     ├── NotThere                404
+    ├── ListNotThere            404 that names the list, not the item
     ├── UnexpectedAnswer        any other status: ends the destination's run
     └── DestinationDown         too many calls in a row failed: ends the destination's run
 

@@ -315,15 +315,23 @@ judged as (
 
 ),
 
--- What is known by its owner's name alone is freed when nothing of the owner's is refused any more.
+-- What is known by its owner's name alone is freed when no token of the owner's is refused any more.
 refusing_owners as (
 
-    select distinct external_id
-    from states
+    select distinct
+        refused.destination,
+        refused.scope,
+        states.external_id
+    from refused
+    inner join states
+        on
+            refused.channel = states.channel
+            and refused.address = states.address
     where
-        channel = 'push'
-        and is_suppressed
-        and external_id is not null
+        refused.channel = 'push'
+        and refused.destination in ('{{ by_person }}')
+        and states.is_suppressed
+        and states.external_id is not null
 
 ),
 
@@ -365,7 +373,8 @@ releases as (
     left join refusing_owners
         on
             judged.channel = 'push'
-            and judged.destination in ('{{ by_person }}')
+            and judged.destination = refusing_owners.destination
+            and judged.scope = refusing_owners.scope
             and states.external_id = refusing_owners.external_id
     where
         refusing_owners.external_id is null

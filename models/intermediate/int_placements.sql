@@ -15,7 +15,15 @@ ledger as (
 
     select * from {{ source('raw', 'sync_ledger') }}
     where
-        (outcome in ('confirmed', 'accepted') or (outcome = 'failed' and attempts > 0))
+        (
+            outcome in ('confirmed', 'accepted')
+            -- No answer, or none that can be read: it may have taken effect all the same.
+            or (
+                outcome = 'failed'
+                and attempts > 0
+                and (http_status is null or http_status >= 500 or http_status between 200 and 299)
+            )
+        )
         and address is not null
         {%- if is_incremental() %}
         and {{ pushed_since(this) }}
@@ -47,6 +55,7 @@ placements as (
         action,
         run_id,
         max(case when outcome <> 'failed' then 1 else 0 end) = 1 as is_certain,
+        max(attempts) as attempts,
         max(pushed_at) as pushed_at
     from ledger
     group by run_id, delta_id, destination, channel, address, action
@@ -61,6 +70,12 @@ select
     placements.action,
     placements.is_certain,
     placements.pushed_at,
+    -- An answer is on record after the platform acted on it: a moment, or minutes where the call was repeated.
+    case
+        when placements.is_certain and placements.attempts <= 1 and placements.action = 'suppress'
+            then {{ timestamp_plus('placements.pushed_at', -60, 'second') }}
+        else {{ timestamp_plus('placements.pushed_at', -var('own_minutes'), 'minute') }}
+    end as acted_from,
     coalesce(runs.started_at, {{ timestamp_plus('placements.pushed_at', -60, 'second') }}) as begun_at,
     {{ taken_now() }} as computed_at
 from placements

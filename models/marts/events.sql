@@ -13,8 +13,8 @@
 {%- set since = watermark('taken_at') if is_incremental() %}
 {%- set new = newly_taken(since) if is_incremental() %}
 {%- set unmarked_sources = var('unmarked_sources') | join("', '") %}
-{%- set a_moment_after = timestamp_plus('repeatable.effective_at', 60, 'second') %}
-{%- set minutes_after = timestamp_plus('repeatable.effective_at', var('own_minutes'), 'minute') %}
+{%- set minutes_after = timestamp_plus('placements.pushed_at', var('own_minutes'), 'minute') %}
+{%- set is_within = 'placements.acted_from <= repeatable.effective_at and (placements.is_certain or repeatable.effective_at <= ' ~ minutes_after ~ ')' %}
 -- depends_on: {{ ref('int_standing_copies') }}
 with
 
@@ -100,8 +100,7 @@ repeatable as (
 
 ),
 
--- An answer is on record after the platform acted on it, minutes after where the call was repeated. What does
--- not say who acted is given a moment only. A call whose end is unknown is ours for minutes.
+-- A call whose end is unknown is ours for minutes. What does not say who acted needs an answer, and is given a moment.
 told as (
 
     select
@@ -109,32 +108,26 @@ told as (
         repeatable.effective_at,
         repeatable.is_grant,
         repeatable.is_unmarked,
-        max(
-            case
-                when placements.action = 'suppress' and placements.pushed_at <= {{ minutes_after }} then placements.pushed_at
-            end
-        ) as suppressed_at,
+        max(case when placements.action = 'suppress' and {{ is_within }} then placements.pushed_at end) as suppressed_at,
         max(
             case
                 when
                     placements.action = 'suppress'
                     and placements.is_certain
-                    and placements.pushed_at <= {{ a_moment_after }}
+                    and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 60, 'second') }}
                     then placements.pushed_at
             end
         ) as confirmed_at,
         max(
-            case
-                when
-                    placements.action <> 'suppress'
-                    and placements.is_certain
-                    and placements.pushed_at <= repeatable.effective_at
-                    then placements.pushed_at
-            end
+            case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end
         ) as freed_at,
         max(
             case
-                when placements.action <> 'suppress' and placements.pushed_at <= {{ minutes_after }} then placements.pushed_at
+                when
+                    placements.action <> 'suppress'
+                    and {{ is_within }}
+                    and repeatable.effective_at <= {{ timestamp_plus('placements.pushed_at', var('own_hours'), 'hour') }}
+                    then placements.pushed_at
             end
         ) as granted_at
     from repeatable
@@ -145,10 +138,6 @@ told as (
             and repeatable.address = placements.address
             -- What came in before the run began made us push, and repeats nothing of it.
             and repeatable.received_at >= placements.begun_at
-            and (
-                placements.is_certain
-                or repeatable.effective_at <= {{ timestamp_plus('placements.pushed_at', var('own_minutes'), 'minute') }}
-            )
     group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked
 
 ),
@@ -160,7 +149,7 @@ own_events as (
     from told
     where
         case
-            when is_grant then {{ timestamp_plus('granted_at', var('own_hours'), 'hour') }} >= effective_at
+            when is_grant then granted_at is not null
             when is_unmarked
                 then
                     (freed_at is null or freed_at <= confirmed_at)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import logging
+import random
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
-from sync.delivery.doubt import SUSPICIOUS, Doubt, is_refusal
+from sync.delivery.doubt import Doubt
 from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import Tally
-from sync.destinations.base import Action, Destination, Item, Outcome
+from sync.destinations.base import Action, Destination, Item, Outcome, Response
 from sync.errors import (
     CallTooLarge,
     ItemsRefused,
@@ -59,13 +61,33 @@ class Drain:
         self._lock = threading.Lock()
         self._error: SyncError | None = None
         self._unknown_scopes: dict[str, UnknownScope] = {}
-        self._doubt = Doubt()
+        self._doubts: defaultdict[tuple[str, str, str], Doubt] = defaultdict(Doubt)
         self.tally = Tally()
         #: Why the latest of the failed items failed.
         self.failure: str | None = None
 
     def run(self, spool: Spool) -> None:
         """Sends everything; raises what ended it early. What was answered is in the ledger."""
+        is_through = False
+        try:
+            self._send(spool)
+            is_through = not self._is_over()
+        finally:
+            for doubt in self._doubts.values():
+                self._resolve(doubt, is_through=is_through)
+        if self._error is not None:
+            raise self._error
+        if self._stop.is_set():
+            raise Stopped(f"{self._destination.name}: stopped; what was in flight is recorded.")
+        for error in self._unknown_scopes.values():
+            raise error
+
+    def fail(self, error: SyncError) -> None:
+        """Ends the run after what is in flight, with this error."""
+        with self._lock:
+            self._error = self._error or error
+
+    def _send(self, spool: Spool) -> None:
         with ThreadPoolExecutor(self._workers, thread_name_prefix=self._destination.name) as pool:
             for action, group in by_action(spool.pages(self._batch_size)):
                 size, side_by_side = self._batch_size, self._workers
@@ -89,20 +111,20 @@ class Drain:
                     future.result()
                 if self._is_over():
                     break
-        self._write(self._doubt.rest())
-        if self._error is not None:
-            raise self._error
-        if self._stop.is_set():
-            raise Stopped(f"{self._destination.name}: stopped; what was in flight is recorded.")
-        for error in self._unknown_scopes.values():
-            raise error
-        if self._doubt.is_grave:
-            raise self._distrust(self._doubt.refused, self._doubt.latest)
 
-    def fail(self, error: SyncError) -> None:
-        """Ends the run after what is in flight, with this error."""
-        with self._lock:
-            self._error = self._error or error
+    def _resolve(self, doubt: Doubt, *, is_through: bool) -> None:
+        """Records what a doubt still holds: as it was said, or as failed where that is doubtful."""
+        believed = is_through and (
+            not doubt.is_grave or (doubt.is_about_identity and self._is_vouched_for(doubt))
+        )
+        self._write(doubt.rest(believed=believed))
+        if doubt.is_grave and not believed:
+            self.fail(self._distrust(doubt))
+
+    def _is_vouched_for(self, doubt: Doubt) -> bool:
+        """Whether the account is the right one, so that it truly does not know the items."""
+        probes = self._destination.probes(doubt.rows)
+        return all(isinstance(answer, Response) for answer in self._destination.api.map(probes))
 
     def _is_over(self) -> bool:
         return self._error is not None or self._stop.is_set()
@@ -110,17 +132,12 @@ class Drain:
     def _settle(self, batch: Sequence[Item]) -> None:
         """Delivers a batch and records what became of it. Never raises: errors end the run."""
         outcomes: list[Outcome] = []
-        refused = taken = 0
+        with self._lock:
+            doubt = self._doubts[(batch[0].action, batch[0].channel, batch[0].scope)]
         try:
-            for outcome in self._deliver(batch):
+            for outcome in self._deliver(batch, doubt):
                 outcomes.append(outcome)
-                refused += outcome.result == "rejected" and is_refusal(outcome)
-                taken += outcome.result in _SUCCESS
-                if refused == SUSPICIOUS and not taken:
-                    # As rejected they would be hidden, and the rest is split in vain.
-                    self.fail(self._distrust(refused, outcome.error))
-                    outcomes = [_to_try_again(one) for one in outcomes]
-                    break
+                doubt.note(outcome)
         except UnknownScope as error:
             self._unknown_scopes[batch[0].scope] = error
             done = {outcome.item.delta_id for outcome in outcomes}
@@ -137,18 +154,15 @@ class Drain:
             )
             log.exception("%s: a fault of contact-sync itself", self._destination.name)
         finally:
-            self._record(outcomes)
+            self._write(doubt.sift([_discreet(outcome) for outcome in outcomes]))
+            self._advance(len(outcomes))
 
-    def _distrust(self, items: int, said: str | None) -> UnexpectedAnswer:
+    def _distrust(self, doubt: Doubt) -> UnexpectedAnswer:
         return UnexpectedAnswer(
-            f"{self._destination.name} refused or did not know {items} items in a row and took "
-            f"none ({said}): see with `contact-sync check` that its key, its id and its host are "
-            "those of the right account. The next run tries them again."
+            f"{self._destination.name} refused or did not know {doubt.refused} items in a row and "
+            f"took none ({doubt.latest}): see with `contact-sync check` that its key, its id and "
+            "its host are those of the right account. The next run tries them again."
         )
-
-    def _record(self, outcomes: list[Outcome]) -> None:
-        self._write(self._doubt.sift([_discreet(outcome) for outcome in outcomes]))
-        self._advance(len(outcomes))
 
     def _write(self, outcomes: list[Outcome]) -> None:
         try:
@@ -170,7 +184,7 @@ class Drain:
             name = done[outcome.item.action]
             setattr(tally, name, getattr(tally, name) + 1)
 
-    def _deliver(self, batch: Sequence[Item]) -> Iterator[Outcome]:
+    def _deliver(self, batch: Sequence[Item], doubt: Doubt) -> Iterator[Outcome]:
         known_fault = self._unknown_scopes.get(batch[0].scope)
         if known_fault is not None:
             raise known_fault
@@ -191,8 +205,14 @@ class Drain:
         else:
             verb = self._destination.subscribe
             sendable = self._still_wanted(sendable)
+        # So that a row of items at fault is not always met first, and never lets others be met.
+        random.shuffle(sendable)
         if sendable:
-            yield from isolate(verb, sendable)
+            yield from isolate(verb, sendable, is_in_vain=lambda: self._is_in_vain(doubt))
+
+    def _is_in_vain(self, doubt: Doubt) -> bool:
+        """Whether nothing is gained by splitting on; what is left over is tried again."""
+        return self._is_over() or (doubt.is_grave and not doubt.is_about_identity)
 
     def _still_wanted(self, items: list[Item]) -> list[Item]:
         """Without those that a refusal, arrived since the run began, has stopped."""
@@ -205,13 +225,20 @@ class Drain:
 
 
 def isolate(
-    verb: Verb, items: Sequence[Item], refusal: PlatformError | None = None
+    verb: Verb,
+    items: Sequence[Item],
+    refusal: PlatformError | None = None,
+    *,
+    is_in_vain: Callable[[], bool] = lambda: False,
 ) -> Generator[Outcome, None, PlatformError | None]:
     """Sends items; halves what is refused until the item at fault stands alone.
 
     refusal: these items are known to hold one at fault, so a call with all of them is saved:
-    one poison item among n costs at most 2·log2(n)+1 calls. Returns the refusal met, if any.
+    one poison item among n costs at most 2·log2(n)+1 calls. is_in_vain: asked before a part is
+    sent; once true, what is left has no outcome. Returns the refusal met, if any.
     """
+    if refusal is not None and is_in_vain():
+        return refusal
     if refusal is None or len(items) == 1:
         items, error = yield from _try(verb, items)
         if error is None:
@@ -222,8 +249,12 @@ def isolate(
         refusal = error if isinstance(error, ItemsRefused) else None
     # The smaller half first: one call more is spent where it is refused.
     middle = len(items) // 2
-    met = yield from isolate(verb, items[:middle])
-    second = yield from isolate(verb, items[middle:], None if met else refusal)
+    met = yield from isolate(verb, items[:middle], is_in_vain=is_in_vain)
+    if is_in_vain():
+        return met or refusal
+    second = yield from isolate(
+        verb, items[middle:], None if met else refusal, is_in_vain=is_in_vain
+    )
     return met or second or refusal
 
 
@@ -248,10 +279,6 @@ def _try(
         if error.ends_run or isinstance(error, NotThere):
             raise
     return [], None
-
-
-def _to_try_again(outcome: Outcome) -> Outcome:
-    return outcome._replace(result="failed") if is_refusal(outcome) else outcome
 
 
 def _discreet(outcome: Outcome) -> Outcome:

@@ -70,8 +70,10 @@ class Mailgun(Destination):
     @classmethod
     def judge(cls, status: int, body: object) -> type[PlatformError] | None:
         """404: an address that is not on the list, or else a domain that is not the account's."""
+        if status != 404:
+            return None
         said = str(body.get("message", "")) if isinstance(body, dict) else ""
-        return ListNotThere if status == 404 and "domain" in said.lower() else None
+        return NotThere if "address not found" in said.lower() else ListNotThere
 
     def refusal(self, item: Item) -> str | None:
         """A scope is needed: lists are a domain's."""
@@ -126,7 +128,7 @@ class Mailgun(Destination):
         )
         try:
             answer = self.api.call(request)
-        except (ListNotThere, NotThere) as error:
+        except ListNotThere as error:
             raise _unknown_domain(items[0].scope, error) from None
         # The count is all that Mailgun says of the items.
         said = str(answer.data.get("message", "")) if isinstance(answer.data, dict) else ""

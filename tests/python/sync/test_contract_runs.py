@@ -209,6 +209,44 @@ def test_a_platform_that_knows_nobody_at_all_hides_nobody(
     assert world.push().exit_code == 0
 
 
+def test_strangers_are_absent_where_the_account_is_the_right_one(
+    world: World, sandbox: SandboxClient
+) -> None:
+    """Nobody of them has the app: its id is right all the same, as a harmless call shows."""
+    case, row = connected_case(world, "onesignal")
+    world.want_items(case.people(row, 25))
+    sandbox.fault("error", platform=case.name, status=404, method="PATCH")
+    part = world.push().parts[0]
+    assert (part.error, part.exit_code, part.tally.absent) == (None, 0, 25)
+
+
+def test_items_at_fault_never_keep_the_others_from_being_sent(
+    world: World, sandbox: SandboxClient
+) -> None:
+    """30 addresses that the platform refuses are the oldest: whatever happens, the rest arrives."""
+    case, row = connected_case(world, "sendgrid")
+    people = case.people(row, 60)
+    world.want_items(people)
+    for one in people[:30]:
+        sandbox.fault("poison", platform=case.name, address=case.identity(one))
+    for _ in range(RUNS):
+        world.push()
+    assert case.suppressed(sandbox.lists(case.name)) == identities(case, people[30:])
+    assert {outcomes(world)[one.delta_id] for one in people[:30]} == {"rejected"}
+
+
+def test_what_a_refusing_platform_refused_before_the_run_was_stopped_is_not_hidden(
+    world: World, sandbox: SandboxClient
+) -> None:
+    case, row = connected_case(world, "twilio")
+    world.want_items(case.people(row, 8))
+    sandbox.fault("error", platform=case.name, status=400, count=3)
+    sandbox.fault("error", platform=case.name, status=401)
+    part = world.push(environment={"TWILIO_BATCH_SIZE": "1"}).parts[0]
+    assert part.exit_code == 1
+    assert set(outcomes(world).values()) == {"failed"}
+
+
 def test_those_who_are_unknown_are_absent_where_others_are_taken(
     world: World, sandbox: SandboxClient
 ) -> None:
