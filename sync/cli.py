@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -170,6 +171,11 @@ def guard_options(command: Command) -> Command:
     return command
 
 
+def _repeated(options: Iterable[tuple[str, object]]) -> str:
+    """Options as they were given, for a command that is printed; those that are None left out."""
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in options if value)
+
+
 def _limits(max_age: timedelta, max_suppress: Share, max_release: Share) -> Limits:
     from sync.delivery.guard import Limits
 
@@ -238,7 +244,10 @@ def plan(
     if output == "json":
         print_json(plan_json(made))
     else:
-        print_plan(made)
+        given: list[tuple[str, object]] = [("--destination", name) for name in destinations]
+        given += [("--limit", limit), ("--shard", shard), ("--target", target)]
+        given += [("--profiles-dir", profiles_dir), ("--project-dir", project_dir)]
+        print_plan(made, _repeated(given))
     if any(part.problem for part in made.destinations):
         sys.exit(2)
 

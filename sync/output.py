@@ -27,8 +27,11 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, default=_json, indent=2, ensure_ascii=False))
 
 
-def print_plan(plan: Plan) -> None:
-    """The plan as a table per destination, the guard's verdict and the next command."""
+def print_plan(plan: Plan, options: str = "") -> None:
+    """The plan as a table per destination, the guard's verdict and the next command.
+
+    options: those of the plan that a push of it needs too.
+    """
     for part in plan.destinations:
         _print_destination_plan(part)
     faults = plan.guard + [fault for part in plan.destinations for fault in part.guard]
@@ -39,7 +42,7 @@ def print_plan(plan: Plan) -> None:
             click.echo(f"  - {fault}")
     items = sum(part.items for part in plan.destinations)
     if items:
-        click.echo(f"Send exactly this: contact-sync push --plan {plan.hash}")
+        click.echo(f"Send exactly this: contact-sync push{options} --plan {plan.hash}")
     else:
         click.echo("Nothing to send.")
 
@@ -49,10 +52,10 @@ def _print_destination_plan(part: DestinationPlan) -> None:
         click.echo(f"{part.destination}: {part.problem}")
         return
     if not part.counts:
-        click.echo(f"{part.destination}: nothing to send\n")
+        click.echo(f"{_named(part)}: nothing to send\n")
         return
     click.echo(
-        f"{part.destination}: {part.items:,} to send, about {_calls(part.calls)}, "
+        f"{_named(part)}: {part.items:,} to send, about {_calls(part.calls)}, "
         f"about {duration(part.seconds)}"
     )
     _table(
@@ -65,6 +68,11 @@ def _print_destination_plan(part: DestinationPlan) -> None:
     click.echo()
 
 
+def _named(part: DestinationPlan | Checked) -> str:
+    """The destination, and where it is if not at the platform."""
+    return part.destination if part.place is None else f"{part.destination} at {part.place}"
+
+
 def plan_json(plan: Plan) -> dict[str, Any]:
     """The plan as data."""
     return {
@@ -73,6 +81,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         "destinations": [
             {
                 "destination": part.destination,
+                "place": part.place,
                 "items": part.items,
                 "calls": part.calls,
                 "seconds": round(part.seconds, 1),
@@ -99,7 +108,7 @@ def print_check(found: Sequence[Checked]) -> None:
     if not found:
         click.echo("No destination is enabled in seeds/destinations.csv.")
     for one in found:
-        click.echo(f"{one.destination}: {'ready' if one.is_ok else 'NOT READY'}")
+        click.echo(f"{_named(one)}: {'ready' if one.is_ok else 'NOT READY'}")
         for finding in one.findings:
             click.echo(f"  {'ok     ' if finding.error is None else 'missing'} {finding.probe}")
             if finding.error is not None:
@@ -112,6 +121,7 @@ def check_json(found: Sequence[Checked]) -> dict[str, Any]:
         "destinations": [
             {
                 "destination": one.destination,
+                "place": one.place,
                 "ok": one.is_ok,
                 "findings": [
                     {"probe": finding.probe, "error": finding.error} for finding in one.findings

@@ -143,6 +143,7 @@ SECTIONS: tuple[Section, ...] = (
             "ended_at",
             "suppressed",
             "released",
+            "subscribed",
             "rejected",
             "absent",
             "failed",
@@ -157,7 +158,7 @@ SECTIONS: tuple[Section, ...] = (
         qualify row_number() over (
             partition by run_id, destination order by ended_at is not null desc, expires_at desc
         ) = 1
-        order by started_at desc, destination limit 10
+        order by started_at desc, destination limit 40
         """,
     ),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sync.delivery.calls import Caller
 from sync.delivery.plan import selected, unknown_row
 from sync.delivery.rate import Schedule
-from sync.delivery.settings import Settings, read_settings
+from sync.delivery.settings import Settings, place, read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination
 from sync.errors import ConfigError, PlatformError, UnknownDestination
@@ -29,11 +29,15 @@ class Finding:
 
 @dataclass(slots=True)
 class Checked:
-    """What was found of one destination. is_configuration: it could not be called at all."""
+    """What was found of one destination. is_configuration: it could not be called at all.
+
+    place: the host that stands for the platform's own, if the environment names one.
+    """
 
     destination: str
     findings: list[Finding] = field(default_factory=list)
     is_configuration: bool = False
+    place: str | None = None
 
     @property
     def is_ok(self) -> bool:
@@ -81,7 +85,9 @@ def _check_one(
         if channel not in kind.channels
     ]
     try:
-        return Checked(name, findings + _probe(kind, settings, rows))
+        return Checked(
+            name, findings + _probe(kind, settings, rows), place=place(name, environment)
+        )
     except ConfigError as error:
         return Checked(name, [*findings, Finding("environment", str(error))], True)
 

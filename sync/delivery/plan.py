@@ -12,16 +12,20 @@ from sync.delivery.lock import utc_now
 from sync.delivery.shard import Shard
 from sync.destinations import get, names
 from sync.destinations.base import Action
-from sync.errors import PlanChanged, UnknownDestination
+from sync.errors import ConfigError, PlanChanged, UnknownDestination
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Snapshot, Spool
 
 
 @dataclass(slots=True)
 class DestinationPlan:
-    """One destination's part. seconds: at its limit; problem: why it cannot be pushed at all."""
+    """One destination's part. seconds: at its limit; problem: why it cannot be pushed at all.
+
+    place: the host that stands for the platform's own, if the environment names one.
+    """
 
     destination: str
+    place: str | None = None
     counts: list[DeltaCount] = field(default_factory=list)
     calls: int = 0
     seconds: float = 0.0
@@ -70,15 +74,22 @@ def check_hash(wanted: str, found: str) -> None:
 
 
 def selected(warehouse: Warehouse, wanted: Sequence[str]) -> list[str]:
-    """The destinations to work on: those wanted, else all enabled in seeds/destinations.csv."""
+    """The destinations to work on: those wanted, else all enabled in seeds/destinations.csv.
+
+    Raises UnknownDestination, and ConfigError for one that is not enabled.
+    """
     for name in wanted:
         get(name)
-    if wanted:
-        return sorted(set(wanted))
     rows = warehouse.rows(
         "select distinct destination from {marts}.destinations where enabled order by destination"
     )
-    return [row["destination"] for row in rows]
+    enabled = [row["destination"] for row in rows]
+    for name in wanted:
+        if name not in enabled:
+            raise ConfigError(
+                f"{name} has no enabled row in seeds/destinations.csv: enable one, run `dbt build`."
+            )
+    return sorted(set(wanted)) or enabled
 
 
 def make_plan(
@@ -106,7 +117,8 @@ def make_plan(
 def _part(
     spool: Spool, facts: Facts, limits: Limits, environment: Mapping[str, str], jobs: int
 ) -> DestinationPlan:
-    part = DestinationPlan(spool.destination, counts=spool.counts())
+    place = settings.place(spool.destination, environment)
+    part = DestinationPlan(spool.destination, place, counts=spool.counts())
     _estimate(part, environment, jobs)
     part.guard = change_faults(facts, spool.destination, spool.pending, limits)
     return part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from sync.delivery.calls import RetryPolicy
 from sync.destinations.base import Destination
@@ -79,6 +80,12 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
         ),
         most_connections=destination.most_connections,
     )
+
+
+def place(destination: str, environment: Mapping[str, str]) -> str | None:
+    """Where a destination's calls go, if not to the platform: a sandbox, a proxy."""
+    url = urlsplit(environment.get(f"{destination.upper()}_BASE_URL", "").strip())
+    return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}" if url.netloc else None
 
 
 def batch_size(destination: type[Destination], environment: Mapping[str, str]) -> int:

@@ -57,7 +57,10 @@ def serve(
     keys = {item.name: environment.get(item.key_variable, "") for item in platforms}
     receiver = Webhooks(webhooks, environment.get("RELAY_WEBHOOK_SECRET", "")) if webhooks else None
     app = Sandbox(rate=rate, keys=keys, state=state, webhooks=receiver)
-    lines = [f"Sandbox at {url} (lists: {url}/_sandbox/lists). In another terminal:"]
+    lines = [
+        f"Sandbox at {url} (lists: {url}/_sandbox/lists). In another terminal, after "
+        "loading .env, whose empty variables would replace these:"
+    ]
     for item in platforms:
         lines.append(f"  export {item.name.upper()}_BASE_URL={url}/{item.name}")
         if not keys[item.name]:

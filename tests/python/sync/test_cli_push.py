@@ -316,3 +316,28 @@ def test_an_old_build_exits_3_unless_max_age_allows_it(world: World) -> None:
     assert refused.returncode == 3
     assert "27 h old" in refused.stderr
     assert world.cli("push", "--max-age", "2d").returncode == 0
+
+
+def test_the_push_that_plan_prints_is_the_one_that_it_planned(world: World) -> None:
+    world.want("a@example.com")
+    output = world.cli("plan", "--destination", "sendgrid", "--limit", "5").stdout
+    command = next(line for line in output.splitlines() if line.startswith("Send exactly"))
+    words = command.split("contact-sync ")[1].split()
+    assert words[:5] == ["push", "--destination", "sendgrid", "--limit", "5"]
+    result = world.cli(*words)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "push", "check"])
+def test_a_destination_that_is_not_enabled_is_named(world: World, command: str) -> None:
+    result = world.cli(command, "--destination", "postmark")
+    assert result.returncode == 2
+    assert "postmark has no enabled row in seeds/destinations.csv" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "check"])
+def test_a_host_that_is_not_the_platforms_is_shown(
+    world: World, sandbox: SandboxClient, command: str
+) -> None:
+    world.want("a@example.com")
+    assert f"sendgrid at {sandbox.url}/sendgrid:" in world.cli(command).stdout
