@@ -9,7 +9,8 @@ SyncError                       exit 1
 │   ├── BytesExceeded           a query would read more than maximum_bytes_billed allows
 │   ├── UnknownDestination
 │   ├── MissingCredential
-│   └── UnknownScope            the platform lacks the list that destinations.csv names
+│   ├── UnknownScope            the platform lacks the list that destinations.csv names
+│   └── ListNotReadable         the platform shows nobody who is on its list
 ├── GuardStop                   exit 3: an implausible change, or a bad build
 │   └── PlanChanged             the set of deltas is not the one that `plan` printed
 ├── LockHeld                    exit 4: another run sends to this destination
@@ -83,6 +84,10 @@ class MissingCredential(ConfigError):
 
 class UnknownScope(ConfigError):
     """A row of seeds/destinations.csv names a list that the platform does not have."""
+
+
+class ListNotReadable(ConfigError):
+    """The platform shows nobody who is on its list; the message says what there is instead."""
 
 
 class GuardStop(SyncError):

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from sync.delivery.calls import Caller
+from sync.delivery.connection import connected
 from sync.delivery.plan import selected, unknown_row
-from sync.delivery.rate import Schedule
 from sync.delivery.settings import Settings, place, read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination
@@ -95,24 +94,7 @@ def _check_one(
 def _probe(
     kind: type[Destination], settings: Settings, rows: Sequence[tuple[str, str]]
 ) -> list[Finding]:
-    from sync.http import HttpClient, base_url
-
-    url = base_url(kind.host, settings.base_url, f"{kind.name.upper()}_BASE_URL")
-    with (
-        HttpClient(
-            url,
-            kind.headers(settings.values),
-            timeout=settings.timeout,
-            connections=_CALLS,
-            secrets=settings.secrets,
-            is_only_host=settings.base_url is not None,
-            judge=kind.judge,
-        ) as client,
-        ThreadPoolExecutor(_CALLS) as pool,
-    ):
-        schedule = Schedule(settings.rate, burst=_CALLS)
-        caller = Caller(client, schedule, threading.Event(), policy=settings.retry, pool=pool)
-        destination = kind(caller, settings.values)
+    with connected(kind, settings, stop=threading.Event(), workers=_CALLS) as (destination, caller):
         findings = []
         try:
             probes = destination.probes(rows)

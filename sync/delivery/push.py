@@ -8,17 +8,16 @@ import math
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sync.delivery.calls import Caller
+from sync.delivery.connection import connected
 from sync.delivery.drain import Drain
 from sync.delivery.guard import build_faults, change_faults, read_facts
 from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import LEASE, RENEW_EVERY, Lease, new_run_id, renew, take, utc_now
 from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
-from sync.delivery.rate import Schedule
 from sync.delivery.report import Options, Part, Progress, Report
 from sync.delivery.settings import Settings, read_settings
 from sync.delivery.shard import name_of_run
@@ -265,8 +264,6 @@ def _run_one(
     stop: threading.Event,
 ) -> None:
     """A destination from its first call to the end of its lock: it does not wait for others."""
-    from sync.http import HttpClient, base_url
-
     assert job.kind is not None
     assert job.settings is not None
     assert job.spool is not None
@@ -276,25 +273,12 @@ def _run_one(
     started = time.monotonic()
     caller: Caller | None = None
     try:
-        url = base_url(kind.host, settings.base_url, f"{name.upper()}_BASE_URL")
         with (
             LedgerWriter(warehouse, run_id) as ledger,
-            HttpClient(
-                url,
-                kind.headers(settings.values),
-                timeout=settings.timeout,
-                connections=workers,
-                secrets=settings.secrets,
-                is_only_host=settings.base_url is not None,
-                judge=kind.judge,
-            ) as client,
-            ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-calls") as pool,
+            connected(kind, settings, stop=stop, workers=workers) as (destination, caller),
         ):
-            # A quarter of a second's calls may catch up after a stall.
-            schedule = Schedule(settings.rate, burst=max(2, int((settings.rate or 0) / 4)))
-            caller = Caller(client, schedule, stop, policy=settings.retry, pool=pool)
             job.drain = Drain(
-                kind(caller, settings.values),
+                destination,
                 warehouse,
                 ledger,
                 batch_size=settings.batch_size,

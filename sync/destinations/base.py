@@ -6,12 +6,20 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from urllib.parse import quote
 
 from sync.destinations.identifiers import why_not_addressable
-from sync.errors import AnswerUnreadable, ItemsRefused, NotThere, PlatformError, SyncError
+from sync.errors import (
+    AnswerUnreadable,
+    ItemsRefused,
+    ListNotReadable,
+    NotThere,
+    PlatformError,
+    SyncError,
+)
 
 Action = Literal["suppress", "release", "subscribe"]
 Result = Literal["confirmed", "accepted", "rejected", "absent", "failed"]
@@ -129,6 +137,20 @@ class Variable:
     is_header: bool = True
 
 
+class Entry(NamedTuple):
+    """One entry of a platform's own list. since: aware, None where the platform does not say.
+
+    listed_in: the list, as `seeds/provider_events.csv` says what it means (provider_event `list`).
+    topic: the group or tag that is refused, where it is not all mail.
+    """
+
+    channel: str
+    address: str
+    listed_in: str
+    since: datetime | None = None
+    topic: str | None = None
+
+
 class Destination(ABC):
     """A platform that is told whom not to contact. One subclass per file in this folder."""
 
@@ -203,6 +225,14 @@ class Destination(ABC):
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Takes the items of one scope off every list that their reason may have put them on."""
 
+    def entries(self, channel: str, scope: str) -> Iterator[Entry]:
+        """What the platform's own lists of a row hold, page by page.
+
+        Raises UnknownScope where the platform lacks the list, ListNotReadable where it shows none.
+        """
+        del scope
+        raise ListNotReadable(f"{self.title} shows no list of those who are stopped on {channel}.")
+
     def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Marks the contacts of one scope as having consented: for platforms that keep profiles."""
         text = f"{self.title} keeps a do-not-send list: it has no subscribe"
@@ -275,3 +305,30 @@ def expect_list(data: object, label: str, key: str | None = None) -> list[Any]:
     if not isinstance(found, list):
         raise AnswerUnreadable(f"{label}: the answer has no list{f' {key!r}' if key else ''}.")
     return found
+
+
+def member_of(row: object, name: str, label: str) -> str:
+    """A member of a listed row as text, else AnswerUnreadable."""
+    value = row.get(name) if isinstance(row, dict) else None
+    if value is None or isinstance(value, (dict, list)) or not str(value).strip():
+        raise AnswerUnreadable(f"{label}: a row of the answer has no {name!r}.")
+    return str(value).strip()
+
+
+def instant_of(text: object) -> datetime | None:
+    """When an entry was made: epoch seconds, ISO 8601 or RFC 2822; aware. None where unsaid."""
+    said = str(text or "").strip()
+    if said.isdigit():
+        return datetime.fromtimestamp(int(said), UTC)
+    for parse in (datetime.fromisoformat, parsedate_to_datetime, _spaced):
+        try:
+            found = parse(said)
+        except ValueError:
+            continue
+        return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return None
+
+
+def _spaced(text: str) -> datetime:
+    # Braze: 2026-08-25 15:24:32 +0000.
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S %z")

@@ -9,22 +9,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from sync.destinations.base import (
     Action,
     Destination,
+    Entry,
     Item,
     Outcome,
     Request,
     Response,
     Result,
     Variable,
+    expect_list,
+    instant_of,
+    member_of,
 )
 from sync.errors import ConfigError, ItemsRefused
 
 # Of users/track 75 are documented, on some plans 50: so many are taken by every endpoint.
 _MOST = 50
+# The most that a page of a list may have.
+_PAGE = 500
 _INSTANCE = re.compile(r"[a-z]{2,4}-[0-9]{2}")
 _SUCCESS = {"message": "success"}
 # What the message of an answer says of all its items.
@@ -125,6 +132,36 @@ class Braze(Destination):
         """Opted in by an act of their own."""
         if items:
             yield from self._grant(items, "opted_in")
+
+    def entries(self, channel: str, scope: str) -> Iterator[Entry]:
+        """Emails that are unsubscribed or bounced; groups, texts and push are shown by person only.
+
+        Raises ListNotReadable for those.
+        """
+        if channel != "email" or scope:
+            yield from super().entries(channel, scope)
+        for path, listed_in, stamp in (
+            ("/email/unsubscribes", "unsubscribed", "unsubscribed_at"),
+            ("/email/hard_bounces", "hard_bounces", "hard_bounced_at"),
+        ):
+            offset = 0
+            while rows := self._page(path, offset):
+                for row in rows:
+                    since = instant_of(row.get(stamp))
+                    yield Entry(channel, member_of(row, "email", path), listed_in, since)
+                offset += len(rows)
+
+    def _page(self, path: str, offset: int) -> list[Any]:
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
+        params = {
+            "start_date": "2010-01-01",
+            "end_date": tomorrow,
+            "limit": str(_PAGE),
+            "offset": str(offset),
+            "sort_direction": "asc",
+        }
+        answer = self.api.call(self._request("GET", path, params=params))
+        return expect_list(answer.data, path, "emails")
 
     def _grant(self, items: Sequence[Item], state: str) -> Iterator[Outcome]:
         if items[0].channel == "push":

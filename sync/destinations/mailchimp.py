@@ -13,15 +13,20 @@ from typing import Any, ClassVar
 
 from sync.destinations.base import (
     Destination,
+    Entry,
     Item,
     Outcome,
     Request,
     Result,
     Variable,
     expect_list,
+    instant_of,
+    member_of,
 )
 from sync.errors import NotThere, PlatformError, RateLimited, UnknownScope
 
+# The most that a page may have.
+_PAGE = 1000
 _STATUSES: Mapping[str, str] = {"bounce": "cleaned"}
 _COMPLIANCE = "compliance state"
 _TRANSIENT = ("internal", "try again", "timeout")
@@ -85,6 +90,37 @@ class Mailchimp(Destination):
         """Sets members to subscribed."""
         return self.release(items)
 
+    def entries(self, channel: str, scope: str) -> Iterator[Entry]:
+        """The members of the audience who left it or were cleaned."""
+        for status in ("unsubscribed", "cleaned"):
+            offset = 0
+            while rows := self._members(scope, status, offset):
+                for row in rows:
+                    address = member_of(row, "email_address", "members")
+                    yield Entry(channel, address, status, instant_of(row.get("last_changed")))
+                offset += len(rows)
+
+    def _members(self, scope: str, status: str, offset: int) -> list[Any]:
+        request = Request(
+            "GET",
+            "/3.0/lists/{list}/members",
+            {"list": scope},
+            params={
+                "status": status,
+                "count": str(_PAGE),
+                "offset": str(offset),
+                "fields": "members.email_address,members.last_changed",
+                "sort_field": "timestamp_opt",
+                "sort_dir": "ASC",
+            },
+            host=self._host,
+        )
+        try:
+            answer = self.api.call(request)
+        except NotThere as error:
+            raise _unknown_audience(scope, error) from None
+        return expect_list(answer.data, request.label, "members")
+
     @property
     def _host(self) -> str | None:
         _, _, data_center = self.settings.get("MAILCHIMP_API_KEY", "").rpartition("-")
@@ -117,10 +153,7 @@ class Mailchimp(Destination):
         try:
             answer = self.api.call(request)
         except NotThere as error:
-            raise UnknownScope(
-                f"Mailchimp has no audience {items[0].scope!r} ({error}): correct the scope of its "
-                "row in seeds/destinations.csv."
-            ) from None
+            raise _unknown_audience(items[0].scope, error) from None
         done = {
             str(member.get("email_address")).lower()
             for part in ("new_members", "updated_members")
@@ -134,6 +167,13 @@ class Mailchimp(Destination):
             address = _address(item).lower()
             result, fault = _judged(errors.get(address), is_done=address in done)
             yield Outcome(item, result, answer.status, fault, answer.attempts)
+
+
+def _unknown_audience(scope: str, error: NotThere) -> UnknownScope:
+    return UnknownScope(
+        f"Mailchimp has no audience {scope!r} ({error}): correct the scope of its row in "
+        "seeds/destinations.csv."
+    )
 
 
 def _judged(error: str | None, *, is_done: bool) -> tuple[Result, str | None]:

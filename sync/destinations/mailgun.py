@@ -13,10 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from email.utils import format_datetime
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
 
 from sync.destinations.base import (
     Action,
     Destination,
+    Entry,
     Item,
     Outcome,
     Request,
@@ -24,11 +26,16 @@ from sync.destinations.base import (
     Result,
     Variable,
     check,
+    expect_list,
+    instant_of,
+    member_of,
 )
 from sync.errors import ListNotThere, NotThere, PlatformError, SyncError, UnknownScope
 
 _KINDS: Mapping[str, str] = {"complaint": "complaints", "bounce": "bounces"}
 _ALL_KINDS = ("bounces", "complaints", "unsubscribes")
+# The most that a page may have.
+_PAGE = 1000
 _COUNT = re.compile(r"\d+")
 
 
@@ -114,6 +121,36 @@ class Mailgun(Destination):
         for item in items:
             yield from _freed(item, by_item[item.delta_id])
         check(answers)
+
+    def entries(self, channel: str, scope: str) -> Iterator[Entry]:
+        """The domain's bounces, complaints and unsubscribes; of a tag only, with the tag."""
+        for kind in _ALL_KINDS:
+            for row in self._rows(kind, scope):
+                address = member_of(row, "address", kind)
+                since = instant_of(row.get("created_at"))
+                tags = row.get("tags") or ["*"]
+                if kind != "unsubscribes" or "*" in tags:
+                    yield Entry(channel, address, kind, since)
+                else:
+                    yield from (
+                        Entry(channel, address, f"{kind}/tag", since, str(tag)) for tag in tags
+                    )
+
+    def _rows(self, kind: str, scope: str) -> Iterator[Any]:
+        params = {"limit": str(_PAGE)}
+        while True:
+            path = f"/v3/{{domain}}/{kind}"
+            try:
+                answer = self.api.call(Request("GET", path, {"domain": scope}, params=params))
+            except ListNotThere as error:
+                raise _unknown_domain(scope, error) from None
+            rows = expect_list(answer.data, path, "items")
+            yield from rows
+            following = str((answer.data.get("paging") or {}).get("next") or "")
+            params = dict(parse_qsl(urlsplit(following).query))
+            # The last page is an empty one.
+            if not rows or not params:
+                return
 
     def _add(self, kind: str, items: Sequence[Item]) -> Iterator[Outcome]:
         unique = {_address(item): item for item in items}

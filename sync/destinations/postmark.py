@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from sync.destinations.base import (
     Action,
     Destination,
+    Entry,
     Item,
     Outcome,
     Request,
@@ -20,6 +21,8 @@ from sync.destinations.base import (
     Result,
     Variable,
     expect_list,
+    instant_of,
+    member_of,
 )
 from sync.errors import (
     CallTooLarge,
@@ -100,6 +103,17 @@ class Postmark(Destination):
         others = [item for item in items if item.reason != "complaint"]
         if others:
             yield from self._change(others, "/delete", "Deleted", without_authority="rejected")
+
+    def entries(self, channel: str, scope: str) -> Iterator[Entry]:
+        """The stream's suppressions, by reason and origin; the answer is one page."""
+        stream = scope or _DEFAULT_STREAM
+        request = Request("GET", f"{_PATH}/dump", {"stream": stream})
+        answer = self._call(request, stream)
+        for row in expect_list(answer.data, request.label, "Suppressions"):
+            reason = member_of(row, "SuppressionReason", request.label)
+            listed_in = f"{reason}/{row.get('Origin') or 'unknown'}".lower()
+            address = member_of(row, "EmailAddress", request.label)
+            yield Entry(channel, address, listed_in, instant_of(row.get("CreatedAt")))
 
     def _change(
         self, items: Sequence[Item], path: str, done: str, *, without_authority: Result

@@ -7,6 +7,7 @@ bounces, blocks, spam_reports and invalid_emails fill themselves: they can only 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from sync.destinations.base import (
     Action,
     Api,
     Destination,
+    Entry,
     Item,
     Outcome,
     Request,
@@ -21,9 +23,13 @@ from sync.destinations.base import (
     Variable,
     check,
     expect_list,
+    instant_of,
+    member_of,
 )
 from sync.errors import NotThere, PlatformError, SyncError, UnexpectedAnswer, UnknownScope
 
+# The most that a page may have.
+_PAGE = 500
 _CONSENT = frozenset({"complaint", "unsubscribe"})
 # The self-filling lists that each reason can have put a person on, in the order they are released.
 _KINDS: Mapping[str, tuple[str, ...]] = {
@@ -131,6 +137,36 @@ class SendGrid(Destination):
             [Request("DELETE", path, {"email": _address(item)}) for item in items]
         )
         yield from _outcomes(items, answers, faults)
+
+    def entries(self, channel: str, scope: str) -> Iterator[Entry]:
+        """The global list, bounces, complaints, invalid addresses and groups; of a scope its group.
+
+        `blocks` are refusals of single messages and stop nobody. Groups are listed without a time.
+        """
+        if not scope:
+            for name in ("unsubscribes", "bounces", "spam_reports", "invalid_emails"):
+                yield from self._list_entries(channel, name)
+        groups = [scope] if scope else sorted(self._all_groups())
+        for group in groups:
+            self._check_group(group)
+            path = "/v3/asm/groups/{group}/suppressions"
+            answer = self.api.call(Request("GET", path, {"group": group}))
+            for email in expect_list(answer.data, f"GET {path}"):
+                yield Entry(channel, str(email), "group", None, group)
+
+    def _list_entries(self, channel: str, name: str) -> Iterator[Entry]:
+        path = f"/v3/suppression/{name}"
+        # What is added while the pages are read must not move them.
+        now, offset = str(int(time.time())), 0
+        while True:
+            params = {"limit": str(_PAGE), "offset": str(offset), "end_time": now}
+            rows = expect_list(self.api.call(Request("GET", path, params=params)).data, path)
+            for row in rows:
+                since = instant_of(member_of(row, "created", path))
+                yield Entry(channel, member_of(row, "email", path), name, since)
+            offset += len(rows)
+            if len(rows) < _PAGE:
+                return
 
     def _release_kinds(self, items: Sequence[Item]) -> None:
         """Takes the items off the self-filling lists; one that is not there is no error."""

@@ -1,0 +1,42 @@
+"""A destination that talks to its platform: client, limit, retries and threads together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from sync.delivery.calls import Caller
+from sync.delivery.rate import Schedule
+from sync.delivery.settings import Settings
+from sync.destinations.base import Destination
+
+
+@contextmanager
+def connected(
+    kind: type[Destination], settings: Settings, *, stop: threading.Event, workers: int
+) -> Iterator[tuple[Destination, Caller]]:
+    """The destination and what its calls go through, until the block is left.
+
+    workers: calls that may be under way at once. Raises ConfigError for a wrong host or credential.
+    """
+    from sync.http import HttpClient, base_url
+
+    url = base_url(kind.host, settings.base_url, f"{kind.name.upper()}_BASE_URL")
+    with (
+        HttpClient(
+            url,
+            kind.headers(settings.values),
+            timeout=settings.timeout,
+            connections=workers,
+            secrets=settings.secrets,
+            is_only_host=settings.base_url is not None,
+            judge=kind.judge,
+        ) as client,
+        ThreadPoolExecutor(workers, thread_name_prefix=f"{kind.name}-calls") as pool,
+    ):
+        # A quarter of a second's calls may catch up after a stall.
+        schedule = Schedule(settings.rate, burst=max(2, int((settings.rate or 0) / 4)))
+        caller = Caller(client, schedule, stop, policy=settings.retry, pool=pool)
+        yield kind(caller, settings.values), caller
