@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import click
 
@@ -406,6 +406,250 @@ def status(
         print_json(status_json(found))
     else:
         print_status(found)
+
+
+def act_options(command: Command) -> Command:
+    """--channel, --because, --by, --person-asked: who acts, and why."""
+    for decorator in (
+        click.option(
+            "--person-asked",
+            "evidence",
+            metavar="EVIDENCE",
+            help="The person asked for it: where that can be looked up (a letter, a call). Counts "
+            "as the person's own act.",
+        ),
+        click.option("--by", required=True, metavar="NAME", help="Who does this."),
+        click.option("--because", metavar="TEXT", help="Why; needed unless the person asked."),
+        click.option(
+            "--channel",
+            type=click.Choice(["email", "sms", "push"]),
+            required=True,
+            help="The channel of the address.",
+        ),
+        click.argument("address"),
+    ):
+        command = decorator(command)
+    return command
+
+
+def _act(
+    verb: Literal["suppress", "release"],
+    options: tuple[str | None, Path | None, Path | None],
+    address: str,
+    channel: str,
+    by: str,
+    because: str | None,
+    evidence: str | None,
+    output: str,
+) -> None:
+    from sync.acts import make_act, perform
+    from sync.output import act_json, print_act, print_json
+    from sync.profile import load_target
+    from sync.warehouse import open_warehouse
+
+    target, profiles_dir, project_dir = options
+    act = make_act(verb, cast("Any", channel), address, by=by, because=because, evidence=evidence)
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    done = perform(act, found, open_warehouse(found, read_only=True))
+    if output == "json":
+        print_json(act_json(done))
+    else:
+        print_act(done)
+    sys.exit(1 if done.remaining else 0)
+
+
+@cli.command()
+@act_options
+@profile_options
+@output_option
+def suppress(
+    address: str,
+    channel: str,
+    because: str | None,
+    by: str,
+    evidence: str | None,
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    output: str,
+) -> None:
+    """Stop an address on a channel, as an operator's act that is on record.
+
+    It is landed as an event (`block`, by whom and why) and counts from the next build; `push`
+    tells the platforms. With --person-asked it is the person's own refusal (`unsubscribe`), which
+    then only the person can end.
+
+    \b
+    Examples:
+      contact-sync suppress noa@example.com --channel email --because "legal hold" --by mia
+      contact-sync suppress +14155550100 --channel sms --person-asked "call 4711" --by mia
+    """
+    options = (target, profiles_dir, project_dir)
+    _act("suppress", options, address, channel, by, because, evidence, output)
+
+
+@cli.command()
+@act_options
+@profile_options
+@output_option
+def release(
+    address: str,
+    channel: str,
+    because: str | None,
+    by: str,
+    evidence: str | None,
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    output: str,
+) -> None:
+    """Lift what staff or a machine put on an address, as an operator's act that is on record.
+
+    It ends a block and a bounce (`reactivate`). It cannot end a person's refusal: only the person
+    can, and --person-asked records that they did (`subscribe`), with where it can be looked up.
+
+    \b
+    Exit codes:
+      0  landed, and nothing else holds
+      1  landed, but something goes on holding, which is named
+      2  usage or configuration
+
+    \b
+    Examples:
+      contact-sync release noa@example.com --channel email --because "mailbox is back" --by mia
+      contact-sync release noa@example.com --channel email --person-asked "letter 12" --by mia
+    """
+    options = (target, profiles_dir, project_dir)
+    _act("release", options, address, channel, by, because, evidence, output)
+
+
+@cli.command()
+@profile_options
+@click.option("--destination", "name", required=True, metavar="NAME", help="The platform.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="LIST",
+    help="The platform's list (stream, domain, audience, group); may be repeated.  [default: those "
+    "of the enabled rows of seeds/destinations.csv]",
+)
+@output_option
+def adopt(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    name: str,
+    scopes: tuple[str, ...],
+    output: str,
+) -> None:
+    """Take over a platform's own suppression lists, with their reasons and original dates.
+
+    How a team starts, and how it moves from one platform to another. Bounces, complaints,
+    unsubscribes and groups are read page by page and landed as events of that platform; the next
+    build resolves them with everything else. Repeating it adds nothing, and what we put there
+    ourselves is known by the ledger and decides nothing.
+
+    \b
+    Examples:
+      contact-sync adopt --destination sendgrid
+      contact-sync adopt --destination mailgun --scope mg.example.com
+    """
+    from sync.lists.adopt import adopt
+    from sync.lists.reading import rows_of
+    from sync.output import adopted_json, print_adopted, print_json
+    from sync.profile import load_target
+    from sync.progress import Counter
+    from sync.warehouse import open_warehouse
+
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    rows = rows_of(open_warehouse(found, read_only=True), name, scopes)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    counter = Counter(f"entries of {name} landed")
+    done = adopt(found, name, rows, os.environ, advance=counter.advance, stop=stop)
+    if output == "json":
+        print_json(adopted_json(done))
+    else:
+        print_adopted(done)
+
+
+@cli.command()
+@profile_options
+@click.option("--destination", "name", required=True, metavar="NAME", help="The platform.")
+@click.option(
+    "--repair", is_flag=True, help="Put there what is missing, through the ledger like a push."
+)
+@click.option(
+    "--adopt", "with_adoption", is_flag=True, help="Land what is foreign there, as events."
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write every difference to this file.",
+)
+@guard_options
+@output_option
+def reconcile(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    name: str,
+    repair: bool,
+    with_adoption: bool,
+    csv_file: Path | None,
+    max_age: timedelta,
+    max_suppress: Share,
+    max_release: Share,
+    output: str,
+) -> None:
+    """Compare what a platform's lists hold with what they should, and with the ledger.
+
+    Names what is missing there, removed behind our back, foreign there, or filed under another
+    reason, and lists that are gone. It never releases anybody.
+
+    \b
+    Exit codes:
+      0  no difference, or all of them repaired and adopted
+      1  differences are left
+      2  usage or configuration        3  the guard stopped the repair, nothing was sent
+
+    \b
+    Examples:
+      contact-sync reconcile --destination sendgrid --csv differences.csv
+      contact-sync reconcile --destination sendgrid --adopt --repair
+    """
+    from sync.lists.command import reconcile
+    from sync.output import print_json, print_reconciled, reconciled_json
+    from sync.profile import load_target
+    from sync.progress import Counter, make_progress
+    from sync.warehouse import open_warehouse
+
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    warehouse = open_warehouse(found, read_only=not repair)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    with make_progress() as progress:
+        done = reconcile(
+            found,
+            warehouse,
+            name,
+            os.environ,
+            repairs=repair,
+            adopts=with_adoption,
+            csv_file=csv_file,
+            limits=_limits(max_age, max_suppress, max_release),
+            advance=Counter(f"entries of {name} read").advance,
+            progress=progress,
+            stop=stop,
+        )
+    if output == "json":
+        print_json(reconciled_json(done))
+    else:
+        print_reconciled(done)
+    sys.exit(done.exit_code)
 
 
 class SizeType(click.ParamType[int]):

@@ -10,10 +10,14 @@ from typing import Any
 
 import click
 
+from sync.acts import Done, Holding
 from sync.delivery.check import Checked
 from sync.delivery.plan import DestinationPlan, Plan
 from sync.delivery.report import Part, Report
 from sync.destinations.base import Request
+from sync.lists.adopt import Adopted
+from sync.lists.command import Reconciled
+from sync.lists.reconcile import KINDS
 from sync.status import SECTIONS, Status
 
 # Where the output is no terminal: wide enough that no row is folded.
@@ -232,6 +236,119 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, list) and len(value) > _SHOWN_ADDRESSES:
         return [*value[:_SHOWN_ADDRESSES], f"... and {len(value) - _SHOWN_ADDRESSES:,} more"]
     return value
+
+
+def print_act(done: Done) -> None:
+    """What was landed, and what goes on holding all the same."""
+    act = done.act
+    click.echo(
+        f"Landed: {act.event_type} of {act.address} on {act.channel}, by {act.by}. It counts from "
+        "the next `dbt build`."
+    )
+    if done.holding is None:
+        click.echo("There is no build yet to say what holds for this address now.")
+    for one in done.remaining:
+        click.echo(
+            f"It does not end the {one.reason} of {one.since:%Y-%m-%d %H:%M:%S} (event "
+            f"{one.event_id}): {_who_ends(one)}.",
+            err=True,
+        )
+
+
+def _who_ends(one: Holding) -> str:
+    if one.is_consent:
+        return "only the person may; where they did, say so with --person-asked EVIDENCE"
+    return "seeds/suppression_releases.csv says what does"
+
+
+def act_json(done: Done) -> dict[str, Any]:
+    """What was landed, as data."""
+    act = done.act
+    return {
+        "event_type": act.event_type,
+        "channel": act.channel,
+        "address": act.address,
+        "by": act.by,
+        "because": act.because,
+        "evidence": act.evidence,
+        "holding": None if done.holding is None else [_holding(one) for one in done.holding],
+    }
+
+
+def _holding(one: Holding) -> dict[str, Any]:
+    return {
+        "reason": one.reason,
+        "since": one.since,
+        "event_id": one.event_id,
+        "is_ended": one.is_ended,
+        "is_consent": one.is_consent,
+    }
+
+
+def print_adopted(done: Adopted) -> None:
+    """How many entries of which list were landed."""
+    if not done.entries:
+        click.echo(f"{done.destination}: its lists are empty, nothing was landed.")
+        return
+    click.echo(f"{done.destination}: {done.entries:,} entries landed as events of it")
+    _table(
+        ("channel", "scope", "list", "entries"),
+        [(*key, count) for key, count in done.counts.items()],
+    )
+    click.echo("They count from the next `dbt build`.")
+
+
+def adopted_json(done: Adopted) -> dict[str, Any]:
+    """The same as data."""
+    lists = [
+        {"channel": channel, "scope": scope, "list": listed_in, "entries": count}
+        for (channel, scope, listed_in), count in done.counts.items()
+    ]
+    return {"destination": done.destination, "entries": done.entries, "lists": lists}
+
+
+def print_reconciled(done: Reconciled) -> None:
+    """Counts and examples of the differences, and what was done about them."""
+    found = done.comparison
+    click.echo(
+        f"{found.destination}: {found.wanted:,} should be there, {found.entries:,} entries are; "
+        + (f"{found.items:,} differences" if found.items else "no difference")
+    )
+    if found.differences:
+        _table(
+            ("channel", "scope", "difference", "items", "meaning", "for example"),
+            [
+                (one.channel, one.scope, one.kind, one.items, KINDS[one.kind], _few(one.examples))
+                for one in found.differences
+            ],
+        )
+    if done.written is not None:
+        click.echo(f"{done.written:,} rows written to {done.csv_file}")
+    if done.adopted:
+        click.echo(f"{done.adopted:,} foreign entries landed as events: run `dbt build`")
+    if done.report is not None:
+        print_report(done.report)
+    if found.items and not (done.adopted or done.report):
+        click.echo("Next: the same with --repair, --adopt, or both; then `dbt build`.")
+
+
+def _few(examples: Sequence[str]) -> str:
+    return ", ".join(examples)
+
+
+def reconciled_json(done: Reconciled) -> dict[str, Any]:
+    """The same as data."""
+    found = done.comparison
+    return {
+        "destination": found.destination,
+        "wanted": found.wanted,
+        "entries": found.entries,
+        "items": found.items,
+        "differences": [one._asdict() for one in found.differences],
+        "adopted": done.adopted,
+        "repair": None if done.report is None else report_json(done.report),
+        "exit_code": done.exit_code,
+    }
 
 
 def print_status(status: Status) -> None:

@@ -101,3 +101,21 @@ class Bar:
 def make_progress() -> Lines | Bar:
     """The form that standard error can show."""
     return Bar() if sys.stderr.isatty() else Lines()
+
+
+class Counter:
+    """How many of something were seen so far, as a plain line on standard error now and then."""
+
+    def __init__(self, what: str) -> None:
+        """what: in the plural, as in `entries read`."""
+        self._what = what
+        self._count = 0
+        self._last = time.monotonic()
+
+    def advance(self, items: int) -> None:
+        """So many more."""
+        self._count += items
+        now = time.monotonic()
+        if now - self._last >= _LINE_EVERY:
+            self._last = now
+            click.echo(f"{self._count:,} {self._what}", err=True)

@@ -52,8 +52,6 @@ settled as (
 
 ),
 
--- Some platforms know a push token by its kind or its owner only: once those are known, it is another delta than the
--- one that was refused for want of them.
 changes as (
 
     select
@@ -61,11 +59,7 @@ changes as (
         list_changes.channel,
         list_changes.scope,
         list_changes.address,
-        case
-            when list_changes.channel = 'push'
-                then list_changes.address || {{ surrogate_key(['list_changes.external_id', 'tokens.push_token_type']) }}
-            else list_changes.address
-        end as subject,
+        {{ list_subject('list_changes', 'tokens') }} as subject,
         list_changes.contact_id,
         list_changes.external_id,
         tokens.push_token_type,
@@ -116,9 +110,7 @@ identified as (
 
     select
         *,
-        {{ surrogate_key([
-            'destination', 'channel', 'scope', 'subject', 'action', 'reason', 'event_id', 'known_run_id', 'known_delta_id',
-        ]) }} as delta_id
+        {{ delta_id() }} as delta_id
     from changes
 
 )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from sync.delivery.calls import Caller
 from sync.delivery.connection import connected
@@ -75,9 +76,11 @@ def push(
     *,
     progress: Progress,
     stop: threading.Event,
+    deltas: Path | None = None,
 ) -> Report:
     """Sends what is pending. One destination's trouble stands in its part and stops no other.
 
+    deltas: a Parquet file of suppressions to send in place of what is pending.
     Raises what concerns all: UnknownDestination, PlanChanged, WarehouseMissing, WarehouseBusy.
     """
     run_id = name_of_run(new_run_id(), options.shard)
@@ -89,7 +92,7 @@ def push(
             with warehouse.session():
                 for name in selected(warehouse, options.destinations):
                     jobs.append(_configure(name, environment, options))
-                _prepare(jobs, warehouse, run_id, options, stack)
+                _prepare(jobs, warehouse, run_id, options, stack, deltas)
             _deliver(jobs, warehouse, run_id, progress, stop)
     except SyncError as error:
         for job in jobs:
@@ -119,10 +122,11 @@ def _prepare(
     run_id: str,
     options: Options,
     stack: contextlib.ExitStack,
+    deltas: Path | None,
 ) -> None:
     """Lock, snapshot, then hash or guard. What fails for one stands in its part."""
     _lock(jobs, warehouse, run_id, options)
-    _snapshot(jobs, warehouse, options, stack)
+    _snapshot(jobs, warehouse, options, stack, deltas)
     if options.plan is None:
         _guard(jobs, warehouse, options)
     elif any(job.is_ready for job in jobs):
@@ -146,7 +150,11 @@ def _lock(jobs: Sequence[_Job], warehouse: Warehouse, run_id: str, options: Opti
 
 
 def _snapshot(
-    jobs: Sequence[_Job], warehouse: Warehouse, options: Options, stack: contextlib.ExitStack
+    jobs: Sequence[_Job],
+    warehouse: Warehouse,
+    options: Options,
+    stack: contextlib.ExitStack,
+    deltas: Path | None,
 ) -> None:
     # Under a plan the others are read too: they are part of its set.
     read = [job for job in jobs if job.is_ready or options.plan is not None]
@@ -160,6 +168,7 @@ def _snapshot(
             with_policy=options.plan is not None,
             plan_hash=options.plan,
             bounds=None if options.shard is None else options.shard.bounds,
+            deltas=deltas,
         )
     )
     for job in read:

@@ -20,7 +20,8 @@ import duckdb
 from sync.destinations.base import Item
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
 
-_PREFIX = "contact-sync-"
+#: Of the names of local folders that hold addresses: then the process id, then a dash.
+PREFIX = "contact-sync-"
 _ORDER = "priority, event_timestamp nulls last, delta_id"
 _PLACE = f"row_number() over (partition by destination order by {_ORDER})"
 # By whether releases that no event explains are in it.
@@ -50,25 +51,32 @@ class Snapshot:
         with_policy: bool = True,
         plan_hash: str | None = None,
         bounds: tuple[str, str] | None = None,
+        deltas: Path | None = None,
     ) -> None:
-        """limit: of each destination the first so many, in the order of delivery.
+        """deltas: a Parquet file of what to send, in place of `sync_deltas`.
+
+        limit: of each destination the first so many, in the order of delivery.
 
         bounds: only delta_ids from the first on and before the second.
 
         with_policy: releases that no event explains are in it. plan_hash: what earlier runs under
         this hash recorded stays part of the set, so that a plan that was cut off can be resumed.
         """
-        _sweep()
+        sweep()
         self._warehouse = warehouse
         self._destinations = list(destinations)
         self._limit = limit
         self._with_policy = with_policy
         self._bounds = bounds
-        self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        self._directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._connection = duckdb.connect(config={"memory_limit": "256MB", "threads": 1})
         try:
             self._export_recorded(plan_hash)
-            self._export_deltas()
+            if deltas is None:
+                self._export_deltas()
+            else:
+                self._connection.read_parquet(str(deltas)).create_view("exported")
+            self._connection.execute(f"create view deltas as {self._sendable()}")
             self._pending = self._count_pending()
         except BaseException:
             self.close()
@@ -135,7 +143,6 @@ class Snapshot:
             parameters,
         )
         self._connection.read_parquet(str(path)).create_view("exported")
-        self._connection.execute(f"create view deltas as {self._sendable()}")
 
     def _sendable(self) -> str:
         if self._limit is None:
@@ -234,10 +241,10 @@ class Spool:
             yield [Item._make(row) for row in rows]
 
 
-def _sweep() -> None:
+def sweep() -> None:
     """Deletes what killed runs left behind: the files hold addresses."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        owner = directory.name.removeprefix(_PREFIX).partition("-")[0]
+    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = directory.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdigit() and not is_alive(int(owner)):
             shutil.rmtree(directory, ignore_errors=True)
 

@@ -10,8 +10,9 @@ import pytest
 from sync.sandbox.platforms import all_platforms
 from sync.sandbox.server import running
 from tests.python.bigquery.emulator import emulator
+from tests.python.conftest import Warehouse
 from tests.python.sync.cases import all_cases
-from tests.python.sync.engines import BigQuery, DuckDb, Engine
+from tests.python.sync.engines import ENGINES, BigQuery, DuckDb, Engine
 from tests.python.sync.world import KEY, SandboxClient, World
 
 
@@ -47,3 +48,14 @@ def bigquery_endpoint() -> Iterator[str]:
     """One emulator per test process; every world has a project of its own on it."""
     with emulator() as endpoint:
         yield endpoint
+
+
+@pytest.fixture(params=ENGINES)
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
+    """What dbt builds, on DuckDB and on BigQuery."""
+    if request.param == "duckdb":
+        return Warehouse(tmp_path)
+    from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
+
+    endpoint = request.getfixturevalue("bigquery_endpoint")
+    return BigQueryWarehouse(tmp_path, project=emulator_project(tmp_path), endpoint=endpoint)

@@ -16,7 +16,7 @@ from sync.delivery.calls import Caller, DryRun, RetryPolicy
 from sync.delivery.drain import isolate
 from sync.delivery.rate import Schedule
 from sync.destinations.base import Destination, Item, Outcome, Request
-from sync.errors import Stopped
+from sync.errors import ListNotReadable, Stopped
 from sync.http import HttpClient
 from tests.python.sync.cases import Case, Row, all_cases
 from tests.python.sync.world import KEY, SandboxClient
@@ -100,6 +100,18 @@ ORDINARY = {
         "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90",
     ),
 }
+#: Rows whose platform shows who is on its list.
+READABLE = {
+    ("braze", "email", ""),
+    ("mailchimp", "email", "a6b5da1054"),
+    ("mailgun", "email", "mg.example.com"),
+    ("postmark", "email", ""),
+    ("postmark", "email", "broadcast"),
+    ("sendgrid", "email", ""),
+    ("sendgrid", "email", "101"),
+}
+#: More than a page of any platform.
+MANY = [f"listed{number}@example.com" for number in range(2_100)]
 CASES = all_cases()
 ROWS = [
     pytest.param(case, row, id="-".join(filter(None, [case.name, row.channel, row.scope])))
@@ -260,6 +272,19 @@ class TestEveryRow:
                         assert outcome.result in (case.success, "rejected") or not outcome.attempts
                         assert (outcome.error is None) == (outcome.result == case.success)
 
+    def test_its_list_shows_whom_it_stops_or_says_that_there_is_none(
+        self, case: Case, row: Row, sandbox: SandboxClient
+    ) -> None:
+        people = case.people(row, 3)
+        with connected(case.name, sandbox) as destination:
+            list(destination.suppress(people))
+            if (case.name, row.channel, row.scope) in READABLE:
+                shown = destination.entries(row.channel, row.scope)
+                assert {entry.address for entry in shown} == identities(case, people)
+            else:
+                with pytest.raises(ListNotReadable, match=destination.title):
+                    list(destination.entries(row.channel, row.scope))
+
     def test_a_hostile_identifier_is_refused_before_any_request(
         self, case: Case, row: Row, sandbox: SandboxClient
     ) -> None:
@@ -333,6 +358,25 @@ class TestEveryRow:
         # A platform that takes one item a call has nothing to isolate.
         most = 2 * math.ceil(math.log2(size)) + 1 if size > 1 else 1
         assert sandbox.call_count() <= most + case.calls_beside
+
+
+@pytest.mark.parametrize(
+    ("name", "scope", "lists"),
+    [
+        ("sendgrid", "", {"bounces": MANY}),
+        ("postmark", "", {"outbound": MANY}),
+        ("mailgun", "mg.example.com", {"mg.example.com complaints": MANY}),
+        ("mailchimp", "a6b5da1054", {"a6b5da1054": {"cleaned": MANY}}),
+        ("braze", "", {"hard_bounced": MANY}),
+    ],
+)
+def test_every_page_of_a_list_is_read(
+    name: str, scope: str, lists: dict[str, object], sandbox: SandboxClient
+) -> None:
+    sandbox.fill(lists, name)
+    with connected(name, sandbox) as destination:
+        shown = [entry.address for entry in destination.entries("email", scope)]
+    assert sorted(shown) == sorted(MANY)
 
 
 def settings_of(case: Case) -> dict[str, str]:

@@ -2,63 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.python.conftest import Warehouse
-from tests.python.sync.engines import ENGINES
-from tests.python.sync.world import KEY, SandboxClient
+from tests.python.sync.real import cli
+from tests.python.sync.world import SandboxClient
 
 
 def event(kind: str, email: str, at: int, **more: Any) -> dict[str, Any]:
     return {"email": email, "event": kind, "timestamp": at, "sg_event_id": f"{kind}-{at}", **more}
-
-
-def cli(warehouse: Warehouse, sandbox: SandboxClient, *arguments: str) -> tuple[int, Any]:
-    """Exit code and JSON of a command beside the database."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "sync",
-            *arguments,
-            "--profiles-dir",
-            "profiles",
-            "--output",
-            "json",
-        ],
-        cwd=warehouse.directory,
-        env={
-            "PATH": "",
-            "HOME": str(warehouse.directory),
-            "PYTHONPATH": str(Path(__file__).parents[3]),
-            **warehouse.environment,
-            "SENDGRID_API_KEY": KEY,
-            "SENDGRID_BASE_URL": f"{sandbox.url}/sendgrid",
-            "SENDGRID_RATE": "0",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout, done.stderr
-    return done.returncode, json.loads(done.stdout)
-
-
-@pytest.fixture(params=ENGINES)
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    """What dbt builds, on DuckDB and on BigQuery."""
-    if request.param == "duckdb":
-        return Warehouse(tmp_path)
-    from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
-
-    endpoint = request.getfixturevalue("bigquery_endpoint")
-    return BigQueryWarehouse(tmp_path, project=emulator_project(tmp_path), endpoint=endpoint)
 
 
 def test_the_loop_closes_over_the_real_models(warehouse: Warehouse, sandbox: SandboxClient) -> None:

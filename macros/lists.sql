@@ -1,0 +1,215 @@
+{#-
+    CTEs, up to `suppressions`: what each do-not-send list should hold by suppression_list, a row per destination row, file and
+    address with the first reason that the row takes. with_known: also what is known to be there already.
+-#}
+{% macro list_suppressions(with_known) -%}
+{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.filed_as' -%}
+destinations as {{ inlined() }} (
+
+    select
+        destination,
+        channel,
+        coalesce(scope, '') as scope,
+        audience
+    from {{ ref('destinations') }}
+    where
+        enabled
+        and mode = 'suppression'
+
+),
+
+filings as (
+
+    select * from {{ ref('int_filings') }}
+
+),
+
+-- The file of the platform that each reason goes to; one for all where it files no reasons apart.
+destination_reasons as {{ inlined() }} (
+
+    select
+        taken.destination,
+        taken.channel,
+        coalesce(taken.scope, '') as scope,
+        taken.reason,
+        coalesce(filings.filed_as, '') as filed_as
+    from {{ ref('destination_reasons') }} as taken
+    left join filings
+        on
+            taken.destination = filings.destination
+            and taken.channel = filings.channel
+            and coalesce(taken.scope, '') = filings.scope
+            and taken.reason = filings.reason
+
+),
+
+suppression_list as (
+
+    select * from {{ ref('suppression_list') }}
+
+),
+
+reasons as {{ inlined() }} (
+
+    select * from {{ ref('int_suppression_reasons') }}
+    where address is not null
+
+),
+
+latest_events as (
+
+    select * from {{ ref('int_latest_events') }}
+    where last_at is not null
+
+),
+
+known as {{ inlined() }} (
+
+    select
+        destination,
+        channel,
+        scope,
+        subject as address,
+        filed_as,
+        action,
+        reason,
+        event_id,
+        run_id,
+        delta_id
+    from {{ ref('int_known_answers') }}
+
+),
+
+files as {{ inlined() }} (
+
+    select distinct
+        destinations.destination,
+        destinations.channel,
+        destinations.scope,
+        destinations.audience,
+        destination_reasons.filed_as
+    from destinations
+    inner join destination_reasons
+        on
+            destinations.destination = destination_reasons.destination
+            and destinations.channel = destination_reasons.channel
+            and destinations.scope = destination_reasons.scope
+
+),
+
+-- Addresses that a platform ever reported, where it is to be told of no others.
+seen as (
+
+    select distinct
+        latest_events.source,
+        latest_events.channel,
+        latest_events.address
+    from latest_events
+    inner join destinations
+        on
+            latest_events.source = destinations.destination
+            and latest_events.channel = destinations.channel
+    where
+        destinations.audience = 'seen'
+        and latest_events.address is not null
+
+),
+
+-- Listed, and what is known of each place that should have it.
+listed as (
+
+    select
+        files.destination,
+        files.channel,
+        files.scope,
+        files.filed_as,
+        suppression_list.address,
+        suppression_list.contact_id,
+        suppression_list.external_id,
+        known.action as known_action,
+        known.run_id as known_run_id,
+        known.delta_id as known_delta_id
+    from suppression_list
+    inner join files
+        on suppression_list.channel = files.channel
+    left join known
+        on
+            files.destination = known.destination
+            and files.channel = known.channel
+            and files.scope = known.scope
+            and files.filed_as = known.filed_as
+            and suppression_list.address = known.address
+    left join seen
+        on
+            files.destination = seen.source
+            and files.channel = seen.channel
+            and suppression_list.address = seen.address
+    where
+        (files.audience <> 'seen' or seen.address is not null)
+        {%- if not with_known %}
+        and (known.action is null or known.action <> 'suppress')
+        {%- endif %}
+
+),
+
+-- Of the reasons that hold, the first that the destination takes.
+suppressions as (
+
+    select
+        listed.destination,
+        listed.channel,
+        listed.scope,
+        listed.filed_as,
+        listed.address,
+        listed.contact_id,
+        listed.external_id,
+        'suppress' as action,
+        reasons.reason,
+        reasons.reason_event_id as event_id,
+        reasons.reason_at as event_timestamp,
+        reasons.precedence as priority,
+        listed.known_action,
+        listed.known_run_id,
+        listed.known_delta_id
+    from listed
+    inner join reasons
+        on
+            listed.channel = reasons.channel
+            and listed.address = reasons.address
+    inner join destination_reasons
+        on
+            listed.destination = destination_reasons.destination
+            and listed.channel = destination_reasons.channel
+            and listed.scope = destination_reasons.scope
+            and listed.filed_as = destination_reasons.filed_as
+            and reasons.reason = destination_reasons.reason
+    where
+        reasons.holds
+        and reasons.is_suppressing
+    qualify
+        row_number() over (
+            {{ of_key.format('listed') }}
+            order by reasons.precedence, reasons.reason_at desc, reasons.reason_event_id desc
+        ) = 1
+
+)
+{%- endmacro %}
+
+{#- The id of a delta: equal on retry, new on every change. Columns in scope: those that it names, and `subject`. -#}
+{% macro delta_id() -%}
+    {{ surrogate_key([
+        'destination', 'channel', 'scope', 'subject', 'action', 'reason', 'event_id', 'known_run_id', 'known_delta_id',
+    ]) }}
+{%- endmacro %}
+
+{#-
+    What a delta of a list is about. Some platforms know a push token by its kind or its owner only: once those are known, it is
+    another delta than the one that was refused for want of them. changes, tokens: the relations.
+-#}
+{% macro list_subject(changes, tokens) -%}
+    case
+        when {{ changes }}.channel = 'push'
+            then {{ changes }}.address || {{ surrogate_key([changes ~ '.external_id', tokens ~ '.push_token_type']) }}
+        else {{ changes }}.address
+    end
+{%- endmacro %}

@@ -1,0 +1,164 @@
+"""An operator's act: an event like any other, with who and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sync.delivery.lock import utc_now
+from sync.destinations.identifiers import why_not_addressable
+from sync.errors import ConfigError, WarehouseMissing
+from sync.landing import Statement, instant_text, land
+from sync.profile import Target
+from sync.warehouse.base import Warehouse
+
+Verb = Literal["suppress", "release"]
+Channel = Literal["email", "sms", "push"]
+
+_MEMBER = {"email": "email", "sms": "phone", "push": "push_token"}
+_EVENT_TYPES = {
+    ("suppress", False): "block",
+    ("release", False): "reactivate",
+    ("suppress", True): "unsubscribe",
+    ("release", True): "subscribe",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an operator does, or took down of a person.
+
+    because: why. by: who. evidence: of the person's own act, where it can be looked up (a letter,
+    a call); None for an act of staff.
+    """
+
+    verb: Verb
+    channel: Channel
+    address: str
+    by: str
+    because: str | None = None
+    evidence: str | None = None
+
+    @property
+    def event_type(self) -> str:
+        """What it is in `events`."""
+        return _EVENT_TYPES[self.verb, self.evidence is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A reason that holds for the address now, and whether the act will end it."""
+
+    reason: str
+    since: datetime
+    event_id: str
+    is_ended: bool
+    #: Whether it is the person's own: staff's acts end none of those.
+    is_consent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was landed. holding: the reasons of the newest build; None where there is none yet."""
+
+    act: Act
+    holding: Sequence[Holding] | None
+
+    @property
+    def remaining(self) -> list[Holding]:
+        """Of a release, what goes on holding all the same."""
+        if self.act.verb == "suppress":
+            return []
+        return [one for one in self.holding or () if not one.is_ended]
+
+
+def make_act(
+    verb: Verb,
+    channel: Channel,
+    address: str,
+    *,
+    by: str,
+    because: str | None,
+    evidence: str | None,
+) -> Act:
+    """The act, with its address in the form of the models. ConfigError says what is wrong."""
+    cleaned = address.strip()
+    if channel == "email":
+        cleaned = cleaned.lower()
+    elif channel == "sms":
+        cleaned = cleaned.translate(str.maketrans("", "", " -().\t"))
+    fault = why_not_addressable(channel, cleaned)
+    if fault is not None:
+        raise ConfigError(f"No address of {channel}: {fault}.")
+    if not by.strip():
+        raise ConfigError("--by is empty: name who does this.")
+    if not (evidence or because or "").strip():
+        raise ConfigError(
+            "Say why with --because, or with --person-asked where the person's own act can be "
+            "looked up."
+        )
+    return Act(verb, channel, cleaned, by.strip(), because, evidence)
+
+
+def perform(act: Act, target: Target, warehouse: Warehouse) -> Done:
+    """Lands the act; it counts from the next build. Raises SyncError where it cannot land."""
+    holding = _holding(act, warehouse)
+    land(target, "operator", [_statement(act)])
+    return Done(act, holding)
+
+
+def _statement(act: Act) -> Statement:
+    said = [act.because, f"evidence: {act.evidence}" if act.evidence else None]
+    return {
+        "event": act.verb if act.evidence is None else "person_asked",
+        "detail": None if act.evidence is None else {"suppress": "stop"}.get(act.verb, "resume"),
+        "channel": act.channel,
+        _MEMBER[act.channel]: act.address,
+        "reason": "; ".join(part for part in said if part),
+        "by": act.by,
+        "at": instant_text(utc_now()),
+    }
+
+
+def _holding(act: Act, warehouse: Warehouse) -> list[Holding] | None:
+    """The reasons that hold, and what the policy says of the act."""
+    sql = """
+        select
+            reasons.reason,
+            max(reasons.reason_at) as since,
+            max(reasons.reason_event_id) as event_id,
+            max(case when releases.event_type is null then 0 else 1 end) as is_ended,
+            max(case when policy.attribute = 'consent' then 1 else 0 end) as is_consent
+        from {marts}.int_suppression_reasons as reasons
+        inner join {marts}.suppression_policy as policy
+            on reasons.reason = policy.reason
+        left join {marts}.suppression_releases as releases
+            on reasons.reason = releases.reason and releases.event_type = @event_type
+        where
+            reasons.channel = @channel
+            and reasons.address = @address
+            and reasons.holds
+        group by reasons.reason
+        order by reasons.reason
+    """
+    parameters = {
+        "channel": act.channel,
+        "address": act.address,
+        "event_type": act.event_type,
+    }
+    try:
+        rows = warehouse.rows(sql, parameters)
+    except WarehouseMissing:
+        return None
+    return [
+        Holding(
+            row["reason"],
+            row["since"],
+            row["event_id"],
+            bool(row["is_ended"]),
+            bool(row["is_consent"]),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""The platforms' own lists: read, taken over as events (adopt), compared with ours (reconcile)."""

@@ -1,0 +1,100 @@
+"""Reads a platform's own lists, row by row of seeds/destinations.csv."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sync.delivery.connection import connected
+from sync.delivery.settings import read_settings
+from sync.destinations import get
+from sync.destinations.base import Destination, Entry
+from sync.errors import ConfigError, Stopped
+from sync.landing import Statement, instant_text
+from sync.warehouse.base import Warehouse
+
+_CONNECTIONS = 4
+_ADDRESS = {"email": "email", "sms": "phone", "push": "push_token"}
+
+
+class Row(NamedTuple):
+    """A row of seeds/destinations.csv: the platform's list that it feeds."""
+
+    channel: str
+    scope: str
+
+
+class Listed(NamedTuple):
+    """An entry, and the row whose list it is on."""
+
+    row: Row
+    entry: Entry
+
+
+class Reader:
+    """Reads the lists of one destination."""
+
+    def __init__(self, destination: Destination, stop: threading.Event) -> None:
+        """stop: ends the reading after the page that is under way."""
+        self._destination = destination
+        self._stop = stop
+
+    def entries(
+        self, row: Row, advance: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Listed]:
+        """The entries of a row's lists. advance: told of each.
+
+        Raises UnknownScope, ListNotReadable, Stopped, or what the platform answers.
+        """
+        for entry in self._destination.entries(row.channel, row.scope):
+            if self._stop.is_set():
+                raise Stopped(f"{self._destination.name}: stopped while its lists were read.")
+            advance(1)
+            yield Listed(row, entry)
+
+
+@contextmanager
+def reading(name: str, environment: Mapping[str, str], stop: threading.Event) -> Iterator[Reader]:
+    """A reader of a platform's lists. Raises UnknownDestination, ConfigError."""
+    kind = get(name)
+    settings = read_settings(kind, environment)
+    workers = min(_CONNECTIONS, settings.connections)
+    with connected(kind, settings, stop=stop, workers=workers) as (destination, _):
+        yield Reader(destination, stop)
+
+
+def rows_of(warehouse: Warehouse, name: str, scopes: Sequence[str]) -> list[Row]:
+    """The enabled rows of a destination that keep a list, or those of the scopes that are named.
+
+    Raises UnknownDestination, and ConfigError where there is none.
+    """
+    kind = get(name)
+    if scopes:
+        return [Row(channel, scope) for channel in sorted(kind.channels) for scope in scopes]
+    found = warehouse.rows(
+        "select channel, scope from {marts}.destinations"
+        " where destination = @name and enabled and mode = 'suppression' order by channel, scope",
+        {"name": name},
+    )
+    if not found:
+        raise ConfigError(
+            f"{name} has no enabled row of mode `suppression` in seeds/destinations.csv: enable "
+            "one and run `dbt build`, or name the list with --scope (empty for the platform's own)."
+        )
+    return [Row(row["channel"], row["scope"] or "") for row in found]
+
+
+def statement_of(platform: str, entry: Entry) -> Statement:
+    """What an entry says, as a statement of the platform."""
+    return {
+        "event": "list",
+        "detail": entry.listed_in,
+        "platform": platform,
+        "channel": entry.channel,
+        _ADDRESS[entry.channel]: entry.address,
+        "topic": entry.topic,
+        "reason": f"on the list {entry.listed_in} of {platform}",
+        "at": instant_text(entry.since),
+    }

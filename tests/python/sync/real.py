@@ -1,0 +1,44 @@
+"""The command over what dbt really builds: how tests run it, and what they read."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.python.conftest import Warehouse
+from tests.python.sync.world import KEY, SandboxClient
+
+
+def run(
+    warehouse: Warehouse, sandbox: SandboxClient, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """A command as a user runs it beside the database."""
+    return subprocess.run(
+        [sys.executable, "-m", "sync", *arguments, "--profiles-dir", "profiles"],
+        cwd=warehouse.directory,
+        env={
+            "PATH": "",
+            "HOME": str(warehouse.directory),
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            **warehouse.environment,
+            "SENDGRID_API_KEY": KEY,
+            "SENDGRID_BASE_URL": f"{sandbox.url}/sendgrid",
+            "SENDGRID_RATE": "0",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def cli(
+    warehouse: Warehouse, sandbox: SandboxClient, *arguments: str, **environment: str
+) -> tuple[int, Any]:
+    """Exit code and JSON of a command."""
+    done = run(warehouse, sandbox, *arguments, "--output", "json", **environment)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)

@@ -1,0 +1,140 @@
+"""A platform's own lists: taken over as events, and compared with what should be there."""
+
+from __future__ import annotations
+
+import csv
+import urllib.request
+
+import pytest
+
+from tests.python.conftest import Warehouse
+from tests.python.sync.real import cli
+from tests.python.sync.world import KEY, SandboxClient, addresses
+
+OURS = addresses(60, "ours")
+FOREIGN = addresses(30, "foreign")
+on_duckdb = pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+
+
+def bounces(people: list[str]) -> list[dict[str, object]]:
+    return [
+        {"email": one, "event": "bounce", "type": "bounce", "sg_event_id": one, "timestamp": 1.7e9}
+        for one in people
+    ]
+
+
+def take_off(sandbox: SandboxClient, people: list[str]) -> None:
+    """What somebody does in the platform's own pages."""
+    for one in people:
+        request = urllib.request.Request(
+            f"{sandbox.url}/sendgrid/v3/asm/suppressions/global/{one}",
+            method="DELETE",
+            headers={"Authorization": f"Bearer {KEY}"},
+        )
+        urllib.request.urlopen(request, timeout=10).close()
+
+
+def pushed(warehouse: Warehouse, sandbox: SandboxClient, people: list[str]) -> None:
+    warehouse.land("sendgrid", bounces(people))
+    warehouse.build()
+    plan = cli(warehouse, sandbox, "plan")[1]["hash"]
+    assert cli(warehouse, sandbox, "push", "--plan", plan)[0] == 0
+
+
+def kinds(found: dict[str, object]) -> dict[str, int]:
+    differences = found["differences"]
+    assert isinstance(differences, list)
+    return {one["kind"]: one["items"] for one in differences}
+
+
+def test_what_was_removed_and_what_is_foreign_is_found_repaired_and_adopted(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    pushed(warehouse, sandbox, OURS)
+    code, found = cli(warehouse, sandbox, "reconcile", "--destination", "sendgrid")
+    assert (code, found["items"], found["wanted"]) == (0, 0, 60)
+
+    take_off(sandbox, OURS[:50])
+    sandbox.fill({"global": FOREIGN})
+    code, found = cli(
+        warehouse, sandbox, "reconcile", "--destination", "sendgrid", "--csv", "all.csv"
+    )
+    assert (code, found["items"], kinds(found)) == (1, 80, {"removed": 50, "foreign": 30})
+    with (warehouse.directory / "all.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["address"] for row in rows if row["kind"] == "removed"} == set(OURS[:50])
+    assert {row["address"] for row in rows if row["kind"] == "foreign"} == set(FOREIGN)
+
+    code, found = cli(
+        warehouse, sandbox, "reconcile", "--destination", "sendgrid", "--adopt", "--repair"
+    )
+    assert (code, found["adopted"], found["repair"]["destinations"][0]["suppressed"]) == (0, 30, 50)
+    assert set(sandbox.lists()["global"]) == {*OURS, *FOREIGN}
+    warehouse.build("--selector", "frequent")
+    code, found = cli(warehouse, sandbox, "reconcile", "--destination", "sendgrid")
+    assert (code, found["items"], found["wanted"]) == (0, 0, 90)
+
+
+@on_duckdb
+def test_a_pending_refusal_is_missing_and_only_a_repair_sends_it(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    pushed(warehouse, sandbox, OURS[:5])
+    take_off(sandbox, OURS[:2])
+    warehouse.land("sendgrid", bounces(OURS[5:8]), received_at="2026-05-03T08:00:00Z")
+    warehouse.build("--selector", "frequent")
+    before = (sandbox.lists(), sorted(warehouse.landing.rglob("*")))
+    code, found = cli(warehouse, sandbox, "reconcile", "--destination", "sendgrid")
+    assert (code, kinds(found)) == (1, {"missing": 3, "removed": 2})
+    # A comparison alone changes nothing anywhere.
+    assert (sandbox.lists(), sorted(warehouse.landing.rglob("*"))) == before
+    assert cli(warehouse, sandbox, "reconcile", "--destination", "sendgrid", "--repair")[0] == 0
+    assert cli(warehouse, sandbox, "plan")[1]["destinations"][0]["items"] == 0
+
+
+@on_duckdb
+def test_a_platforms_lists_are_adopted_with_reason_and_date_and_only_once(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    sandbox.fill(
+        {
+            "global": addresses(1_100, "left"),
+            "bounces": ["bounced@example.com"],
+            "spam_reports": ["complained@example.com"],
+            "invalid_emails": ["invalid@example.com"],
+            "blocks": ["blocked-once@example.com"],
+            "groups": {"77": ["no-news@example.com"]},
+        }
+    )
+    warehouse.build()
+    code, found = cli(warehouse, sandbox, "adopt", "--destination", "sendgrid")
+    assert (code, found["entries"]) == (0, 1_104)
+    warehouse.build()
+    rows = warehouse.rows("select * from suppression_list")
+    listed = {row["address"]: row["event_type"] for row in rows}
+    assert len(listed) == 1_103
+    assert listed["left7@example.com"] == "unsubscribe"
+    assert listed["bounced@example.com"] == "bounce"
+    assert listed["complained@example.com"] == "complaint"
+    assert listed["invalid@example.com"] == "bounce"
+    assert {row["source"] for row in rows} == {"sendgrid"}
+    assert all(row["event_timestamp"] <= row["inserted_at"] for row in rows)
+    topics = warehouse.rows("select address, topic from events where topic is not null")
+    assert topics == [{"address": "no-news@example.com", "topic": "77"}]
+    events = warehouse.values("select count(*) from events")
+    assert cli(warehouse, sandbox, "adopt", "--destination", "sendgrid")[0] == 0
+    warehouse.build()
+    assert warehouse.values("select count(*) from events") == events
+
+
+@on_duckdb
+def test_what_we_put_there_ourselves_is_adopted_as_our_own_and_holds_nobody(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    """A bounce that we filed as a global opt-out must not become the person's refusal."""
+    pushed(warehouse, sandbox, OURS[:3])
+    assert cli(warehouse, sandbox, "adopt", "--destination", "sendgrid")[0] == 0
+    warehouse.build()
+    own = warehouse.values("select is_own from events where provider_event like 'list/%'")
+    assert own == [True] * 3
+    assert warehouse.values("select distinct event_type from suppression_list") == ["bounce"]
