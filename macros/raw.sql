@@ -36,6 +36,8 @@
         ~ ", plan_hash " ~ text ~ ")" ~ (" partition by date(expires_at) cluster by destination" if target.type == "bigquery"),
         "create table if not exists " ~ raw_table('watermarks') ~ " (relation " ~ text ~ ", taken_until " ~ timestamp
         ~ ", as_of " ~ timestamp ~ ")" ~ (" partition by date(taken_until)" if target.type == "bigquery"),
+        "create table if not exists " ~ raw_table('forgotten') ~ " (name_hash " ~ text ~ ", kind " ~ text ~ ", channel " ~ text
+        ~ ", reason " ~ text ~ ", refused_at " ~ timestamp ~ ", forgotten_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
         ~ ", ended_at " ~ timestamp ~ ", as_of " ~ timestamp ~ ", ok "
         ~ ("bool" if target.type == "bigquery" else "boolean") ~ ")",

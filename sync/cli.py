@@ -524,6 +524,67 @@ def release(
 
 
 @cli.command()
+@click.argument("person", required=False)
+@click.option(
+    "--returned",
+    is_flag=True,
+    help="Look for the forgotten among those who were named since; their refusals land again. "
+    "`push` and `backfill` do it by themselves.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be erased; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@profile_options
+@output_option
+def forget(
+    person: str | None,
+    returned: bool,
+    dry_run: bool,
+    yes: bool,
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    output: str,
+) -> None:
+    """Erase a person, by address or external_id, and keep the refusal.
+
+    What landed, events, state, history and profile are taken out, and the ledger keeps its rows
+    under no name. What the person refused stays as a keyed hash (CONTACT_SYNC_FORGET_KEY): should
+    the address come back, it is suppressed again. Platforms keep what they were told. Let no build
+    run meanwhile. It cannot be undone.
+
+    \b
+    Examples:
+      contact-sync forget noa@example.com --dry-run
+      contact-sync forget user-4711 --yes
+      contact-sync forget --returned
+    """
+    from sync.erasure.command import forget
+    from sync.erasure.returns import land_returned
+    from sync.output import forgotten_json, print_forgotten, print_json
+    from sync.profile import load_target
+    from sync.warehouse import open_warehouse
+
+    if (person is None) != returned:
+        raise click.UsageError("Name a person, or say --returned.")
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    warehouse = open_warehouse(found, read_only=dry_run)
+    if person is None:
+        landed = land_returned(found, warehouse, os.environ)
+        if output == "json":
+            print_json({"landed": landed})
+        else:
+            click.echo(f"{landed:,} refusals of the forgotten landed again.")
+        return
+    if not (yes or dry_run):
+        click.confirm("This cannot be undone. Erase the person?", abort=True, err=True)
+    done = forget(found, warehouse, person, os.environ, dry_run=dry_run)
+    if output == "json":
+        print_json(forgotten_json(done))
+    else:
+        print_forgotten(done)
+
+
+@cli.command()
 @profile_options
 @click.option("--destination", "name", required=True, metavar="NAME", help="The platform.")
 @click.option(

@@ -15,6 +15,7 @@ from sync.delivery.check import Checked
 from sync.delivery.plan import DestinationPlan, Plan
 from sync.delivery.report import Part, Report
 from sync.destinations.base import Request
+from sync.erasure.command import Forgotten
 from sync.lists.adopt import Adopted
 from sync.lists.command import Reconciled
 from sync.lists.reconcile import KINDS
@@ -282,6 +283,35 @@ def _holding(one: Holding) -> dict[str, Any]:
         "event_id": one.event_id,
         "is_ended": one.is_ended,
         "is_consent": one.is_consent,
+    }
+
+
+def print_forgotten(done: Forgotten) -> None:
+    """What was taken out, without a name."""
+    if done.is_dry_run:
+        click.echo("Dry run: nothing was changed.")
+    elif done.is_unknown:
+        click.echo("Nothing of this person is here.")
+    names = ", ".join(f"{count} {kind}" for kind, count in done.names.items())
+    click.echo(f"Known by: {names or 'nothing'}; {done.refusals} refusals are kept by their hash.")
+    if done.shared:
+        click.echo(f"{done.shared} addresses are other contacts' too, and stay theirs.")
+    if done.landed or done.logs:
+        click.echo(f"Taken out of {done.landed:,} landed deliveries, {done.logs:,} log lines.")
+    if done.tables:
+        _table(("table", "rows"), sorted(done.tables.items()))
+
+
+def forgotten_json(done: Forgotten) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        "names": dict(done.names),
+        "refusals": done.refusals,
+        "shared": done.shared,
+        "landed": done.landed,
+        "logs": done.logs,
+        "tables": dict(done.tables),
+        "dry_run": done.is_dry_run,
     }
 
 

@@ -62,6 +62,14 @@ RUN_COLUMNS = tuple(field.name for field in fields(RunRow))
 ITEM_COLUMNS = Item._fields
 
 
+class Table(NamedTuple):
+    """A table that holds rows. place: `marts` or `raw`; texts: its columns of text."""
+
+    place: str
+    name: str
+    texts: frozenset[str]
+
+
 class Warehouse(Protocol):
     """One per engine. Thread-safe."""
 
@@ -80,6 +88,15 @@ class Warehouse(Protocol):
         Raises WarehouseMissing where a table is not there, WarehouseBusy where another process
         holds the database, WarehouseUnavailable where it cannot be reached.
         """
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Runs a statement that changes rows. Raises as `rows`."""
+
+    def tables(self) -> list[Table]:
+        """Every table of the models and the raw schema; views are none."""
+
+    def compact(self) -> None:
+        """Makes sure that deleted rows are in no file of the warehouse that we can reach."""
 
     def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
         """The whole results of small queries, in their order; side by side where that is faster."""

@@ -22,7 +22,7 @@ from google.cloud import bigquery
 
 from sync.destinations.base import Item
 from sync.profile import Target
-from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow
+from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow, Table
 from sync.warehouse.bigquery_queries import Parameter, Queries, parameters_of, row_values
 from sync.warehouse.claims import Claims, Live
 
@@ -71,6 +71,19 @@ class BigQueryWarehouse:
         with self._queries.explained():
             found = self._queries.run(sql, parameters_of(parameters), patience=_TO_READ)
             return [row_values(row) for row in found]
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """See Warehouse."""
+        with self._queries.explained():
+            self._queries.run(sql, parameters_of(parameters), patience=_TO_WRITE)
+
+    def tables(self) -> list[Table]:
+        """See Warehouse."""
+        with self._queries.explained():
+            return list(self._queries.tables())
+
+    def compact(self) -> None:
+        """See Warehouse. BigQuery keeps what was deleted for its time travel (7 days), then not."""
 
     def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
         """See Warehouse."""

@@ -16,6 +16,7 @@ from google.cloud.bigquery.table import RowIterator
 
 from sync.profile import Target
 from sync.retries import retry_context
+from sync.warehouse.base import Table
 from sync.warehouse.bigquery_errors import LIBRARY_ERRORS, Place, explained, may_pass
 from sync.warehouse.bigquery_profile import Settings, read_profile
 
@@ -54,6 +55,17 @@ class Queries:
             yield
         except LIBRARY_ERRORS as error:
             raise explained(error, self._settings, RAW, self._place_of) from None
+
+    def tables(self) -> Iterator[Table]:
+        """The tables of both datasets, with their columns of text."""
+        places = {"marts": self._settings.dataset, "raw": RAW}
+        for place, dataset in places.items():
+            reference = bigquery.DatasetReference(self._settings.project, dataset)
+            for listed in self._client.list_tables(reference):
+                if listed.table_type == "TABLE":
+                    schema = self._client.get_table(listed.reference).schema
+                    texts = frozenset(one.name for one in schema if one.field_type == "STRING")
+                    yield Table(place, listed.table_id, texts)
 
     def run(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from sync.destinations.base import Item
 from sync.errors import ConfigError, ProfileError, SyncError, WarehouseBusy, WarehouseMissing
 from sync.profile import Target
 from sync.retries import retry_context
-from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow
+from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow, Table
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,49 @@ class DuckDbWarehouse:
             result = connection.execute(self._text(sql), dict(parameters or {}))
             names = [column[0] for column in result.description or ()]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def execute(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """See Warehouse."""
+        with self._connect(self._patience_to_write) as connection:
+            connection.execute(self._text(sql), dict(parameters or {}))
+
+    def tables(self) -> list[Table]:
+        """See Warehouse."""
+        found = self.rows(
+            """
+            select table_schema, table_name, list(column_name) as texts
+            from information_schema.columns
+            inner join information_schema.tables using (table_catalog, table_schema, table_name)
+            where
+                table_type = 'BASE TABLE'
+                and data_type = 'VARCHAR'
+                and table_catalog = current_database()
+            group by table_schema, table_name
+            order by table_schema, table_name
+            """
+        )
+        places = {self._marts: "marts", self._raw: "raw"}
+        return [
+            Table(places[row["table_schema"]], row["table_name"], frozenset(row["texts"]))
+            for row in found
+            if row["table_schema"] in places
+        ]
+
+    def compact(self) -> None:
+        """See Warehouse. Blocks that were freed keep their bytes, so the file is written anew."""
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        with self._connect(self._patience_to_write) as connection:
+            try:
+                connection.execute("checkpoint")
+                here = connection.execute("select current_database()").fetchall()[0][0]
+                connection.execute(f"attach '{_quoted(fresh)}' as fresh")
+                connection.execute(f'copy from database "{here}" to fresh')
+                connection.execute("detach fresh")
+                # While this connection holds the old file, nobody else can write to it.
+                fresh.replace(self.path)
+                self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)
+            finally:
+                fresh.unlink(missing_ok=True)
 
     def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
         """See Warehouse."""
@@ -242,6 +286,10 @@ class DuckDbWarehouse:
             ) from None
         connection.execute("set TimeZone = 'UTC'")
         return connection
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
 
 
 def _is_locked(error: Exception) -> bool:

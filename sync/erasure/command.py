@@ -1,0 +1,71 @@
+"""`contact-sync forget`: the refusal is kept first, then the person is taken out everywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sync.erasure.hashes import keep, read_key
+from sync.erasure.landing import erase_files, erase_logs, erase_rows
+from sync.erasure.person import Person, counts, find_person
+from sync.erasure.tables import erase_tables
+from sync.profile import Target, landing_directory
+from sync.warehouse.base import Warehouse
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """What was found and taken out; it names nobody."""
+
+    names: Mapping[str, int]
+    refusals: int
+    shared: int
+    landed: int = 0
+    logs: int = 0
+    tables: Mapping[str, int] = field(default_factory=dict)
+    is_dry_run: bool = False
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing of the person was here."""
+        return not (self.landed or self.tables or self.refusals)
+
+
+def forget(
+    target: Target,
+    warehouse: Warehouse,
+    given: str,
+    environment: Mapping[str, str],
+    *,
+    dry_run: bool,
+) -> Forgotten:
+    """Erases the person that an address or external_id names.
+
+    Repeating it after a run that was cut off ends the work. Raises MissingCredential without a key,
+    ConfigError where an address is several contacts'.
+    """
+    key = read_key(environment)
+    person = find_person(warehouse, given)
+    found = Forgotten(counts(person.names), len(person.refusals), person.shared)
+    if dry_run:
+        found.is_dry_run = True
+        return found
+    keep(warehouse, key, person.refusals)
+    found.landed = _erase_landing(target, warehouse, person)
+    found.tables = erase_tables(warehouse, person)
+    warehouse.compact()
+    found.logs = erase_logs(_log_folder(), person)
+    return found
+
+
+def _erase_landing(target: Target, warehouse: Warehouse, person: Person) -> int:
+    if target.engine == "duckdb":
+        return erase_files(landing_directory(), person)
+    return erase_rows(warehouse, person)
+
+
+def _log_folder() -> Path:
+    """Where dbt writes its log."""
+    return Path(os.environ.get("DBT_LOG_PATH") or "logs")

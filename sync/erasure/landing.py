@@ -1,0 +1,133 @@
+"""Takes a person out of what landed: lines of files (DuckDB), rows of raw tables (BigQuery)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sync.erasure.cutting import cut
+from sync.erasure.person import Person
+from sync.errors import SyncError
+from sync.warehouse.base import Warehouse
+
+
+def erase_files(landing: Path, person: Person) -> int:
+    """Blanks the person in every landing file; gives how many lines were changed.
+
+    In place, so that a receiver that still appends to a file loses nothing: what is taken out is
+    overwritten with blanks, which a build passes over.
+    """
+    return sum(
+        _erase_lines(path, person) for path in sorted(landing.rglob("*.ndjson")) if path.is_file()
+    )
+
+
+def erase_logs(folder: Path, person: Person) -> int:
+    """Blanks the person's addresses in log files; gives how many times."""
+    changed = 0
+    for path in sorted(folder.rglob("*.log*")) if folder.is_dir() else ():
+        text = path.read_bytes().decode("utf-8", errors="surrogateescape")
+        if person.pattern is None or person.pattern.search(text) is None:
+            continue
+        changed += len(person.pattern.findall(text))
+        blank = person.pattern.sub(lambda found: "*" * len(found[0].encode()), text)
+        with path.open("r+b") as file:
+            file.write(blank.encode("utf-8", errors="surrogateescape"))
+    return changed
+
+
+def erase_rows(warehouse: Warehouse, person: Person) -> int:
+    """The same in raw.webhook_deliveries of a warehouse that has it as a table."""
+    changed = 0
+    for row in _candidates(warehouse, person):
+        payload = row["payload"] or ""
+        kept = cut(payload, person, with_ids=row["delivery_id"] in person.deliveries)
+        if kept == payload:
+            continue
+        key = {"delivery_id": row["delivery_id"], "received_at": row["received_at"]}
+        where = " where delivery_id = @delivery_id and received_at = @received_at"
+        if kept is None:
+            warehouse.execute("delete from {raw}.webhook_deliveries" + where, key)
+        else:
+            warehouse.execute(
+                "update {raw}.webhook_deliveries set payload = @payload" + where,
+                {**key, "payload": kept},
+            )
+        changed += 1
+    return changed
+
+
+def _candidates(warehouse: Warehouse, person: Person) -> Iterator[dict[str, Any]]:
+    """Deliveries that are known to be about the person, or hold one of the addresses."""
+    deliveries = sorted(person.deliveries)
+    for first in range(0, len(deliveries), 500):
+        names = {f"id_{n}": one for n, one in enumerate(deliveries[first : first + 500])}
+        marks = ", ".join(f"@{name}" for name in names)
+        yield from warehouse.rows(
+            "select delivery_id, received_at, payload from {raw}.webhook_deliveries"
+            f" where delivery_id in ({marks})",
+            names,
+        )
+    for address in person.addresses:
+        yield from warehouse.rows(
+            "select delivery_id, received_at, payload from {raw}.webhook_deliveries"
+            " where strpos(lower(payload), @address) > 0",
+            {"address": address.lower()},
+        )
+
+
+def _erase_lines(path: Path, person: Person) -> int:
+    changed = 0
+    with path.open("r+b") as file:
+        offset = 0
+        for line in iter(file.readline, b""):
+            new = _line_without(line, person)
+            if new is not None:
+                # One write per line: a crash leaves it as it was or as it is to be.
+                os.pwrite(file.fileno(), _padded(new, line, path), offset)
+                changed += 1
+            offset += len(line)
+        if changed:
+            os.fsync(file.fileno())
+    return changed
+
+
+def _line_without(line: bytes, person: Person) -> bytes | None:
+    """What is to stand in place of a line; None where it is not about the person."""
+    text = line.decode("utf-8", errors="replace")
+    is_named = person.is_named_in(text, with_ids=False)
+    if not is_named and not any(one in text for one in person.external_ids):
+        return None
+    try:
+        row = json.loads(text)
+    except ValueError:
+        return b"" if is_named else None
+    if not isinstance(row, dict):
+        return b"" if is_named else None
+    if not isinstance(row.get("payload"), str):
+        # A row of the directory, the sends or the opens: the person's, or not.
+        values = [value for value in row.values() if isinstance(value, (str, int))]
+        is_own = any(person.is_named_in(str(value), with_ids=True) for value in values)
+        return b"" if is_own else None
+    with_ids = str(row.get("delivery_id")) in person.deliveries
+    kept = cut(row["payload"], person, with_ids=with_ids)
+    if kept == row["payload"]:
+        return None
+    if kept is None:
+        return b""
+    made = {**row, "payload": kept}
+    return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _padded(new: bytes, line: bytes, path: Path) -> bytes:
+    end = b"\n" if line.endswith(b"\n") else b""
+    room = len(line) - len(end) - len(new)
+    if room < 0:
+        raise SyncError(
+            f"{path}: a line without the person is longer than with them; take the person out of "
+            "it by hand, then repeat the command."
+        )
+    return new + b" " * room + end

@@ -1,0 +1,227 @@
+"""Who is to be erased: the external_ids and the addresses that are this person's alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
+
+from sync.errors import ConfigError
+from sync.warehouse.base import Warehouse
+
+
+class Name(NamedTuple):
+    """What can name a person. kind: email, sms, push or external_id."""
+
+    kind: str
+    value: str
+
+
+class Refusal(NamedTuple):
+    """What must go on holding. kind, value: what it names; reason as in the policy."""
+
+    kind: str
+    value: str
+    channel: str
+    reason: str
+    refused_at: datetime
+
+
+@dataclass(frozen=True)
+class Person:
+    """Names, and the deliveries that say something of the person."""
+
+    names: frozenset[Name]
+    refusals: tuple[Refusal, ...] = ()
+    deliveries: frozenset[str] = frozenset()
+    #: Addresses that others have too: they stay where they are those others'.
+    shared: int = 0
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of every channel."""
+        return sorted(name.value for name in self.names if name.kind != "external_id")
+
+    @property
+    def external_ids(self) -> list[str]:
+        """The ids in the production database."""
+        return sorted(name.value for name in self.names if name.kind == "external_id")
+
+    @property
+    def contact_ids(self) -> list[str]:
+        """The contact_ids of all names, as macros/keys.sql makes them."""
+        return sorted(_md5(f"{name.kind}|{name.value}") for name in self.names)
+
+    @property
+    def own_deliveries(self) -> list[str]:
+        """Deliveries whose id is made of names, as those of the directory and of the logs."""
+        ids = set(self.external_ids)
+        return sorted(
+            one
+            for one in self.deliveries
+            if ids & set(one.split("|")) or self.is_named_in(one, with_ids=True)
+        )
+
+    def is_named_in(self, text: str, *, with_ids: bool) -> bool:
+        """Whether a text holds an address, or (with_ids) is an external_id."""
+        if with_ids and text.strip() in self.external_ids:
+            return True
+        return self.pattern is not None and self.pattern.search(text) is not None
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """Finds any of the addresses in a text, however phone numbers are written."""
+        forms = [_form(name) for name in self.names if name.kind != "external_id"]
+        return re.compile("|".join(sorted(forms)), re.IGNORECASE) if forms else None
+
+
+def find_person(warehouse: Warehouse, given: str) -> Person:
+    """The person that an address or an external_id names.
+
+    Raises ConfigError where an address is several contacts': which one is meant must be said.
+    """
+    wanted = _names_of(given)
+    linked = _links(warehouse, wanted)
+    ids = {name for name in wanted if name.kind == "external_id"} & linked.keys()
+    if not ids:
+        ids = {one for one, addresses in linked.items() if addresses & wanted}
+        if len(ids) > 1:
+            raise ConfigError(
+                f"{len(ids)} contacts were named with this address: forget each by its external_id."
+            )
+    own = {address for one in ids for address in linked[one]}
+    shared = {address for address in own if _owners(warehouse, address) - ids}
+    names = ids | (own - shared) if ids else wanted
+    return Person(
+        frozenset(names),
+        tuple(_refusals(warehouse, names)),
+        frozenset(_deliveries(warehouse, names)),
+        len(shared),
+    )
+
+
+def _names_of(given: str) -> set[Name]:
+    """What the argument may be: an address by its form, else a token or an external_id."""
+    text = given.strip()
+    if "@" in text:
+        return {Name("email", text.lower()), Name("external_id", text)}
+    digits = text.translate(str.maketrans("", "", " -()."))
+    if re.fullmatch(r"\+[1-9][0-9]{6,14}", digits):
+        return {Name("sms", digits), Name("external_id", text)}
+    return {Name("push", text), Name("external_id", text)}
+
+
+def _links(warehouse: Warehouse, wanted: Iterable[Name]) -> dict[Name, set[Name]]:
+    """All addresses of the contacts that the names name or belong to."""
+    values = {name.value for name in wanted}
+    marks, parameters = in_list("value", values)
+    rows = warehouse.rows(
+        f"""
+        select external_id, channel, address from {{marts}}.int_contact_identifiers
+        where external_id in ({marks})
+            or external_id in (
+                select external_id from {{marts}}.int_contact_identifiers
+                where address in ({marks})
+            )
+        """,
+        parameters,
+    )
+    found: dict[Name, set[Name]] = {}
+    for row in rows:
+        addresses = found.setdefault(Name("external_id", row["external_id"]), set())
+        addresses.add(Name(row["channel"], row["address"]))
+    for row in warehouse.rows(
+        f"select distinct external_id from {{marts}}.int_latest_events"
+        f" where external_id in ({marks})",
+        parameters,
+    ):
+        found.setdefault(Name("external_id", row["external_id"]), set())
+    return found
+
+
+def _owners(warehouse: Warehouse, address: Name) -> set[Name]:
+    rows = warehouse.rows(
+        "select external_id from {marts}.int_contact_identifiers"
+        " where channel = @channel and address = @address",
+        {"channel": address.kind, "address": address.value},
+    )
+    return {Name("external_id", row["external_id"]) for row in rows}
+
+
+def _refusals(warehouse: Warehouse, names: Iterable[Name]) -> Iterable[Refusal]:
+    """The reasons that hold for the addresses; of consent, those of the contact too."""
+    values = {name.value for name in names}
+    marks, parameters = in_list("value", values)
+    rows = warehouse.rows(
+        f"""
+        select
+            reasons.external_id, reasons.channel, reasons.address, reasons.reason,
+            policy.attribute, max(reasons.reason_at) as refused_at
+        from {{marts}}.int_suppression_reasons as reasons
+        inner join {{marts}}.suppression_policy as policy on reasons.reason = policy.reason
+        where reasons.holds and policy.attribute <> 'engagement'
+            and (reasons.address in ({marks}) or reasons.external_id in ({marks}))
+        group by
+            reasons.external_id, reasons.channel, reasons.address, reasons.reason, policy.attribute
+        """,
+        parameters,
+    )
+    known = set(names)
+    found: dict[tuple[str, str, str, str], Refusal] = {}
+    for row in rows:
+        subjects = [Name(row["channel"], row["address"] or "")]
+        if row["attribute"] == "consent" and row["external_id"]:
+            subjects.append(Name("external_id", row["external_id"]))
+        for subject in subjects:
+            if subject in known:
+                refusal = Refusal(*subject, row["channel"], row["reason"], row["refused_at"])
+                key = refusal[:4]
+                if key not in found or found[key].refused_at < refusal.refused_at:
+                    found[key] = refusal
+    return found.values()
+
+
+def _deliveries(warehouse: Warehouse, names: Iterable[Name]) -> Iterable[str]:
+    marks, parameters = in_list("value", {name.value for name in names})
+    rows = warehouse.rows(
+        f"""
+        select distinct delivery_id from {{marts}}.int_events__unioned
+        where address in ({marks}) or external_id in ({marks}) or email in ({marks})
+            or phone in ({marks}) or push_token in ({marks})
+        """,
+        parameters,
+    )
+    return [row["delivery_id"] for row in rows]
+
+
+def in_list(prefix: str, values: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Parameters for `in (…)`; of no value one that nothing equals."""
+    parameters = {f"{prefix}_{n}": value for n, value in enumerate(sorted(values) or [""])}
+    return ", ".join(f"@{name}" for name in parameters), parameters
+
+
+def _form(name: Name) -> str:
+    if name.kind == "sms":
+        digits = r"[\s().-]*".join(re.escape(digit) for digit in name.value.lstrip("+"))
+        return rf"(?<!\d)\+?{digits}(?!\d)"
+    escaped = re.escape(name.value)
+    if name.kind == "email":
+        local, _, domain = name.value.partition("@")
+        escaped = rf"(?<![\w.+-]){re.escape(local)}(?:@|%40|\\u0040){re.escape(domain)}(?![\w-])"
+    return escaped
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def counts(names: Iterable[Name]) -> Mapping[str, int]:
+    """How many names of each kind there are: what may be told of a person."""
+    found: dict[str, int] = {}
+    for name in sorted(names):
+        found[name.kind] = found.get(name.kind, 0) + 1
+    return found

@@ -1,0 +1,98 @@
+"""Knows the forgotten when they come back, and lands what they refused again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sync.delivery.lock import utc_now
+from sync.erasure.hashes import hashed, read_key, stored_by_hash
+from sync.erasure.person import Name
+from sync.landing import Statement, instant_text, land
+from sync.profile import Target
+from sync.warehouse.base import Warehouse
+
+_RELATION = "forgotten"
+_MEMBER = {"email": "email", "sms": "phone", "push": "push_token", "external_id": "external_id"}
+
+
+def has_forgotten(warehouse: Warehouse) -> bool:
+    """Whether anybody was ever forgotten here."""
+    return bool(warehouse.rows("select 1 as one from {raw}.forgotten limit 1"))
+
+
+def land_returned(target: Target, warehouse: Warehouse, environment: Mapping[str, str]) -> int:
+    """Looks through what was taken since the last look; gives how many refusals were landed again.
+
+    They count from the next build. Raises MissingCredential where the key is not set.
+    """
+    if not has_forgotten(warehouse):
+        return 0
+    key = read_key(environment)
+    seen_until, names = _named_since_the_last_look(warehouse)
+    statements = list(statements_for(names, key, stored_by_hash(warehouse)))
+    if statements:
+        land(target, "operator", statements)
+    if seen_until is not None:
+        # After the landing: a run that dies between looks again, and lands nothing twice.
+        warehouse.execute(
+            "insert into {raw}.watermarks (relation, taken_until, as_of)"
+            " values (@relation, @taken_until, @as_of)",
+            {"relation": _RELATION, "taken_until": seen_until, "as_of": utc_now()},
+        )
+    return len(statements)
+
+
+def statements_for(
+    names: Iterable[Name], key: bytes, kept: Mapping[str, list[dict[str, Any]]]
+) -> Iterator[Statement]:
+    """What those among the names refused who were forgotten, as statements of an operator."""
+    for name in names:
+        for row in kept.get(hashed(key, name.kind, name.value), []):
+            yield {
+                "event": "forgotten",
+                "detail": row["reason"],
+                "channel": row["channel"],
+                _MEMBER[name.kind]: name.value,
+                "reason": "refused before it was forgotten; known by its hash",
+                "by": "contact-sync forget",
+                "at": instant_text(row["refused_at"]),
+            }
+
+
+def _named_since_the_last_look(warehouse: Warehouse) -> tuple[Any, Iterable[Name]]:
+    since = warehouse.rows(
+        """
+        select coalesce(
+            (select max(taken_until) from {raw}.watermarks where relation = @relation),
+            (select min(forgotten_at) from {raw}.forgotten)
+        ) as since
+        """,
+        {"relation": _RELATION},
+    )[0]["since"]
+    rows = warehouse.rows(
+        """
+        select distinct channel, address, external_id, email, phone, push_token
+        from {marts}.events
+        -- What was landed for one who came back is no return of its own.
+        where taken_at > @since and provider_event not like 'forgotten/%'
+        """,
+        {"since": since},
+    )
+    until = warehouse.rows(
+        "select max(taken_at) as until from {marts}.events where taken_at > @since",
+        {"since": since},
+    )[0]["until"]
+    names = {
+        Name(kind, value)
+        for row in rows
+        for kind, value in (
+            (row["channel"], row["address"]),
+            ("external_id", row["external_id"]),
+            ("email", row["email"]),
+            ("sms", row["phone"]),
+            ("push", row["push_token"]),
+        )
+        if kind and value
+    }
+    return until, sorted(names)

@@ -1,0 +1,150 @@
+"""Erasure keeps the refusal: nothing of the person is left, who comes back stays stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.erasure.cutting import cut
+from sync.erasure.person import Name, Person
+from tests.python.conftest import Warehouse
+from tests.python.sync.real import cli, run
+from tests.python.sync.world import SandboxClient
+
+on_duckdb = pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
+KEY = {"CONTACT_SYNC_FORGET_KEY": "a key of the tests, long enough"}
+NOA, PHONE = "noa.secret@example.com", "+14155550123"
+
+
+def event(kind: str, email: str, at: float = 1.7e9, **more: Any) -> dict[str, Any]:
+    return {"email": email, "event": kind, "timestamp": at, "sg_event_id": f"{kind}{email}", **more}
+
+
+def identify(external_id: str, **traits: Any) -> dict[str, Any]:
+    return {"type": "identify", "userId": external_id, "messageId": external_id, "traits": traits}
+
+
+def land_everything(warehouse: Warehouse) -> None:
+    warehouse.land(
+        "sendgrid",
+        [
+            event("unsubscribe", "Noa.Secret@Example.com"),
+            event("bounce", "ben@x.io", type="bounce"),
+        ],
+    )
+    warehouse.land("segment", identify("user-4711", email=NOA, phone="+1 (415) 555-0123"))
+    warehouse.land("twilio", {"From": PHONE, "To": "+15005550006", "Body": "STOP",
+                              "MessageSid": "SM1", "OptOutType": "STOP"})  # fmt: skip
+    warehouse.land("sendgrid", '[{"email": "noa.secret@example.com", "event": cut')
+    warehouse.land_rows("email_sends", [{"recipient_email": NOA, "send_date": "2026-05-01"}])
+    warehouse.land_rows("contacts", [{"external_id": "user-4711", "email": NOA, "phone": PHONE}])
+
+
+def places_that_hold(warehouse: Warehouse, *texts: str) -> list[str]:
+    """Files below the directory whose bytes hold a text, and cells of the database that do."""
+    found = []
+    for path in sorted(warehouse.directory.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes().lower()
+            found += [str(path.name) for text in texts if text.lower().encode() in data]
+    for table in warehouse.values(
+        "select table_schema || '.' || table_name from information_schema.tables"
+    ):
+        rows = json.dumps(warehouse.rows(f"select * from {table}"), default=str).lower()
+        found += [table for text in texts if text.lower() in rows]
+    return found
+
+
+@on_duckdb
+def test_nothing_of_the_person_is_left_and_who_comes_back_stays_stopped(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    land_everything(warehouse)
+    warehouse.build()
+    plan = cli(warehouse, sandbox, "plan")[1]["hash"]
+    assert cli(warehouse, sandbox, "push", "--plan", plan)[0] == 0
+    secrets = (NOA, PHONE, "5550123", "555-0123", "user-4711")
+    assert places_that_hold(warehouse, *secrets)
+    others = warehouse.values("select event_id from events where address = 'ben@x.io'")
+
+    code, done = cli(warehouse, sandbox, "forget", NOA, "--yes", **KEY)
+    assert code == 0
+    assert done["names"] == {"email": 1, "external_id": 1, "sms": 1}
+    assert places_that_hold(warehouse, *secrets) == []
+    # Others are as they were, and the ledger has lost no row.
+    assert warehouse.values("select event_id from events where address = 'ben@x.io'") == others
+    assert len(warehouse.rows("select * from raw.sync_ledger")) == 2
+    warehouse.build()
+    assert warehouse.values("select address from suppression_list") == ["ben@x.io"]
+    assert places_that_hold(warehouse, *secrets) == []
+
+    # Back by a webhook, without a word of the refusal; and under a new address of the same id.
+    warehouse.land("sendgrid", [event("open", NOA, 1.77e9)], received_at="2026-11-20T08:00:00Z")
+    warehouse.land("segment", identify("user-4711", email="new@example.com"))
+    warehouse.build()
+    code, landed = cli(warehouse, sandbox, "forget", "--returned", **KEY)
+    assert (code, landed["landed"] > 0) == (0, True)
+    warehouse.build()
+    rows = warehouse.rows("select * from suppression_list")
+    listed = {row["address"]: row["event_type"] for row in rows}
+    assert listed[NOA] == "unsubscribe"
+    assert listed["new@example.com"] == "unsubscribe"
+    assert cli(warehouse, sandbox, "forget", "--returned", **KEY)[1]["landed"] == 0
+
+
+@on_duckdb
+def test_without_a_key_nobody_is_forgotten(warehouse: Warehouse, sandbox: SandboxClient) -> None:
+    warehouse.dbt("parse")
+    done = run(warehouse, sandbox, "forget", NOA, "--yes")
+    assert done.returncode == 2
+    assert "CONTACT_SYNC_FORGET_KEY" in done.stderr
+
+
+PERSON = Person(
+    frozenset({Name("email", NOA), Name("sms", PHONE), Name("external_id", "42")}),
+    deliveries=frozenset({"known"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("payload", "left"),
+    [
+        ([{"email": "Noa.Secret@example.com"}, {"email": "ben@x.io"}], [{"email": "ben@x.io"}]),
+        ({"email": NOA}, None),
+        ({"batch": [{"userId": 42}, {"userId": 43}]}, {"batch": [{"userId": 43}]}),
+        ({"to": "+1 415-555.0123", "id": 1}, None),
+        ({"url": "https://x.io/?e=noa.secret%40example.com"}, None),
+        ({"events": '[{"email": "noa.secret@example.com"}, {"email": "b@x.io"}]'},
+         {"events": '[{"email":"b@x.io"}]'}),
+        ([{"email": "other-noa.secret@example.com"}], [{"email": "other-noa.secret@example.com"}]),
+        ([{"count": 420}], [{"count": 420}]),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_of_a_body_the_elements_of_the_person_are_taken_out(payload: Any, left: Any) -> None:
+    found = cut(json.dumps(payload), PERSON, with_ids=True)
+    assert (None if found is None else json.loads(found)) == left
+
+
+def test_an_id_that_is_a_plain_number_names_nobody_in_a_delivery_about_others() -> None:
+    body = json.dumps([{"count": 42}])
+    assert cut(body, PERSON, with_ids=False) == body
+
+
+def test_a_file_that_a_receiver_still_writes_keeps_its_length(tmp_path: Path) -> None:
+    from sync.erasure.landing import erase_files
+
+    path = tmp_path / "x.ndjson"
+    rows = [{"delivery_id": n, "payload": json.dumps([{"email": one}])}
+            for n, one in enumerate((NOA, "ben@x.io"))]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    size = path.stat().st_size
+    with path.open("a") as receiver:
+        assert erase_files(tmp_path, PERSON) == 1
+        receiver.write(json.dumps(rows[1]) + "\n")
+    lines = path.read_text().splitlines()
+    assert [line.strip() for line in lines] == ["", json.dumps(rows[1]), json.dumps(rows[1])]
+    assert path.stat().st_size == size + len(lines[2]) + 1
