@@ -198,6 +198,8 @@ def cli() -> None:
     contact-sync check                whether the platforms will let it
     contact-sync push                 send it
     contact-sync status               how things are
+    contact-sync explain ADDRESS      why somebody may or may not be contacted
+    contact-sync scrub FILE           who of a file may be contacted
     """
 
 
@@ -397,6 +399,68 @@ def status(
         print_json(status_json(found))
     else:
         print_status(found)
+
+
+@cli.command("explain")
+@profile_options
+@click.argument("subject", metavar="ADDRESS|EXTERNAL_ID")
+@click.option(
+    "--channel",
+    type=click.Choice(["email", "sms", "push"]),
+    help="Only what concerns this channel.  [default: all]",
+)
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the full record as JSON lines, readable by you alone, and print its sha256: "
+    "verdicts, state, reasons, events, hashes of the raw payloads, history, ledger.",
+)
+@output_option
+def explain_command(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    subject: str,
+    channel: str | None,
+    evidence: Path | None,
+    output: str,
+) -> None:
+    """Say whether a person may be contacted, why not, what would end it, and who was told.
+
+    ADDRESS is an email address, a phone number or a push token; what is known as none of them is
+    looked up as an external_id. Of each reason: the event, the row of the policy, how it reaches
+    the address. Exit code 0 whatever the answer is, also where nothing is known: then nothing on
+    record forbids contact. Nothing is changed.
+
+    \b
+    Examples:
+      contact-sync explain ann@example.com
+      contact-sync explain 42 --channel sms --output json
+      contact-sync explain ann@example.com --evidence ann.jsonl
+    """
+    from sync.explain import read_explanation
+    from sync.explain_output import explanation_json, print_explanation
+    from sync.output import print_json
+    from sync.profile import project_variable
+
+    warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
+    code = project_variable("default_country_code", project_dir)
+    found = read_explanation(warehouse, subject, channel=channel, country_code=code)
+    written = None
+    if evidence is not None:
+        from sync.evidence import write_evidence
+
+        written = write_evidence(warehouse, found, evidence)
+    if output == "json":
+        data = explanation_json(found)
+        if written is not None:
+            data["evidence"] = written.as_json()
+        print_json(data)
+        return
+    print_explanation(found)
+    if written is not None:
+        click.echo(f"\n{written.path}: {written.records:,} records, sha256 {written.sha256}")
 
 
 class SizeType(click.ParamType[int]):

@@ -24,7 +24,7 @@ _SHOWN_ADDRESSES = 3
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output; instants in ISO form, UTC."""
-    click.echo(json.dumps(value, default=_json, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, default=json_value, indent=2, ensure_ascii=False))
 
 
 def print_plan(plan: Plan) -> None:
@@ -55,7 +55,7 @@ def _print_destination_plan(part: DestinationPlan) -> None:
         f"{part.destination}: {part.items:,} to send, about {_calls(part.calls)}, "
         f"about {duration(part.seconds)}"
     )
-    _table(
+    print_table(
         ("channel", "scope", "action", "reason", "items"),
         [
             (count.channel, count.scope, count.action, count.reason, count.items)
@@ -237,7 +237,7 @@ def print_status(status: Status) -> None:
         if not rows:
             continue
         click.echo(section.title)
-        _table(section.columns, [[row[column] for column in section.columns] for row in rows])
+        print_table(section.columns, [[row[column] for column in section.columns] for row in rows])
         click.echo(f"{section.hint}\n" if section.hint else "")
 
 
@@ -259,7 +259,8 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table for people; columns that hold nothing are left out."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -292,7 +293,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _json(value: Any) -> str:
+def json_value(value: Any) -> str:
+    """Text for what JSON has no word for: instants in ISO form, UTC."""
     if isinstance(value, datetime):
         return value.isoformat() + ("" if value.tzinfo else "Z")
     return str(value)
