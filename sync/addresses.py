@@ -62,7 +62,7 @@ def normalize_push_token(text: str) -> str | None:
     trimmed = text.strip(_BLANKS)
     if not trimmed or trimmed[0] in "{[" or trimmed.lower() in _NO_TOKENS:
         return None
-    if any(char.isspace() or unicodedata.category(char) == "Cc" for char in trimmed):
+    if any(char.isspace() or unicodedata.category(char) in ("Cc", "Cs") for char in trimmed):
         return None
     return trimmed
 
@@ -81,7 +81,8 @@ def readings(text: str, country_code: str | None = None) -> Mapping[str, str]:
 
 
 def _is_blank(char: str) -> bool:
-    return char.isspace() or unicodedata.category(char) in ("Zs", "Zl", "Zp", "Cc", "Cf")
+    # Cs: a byte that was no UTF-8; no such address is on any list.
+    return char.isspace() or unicodedata.category(char) in ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
 
 
 def _is_format(char: str) -> bool:

@@ -14,6 +14,7 @@ from sync.delivery.check import Checked
 from sync.delivery.plan import DestinationPlan, Plan
 from sync.delivery.report import Part, Report
 from sync.destinations.base import Request
+from sync.scrub import Scrubbed
 from sync.status import SECTIONS, Status
 
 # Where the output is no terminal: wide enough that no row is folded.
@@ -244,6 +245,15 @@ def print_status(status: Status) -> None:
 def status_json(status: Status) -> dict[str, Any]:
     """The status as data: `build` and one list per section, empty ones included."""
     return {"build": status.build, **status.sections}
+
+
+def print_scrubbed(done: Scrubbed) -> None:
+    """The counts, by reason, and where the rows are."""
+    click.echo(f"{done.rows:,} rows, by the {done.channel} addresses of {done.column}")
+    click.echo(f"  may      {done.rows - done.refused:>10,}  {done.may}")
+    click.echo(f"  may not  {done.refused:>10,}  {done.may_not}")
+    for reason, count in done.reasons.items():
+        click.echo(f"           {count:>10,}  {reason}")
 
 
 def duration(seconds: float) -> str:

@@ -44,7 +44,7 @@ def test_every_option_is_explained(name: str) -> None:
         assert parameter.help or parameter.name == "output", parameter.name
 
 
-@pytest.mark.parametrize("name", ["plan", "push", "status", "explain"])
+@pytest.mark.parametrize("name", ["plan", "push", "status", "explain", "scrub"])
 def test_commands_on_the_warehouse_take_dbts_options(name: str) -> None:
     names = {option for parameter in cli.commands[name].params for option in parameter.opts}
     assert {"--target", "--profiles-dir", "--project-dir", "--output"} <= names
