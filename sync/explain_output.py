@@ -205,9 +205,9 @@ def _print_release(reason: Reason, verdict: Verdict) -> None:
 def _for_whom(reason: Reason, verdict: Verdict) -> str:
     """For which contact, where not for all of the address."""
     names = [name for name in reason.contacts if name is not None]
-    if len(verdict.contacts) < 2 or not names:
+    if not names or len(names) == len(verdict.contacts):
         return ""
-    return f" for contact {', '.join(names)}, of {len(verdict.contacts)} who share the address"
+    return f" for contact {', '.join(names)}, of {len(verdict.contacts)} who share it"
 
 
 def _event(reason: Reason) -> str:
@@ -307,14 +307,11 @@ def _latest(row: Mapping[str, Any] | None) -> str:
 
 
 def _state(one: Confirmation) -> str:
-    """One word: pending, or the outcome of the newest row, or what the platform reported."""
-    if one.latest is not None and one.latest["outcome"] in ("rejected", "absent", "failed"):
-        return str(one.latest["outcome"])
-    if one.pending:
+    """One word: `failed`, `pending`, the outcome of the newest row, `reported` or `never told`."""
+    outcome = None if one.latest is None else str(one.latest["outcome"])
+    if one.pending and outcome != "failed":
         return "pending"
-    if one.latest is not None:
-        return str(one.latest["outcome"])
-    return "reported" if one.known else "never told"
+    return outcome or ("reported" if one.known else "never told")
 
 
 def _time(value: datetime | None) -> str:

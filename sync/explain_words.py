@@ -10,7 +10,7 @@ Row = Mapping[str, Any]
 
 _ENDINGS: Final = {
     "delivered": "a delivery to this address",
-    "reactivate": "a reactivation of this address, by staff or through a platform's API",
+    "reactivate": "a reactivation of this address (by staff or a platform's API)",
     "open": "an open",
     "click": "a click",
     "subscribe": "the person's own subscribe",

@@ -6,7 +6,6 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,7 +133,7 @@ def people(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     sandbox_process: SandboxClient,
-) -> Iterator[People]:
+) -> People:
     directory = tmp_path_factory.mktemp("people")
     warehouse = Warehouse(directory)
     if request.param == "bigquery":
@@ -234,7 +233,7 @@ def test_a_shared_mailbox_says_whose_refusal_it_is(people: People) -> None:
         assert verdict["may_contact"] == "no"
         assert sorted(verdict["contacts"]) == ["c-10", "c-9"]
         assert [why["contacts"] for why in verdict["reasons"]] == [["c-9"]]
-    assert "for contact c-9, of 2 who share the address" in people.text("c-10")
+    assert "for contact c-9, of 2 who share it" in people.text("c-10")
 
 
 def test_what_nothing_is_known_of_is_said_to_be_unknown_and_not_forbidden(people: People) -> None:
