@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sync.evidence import write_evidence
+from sync.explain import read_explanation
+from sync.warehouse.duckdb import DuckDbWarehouse
+from tests.python.bigquery.analyzer import analyze
 from tests.python.conftest import Warehouse
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import KEY, SandboxClient
@@ -327,3 +335,41 @@ def test_the_evidence_is_complete_private_and_the_same_each_time(people: People)
     assert delivery["sha256"] == hashlib.sha256(payload.encode()).hexdigest()
     (event,) = [line for line in lines if line["kind"] == "event"]
     assert {"taken_at", "position", "event_timestamp", "push_token_type"} <= event.keys()
+
+
+#: GoogleSQL's names of the types of the models.
+TYPES = {"VARCHAR": "STRING", "BIGINT": "INT64", "BOOLEAN": "BOOL", "TIMESTAMP": "TIMESTAMP"}
+
+
+class Recorder(DuckDbWarehouse):
+    """Keeps every query as BigQuery would get it, with a value of its type for each parameter."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, read_only=True)
+        self.statements: list[str] = []
+
+    def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        kinds = {list: "array<string>", str: "string", datetime: "timestamp"}
+        text = sql.replace("{marts}", "`p`.`main`").replace("{raw}", "`p`.`raw`")
+        for name, value in (parameters or {}).items():
+            text = re.sub(rf"@{name}\b", f"cast(null as {kinds[type(value)]})", text)
+        self.statements.append(text)
+        return super().rows(sql, parameters)
+
+
+@pytest.mark.parametrize("people", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("asked", ["family@example.com", "c-9", "silent@example.com"])
+def test_every_query_is_googlesql(people: People, asked: str, tmp_path: Path) -> None:
+    recorder = Recorder(people.warehouse.database)
+    with chdir(people.warehouse.directory):
+        found = read_explanation(recorder, asked, channel=None)
+        write_evidence(recorder, found, tmp_path / "evidence.jsonl")
+    tables: dict[str, dict[str, str]] = {}
+    for row in people.warehouse.rows(
+        "select table_schema, table_name, column_name, data_type from information_schema.columns"
+    ):
+        columns = tables.setdefault(f"p.{row['table_schema']}.{row['table_name']}", {})
+        columns[row["column_name"]] = TYPES.get(row["data_type"], "STRING")
+    answers = analyze(tables, recorder.statements)
+    assert len(answers) > 14
+    assert [answer.error for answer in answers if answer.error is not None] == []
