@@ -146,6 +146,39 @@ _PENDING: Final = """
         or deltas.contact_id in (select asked.contact_id from asked)
     order by priority, destination, channel, scope, delta_id
 """
+# Lists that somebody left and did not come back to: no reason, unless seeds/topics.csv says so.
+_TOPICS: Final = """
+    , latest as (
+        select
+            happened.*,
+            row_number() over (
+                partition by
+                    happened.channel,
+                    happened.source,
+                    happened.topic,
+                    happened.external_id,
+                    happened.address
+                order by
+                    happened.last_at desc,
+                    case when happened.event_type = 'topic_unsubscribe' then 0 else 1 end
+            ) as place
+        from {marts}.int_latest_events as happened
+        where
+            happened.event_type in ('topic_unsubscribe', 'topic_subscribe')
+            and happened.last_at is not null
+            and not happened.is_own
+            and (
+                happened.address in (select person.address from person)
+                or happened.external_id in (
+                    select asked.external_id from asked where asked.external_id is not null
+                )
+            )
+    )
+    select channel, source, topic, external_id, address, last_at, last_event_id
+    from latest
+    where place = 1 and event_type = 'topic_unsubscribe'
+    order by channel, source, topic, external_id, address
+"""
 _UNENGAGED: Final = """
     select event_id, address, base_at, last_sent_at, observed_at
     from {marts}.unengaged where event_id in unnest(@event_ids) order by address
@@ -202,7 +235,8 @@ class Reason:
 class Verdict:
     """May this address be contacted. address None: a channel on which none is known.
 
-    is_subscribed: None where consent was never said. listed: whether suppression_list has it.
+    is_subscribed: None where consent was never said. is_listed: whether suppression_list has it.
+    topics: the lists that were left, whether they count for the channel or not.
     """
 
     channel: str
@@ -215,6 +249,7 @@ class Verdict:
     contacts: list[str | None]
     reasons: list[Reason]
     released: list[Reason]
+    topics: list[Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +332,7 @@ def _read(warehouse: Warehouse, subject: Subject) -> dict[str, list[Row]]:
         "reasons": person + _REASONS,
         "links": person + _LINKS,
         "listed": person + _LISTED,
+        "topics": person + _TOPICS,
         "ledger": person + _LEDGER,
         "known": person + _KNOWN,
         "pending": person + _PENDING,
@@ -351,8 +387,22 @@ def _verdicts(
         for address in addresses or {_asked_on(subject, channel): None}:
             of_it = [row for row in states if row["address"] == address]
             why = [found for key, found in reasons if key == (channel, address)]
-            verdicts.append(_verdict(subject, channel, address, of_it, why))
+            left = _topics(rows["topics"], channel, address, of_it)
+            verdicts.append(_verdict(subject, channel, address, of_it, why, left))
     return sorted(verdicts, key=lambda one: (not one.is_asked, one.channel != subject.channel))
+
+
+def _topics(
+    topics: Iterable[Row], channel: str, address: str | None, states: Iterable[Row]
+) -> list[Row]:
+    """The lists that the address left, or one of its contacts."""
+    contacts = {row["external_id"] for row in states} - {None}
+    return [
+        row
+        for row in topics
+        if row["channel"] == channel
+        and (row["external_id"] in contacts or (address is not None and row["address"] == address))
+    ]
 
 
 def _asked_on(subject: Subject, channel: str) -> str | None:
@@ -365,6 +415,7 @@ def _verdict(
     address: str | None,
     states: Sequence[Row],
     reasons: Sequence[Reason],
+    topics: list[Row],
 ) -> Verdict:
     is_listed = any(row["is_listed"] for row in states)
     is_suppressed = is_listed or any(row["is_suppressed"] for row in states)
@@ -384,6 +435,7 @@ def _verdict(
         contacts=list(dict.fromkeys(row["external_id"] for row in states)),
         reasons=[reason for reason in reasons if reason.holds],
         released=[reason for reason in reasons if not reason.holds],
+        topics=topics,
     )
 
 

@@ -75,6 +75,7 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "contacts": verdict.contacts,
         "reasons": [_reason_json(reason) for reason in verdict.reasons],
         "released": [_reason_json(reason) for reason in verdict.released],
+        "topics_left": verdict.topics,
     }
 
 
@@ -162,6 +163,8 @@ def _print_verdict(verdict: Verdict, subject: Subject) -> None:
         _print_reason(reason, verdict)
     for reason in verdict.released:
         _print_release(reason, verdict)
+    for row in verdict.topics:
+        click.echo(f"  left list {row['topic']} of {row['source']} {_time(row['last_at'])}")
 
 
 def _answer(verdict: Verdict, subject: Subject) -> str:

@@ -103,6 +103,7 @@ def land(warehouse: Warehouse) -> dict[str, str]:
         event("processed", "silent@example.com", JANUARY),
         event("processed", "silent@example.com", MAY - 86_400),
         event("open", "reader@example.com", MAY),
+        event("group_unsubscribe", "reader@example.com", MAY + 60, asm_group_id=77),
         # Contacts with two addresses each, and a mailbox that two share.
         event("delivered", "old@example.com", MAY - 9000, "c-7"),
         event("delivered", "new@example.com", MAY - 8000, "c-7"),
@@ -250,6 +251,13 @@ def test_what_nothing_is_known_of_is_said_to_be_unknown_and_not_forbidden(people
     assert {one["may_contact"] for one in found["verdicts"]} == {"unknown"}
     assert found["timeline"] == []
     assert "nothing is known of it, and nothing on record forbids" in people.text("nobody")
+
+
+def test_a_list_that_was_left_is_named_although_it_forbids_nothing_else(people: People) -> None:
+    verdict = of(people.explain("reader@example.com"), "email", "reader@example.com")
+    assert verdict["may_contact"] == "yes"
+    assert [(row["source"], row["topic"]) for row in verdict["topics_left"]] == [("sendgrid", "77")]
+    assert "left list 77 of sendgrid 2026-05-01 02:01:00" in people.text("reader@example.com")
 
 
 def test_an_address_is_found_however_it_is_written(people: People) -> None:
