@@ -189,7 +189,7 @@ _UNENGAGED: Final = """
 class Subject:
     """Whom the question is about: an address of a channel, or a contact of the directory.
 
-    is_known: whether anything but a delivery report without consequence names it.
+    is_known: whether the directory or any event but `other` names it.
     """
 
     asked: str
