@@ -204,6 +204,8 @@ def cli() -> None:
     contact-sync check                whether the platforms will let it
     contact-sync push                 send it
     contact-sync status               how things are
+    contact-sync explain ADDRESS      why somebody may or may not be contacted
+    contact-sync scrub FILE           who of a file may be contacted
     """
 
 
@@ -406,6 +408,164 @@ def status(
         print_json(status_json(found))
     else:
         print_status(found)
+
+
+@cli.command("explain")
+@profile_options
+@click.argument("subject", metavar="ADDRESS|EXTERNAL_ID")
+@click.option(
+    "--channel",
+    type=click.Choice(["email", "sms", "push"]),
+    help="Only what concerns this channel.  [default: all]",
+)
+@click.option(
+    "--evidence",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write the full record as JSON lines, readable by you alone, and print its sha256: "
+    "verdicts, state, reasons, events, hashes of the raw payloads, history, ledger.",
+)
+@output_option
+def explain_command(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    subject: str,
+    channel: str | None,
+    evidence: Path | None,
+    output: str,
+) -> None:
+    """Say whether a person may be contacted, why not, what would end it, and who was told.
+
+    ADDRESS is an email address, a phone number or a push token; what is known as none of them is
+    looked up as an external_id. Of each reason: the event, the row of the policy, how it reaches
+    the address. Exit code 0 whatever the answer is, also where nothing is known: then nothing on
+    record forbids contact. Nothing is changed.
+
+    \b
+    Examples:
+      contact-sync explain ann@example.com
+      contact-sync explain 42 --channel sms --output json
+      contact-sync explain ann@example.com --evidence ann.jsonl
+    """
+    from sync.explain import read_explanation
+    from sync.explain_output import explanation_json, print_explanation
+    from sync.output import print_json
+    from sync.profile import project_variable
+
+    warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
+    code = project_variable("default_country_code", project_dir)
+    found = read_explanation(warehouse, subject, channel=channel, country_code=code)
+    written = None
+    if evidence is not None:
+        from sync.evidence import write_evidence
+
+        written = write_evidence(warehouse, found, evidence)
+    if output == "json":
+        data = explanation_json(found)
+        if written is not None:
+            data["evidence"] = written.as_json()
+        print_json(data)
+        return
+    print_explanation(found)
+    if written is not None:
+        click.echo(f"\n{written.path}: {written.records:,} records, sha256 {written.sha256}")
+
+
+@cli.command("scrub")
+@profile_options
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--column",
+    metavar="NAME",
+    help="Header of the column that holds the address.  [default: recognized, as email or phone]",
+)
+@click.option(
+    "--channel",
+    type=click.Choice(["email", "sms", "push"]),
+    help="Whose suppression list counts.  [default: told by the column]",
+)
+@click.option(
+    "--may",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Who may be contacted.  [default: FILE's name with .may.csv]",
+)
+@click.option(
+    "--may-not",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Who may not, with reason and since.  [default: FILE's name with .may-not.csv]",
+)
+@click.option(
+    "--hashed-in",
+    type=click.Choice(["sha256", "md5"]),
+    help="The column holds hex digests of the normalized address, as ad platforms exchange them.",
+)
+@click.option(
+    "--hashed-out",
+    type=click.Choice(["sha256"]),
+    help="Write such digests in place of the address; of what is no address, nothing.",
+)
+@click.option(
+    "--max-age",
+    type=DurationType(),
+    default="26h",
+    show_default=True,
+    help="Oldest build whose list may be relied on.",
+)
+@output_option
+def scrub_command(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    file: Path,
+    column: str | None,
+    channel: str | None,
+    may: Path | None,
+    may_not: Path | None,
+    hashed_in: str | None,
+    hashed_out: str | None,
+    max_age: timedelta,
+    output: str,
+) -> None:
+    """Split a file of recipients into who may be contacted and who may not, before a send.
+
+    FILE is a CSV, also gzipped, with a header; comma, semicolon or tab between the fields. All
+    columns stay as they are. What cannot be read as an address may not be contacted. Nothing is
+    written where the newest build failed or is older than --max-age: its list may lack a refusal.
+
+    \b
+    Exit codes:
+      0  both files are written
+      2  usage or configuration, or a file that cannot be read
+      3  the list cannot be relied on, nothing is written
+
+    \b
+    Examples:
+      contact-sync scrub recipients.csv
+      contact-sync scrub audience.csv.gz --column em --channel email --hashed-in sha256
+    """
+    from sync.output import print_json, print_scrubbed
+    from sync.profile import project_variable
+    from sync.scrub import Options, scrub
+
+    warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
+    options = Options(
+        column=column,
+        channel=channel,
+        may=may,
+        may_not=may_not,
+        hashed_in=hashed_in,
+        hashed_out=hashed_out,
+        country_code=project_variable("default_country_code", project_dir),
+        max_age=max_age,
+    )
+    done = scrub(warehouse, file, options)
+    if output == "json":
+        print_json(done.as_json())
+    else:
+        print_scrubbed(done)
 
 
 def act_options(command: Command) -> Command:

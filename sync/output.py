@@ -19,6 +19,7 @@ from sync.erasure.command import Forgotten
 from sync.lists.adopt import Adopted
 from sync.lists.command import Reconciled
 from sync.lists.reconcile import KINDS
+from sync.scrub import Scrubbed
 from sync.status import SECTIONS, Status
 
 # Where the output is no terminal: wide enough that no row is folded.
@@ -29,7 +30,7 @@ _SHOWN_ADDRESSES = 3
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output; instants in ISO form, UTC."""
-    click.echo(json.dumps(value, default=_json, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, default=json_value, indent=2, ensure_ascii=False))
 
 
 def print_plan(plan: Plan, options: str = "") -> None:
@@ -63,7 +64,7 @@ def _print_destination_plan(part: DestinationPlan) -> None:
         f"{_named(part)}: {part.items:,} to send, about {_calls(part.calls)}, "
         f"about {duration(part.seconds)}"
     )
-    _table(
+    print_table(
         ("channel", "scope", "action", "reason", "items"),
         [
             (count.channel, count.scope, count.action, count.reason, count.items)
@@ -299,7 +300,7 @@ def print_forgotten(done: Forgotten) -> None:
     if done.landed or done.logs:
         click.echo(f"Taken out of {done.landed:,} landed deliveries, {done.logs:,} log lines.")
     if done.tables:
-        _table(("table", "rows"), sorted(done.tables.items()))
+        print_table(("table", "rows"), sorted(done.tables.items()))
 
 
 def forgotten_json(done: Forgotten) -> dict[str, Any]:
@@ -321,7 +322,7 @@ def print_adopted(done: Adopted) -> None:
         click.echo(f"{done.destination}: its lists are empty, nothing was landed.")
         return
     click.echo(f"{done.destination}: {done.entries:,} entries landed as events of it")
-    _table(
+    print_table(
         ("channel", "scope", "list", "entries"),
         [(*key, count) for key, count in done.counts.items()],
     )
@@ -345,7 +346,7 @@ def print_reconciled(done: Reconciled) -> None:
         + (f"{found.items:,} differences" if found.items else "no difference")
     )
     if found.differences:
-        _table(
+        print_table(
             ("channel", "scope", "difference", "items", "meaning", "for example"),
             [
                 (one.channel, one.scope, one.kind, one.items, KINDS[one.kind], _few(one.examples))
@@ -394,13 +395,22 @@ def print_status(status: Status) -> None:
         if not rows:
             continue
         click.echo(section.title)
-        _table(section.columns, [[row[column] for column in section.columns] for row in rows])
+        print_table(section.columns, [[row[column] for column in section.columns] for row in rows])
         click.echo(f"{section.hint}\n" if section.hint else "")
 
 
 def status_json(status: Status) -> dict[str, Any]:
     """The status as data: `build` and one list per section, empty ones included."""
     return {"build": status.build, **status.sections}
+
+
+def print_scrubbed(done: Scrubbed) -> None:
+    """The counts, by reason, and where the rows are."""
+    click.echo(f"{done.rows:,} rows, by the {done.channel} addresses of {done.column}")
+    click.echo(f"  may      {done.rows - done.refused:>10,}  {done.may}")
+    click.echo(f"  may not  {done.refused:>10,}  {done.may_not}")
+    for reason, count in done.reasons.items():
+        click.echo(f"           {count:>10,}  {reason}")
 
 
 def duration(seconds: float) -> str:
@@ -416,7 +426,8 @@ def duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table for people; columns that hold nothing are left out."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -449,7 +460,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _json(value: Any) -> str:
+def json_value(value: Any) -> str:
+    """Text for what JSON has no word for: instants in ISO form, UTC."""
     if isinstance(value, datetime):
         return value.isoformat() + ("" if value.tzinfo else "Z")
     return str(value)

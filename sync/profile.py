@@ -60,6 +60,15 @@ def load_target(
     )
 
 
+def project_variable(name: str, project_dir: Path | None) -> str | None:
+    """A variable of dbt_project.yml as text; None where it, or the file, is not there."""
+    path = _project_dir(project_dir) / "dbt_project.yml"
+    if not path.is_file():
+        return None
+    value = (_read_yaml(path).get("vars") or {}).get(name)
+    return None if value is None else str(_render(value, path))
+
+
 def _project_dir(given: Path | None) -> Path:
     if given is None and os.environ.get("DBT_PROJECT_DIR"):
         given = Path(os.environ["DBT_PROJECT_DIR"])

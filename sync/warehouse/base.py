@@ -1,11 +1,13 @@
 """What the CLI needs of a warehouse. Queries are in the SQL that all engines share.
 
 In every query {marts} stands for the schema of the models, {raw} for that of the raw tables, and
-@name for a parameter; values are never pasted. Timestamps are naive UTC.
+@name for a parameter; values are never pasted. `in unnest(@name)` is among the values of a list,
+which is not empty. Timestamps are naive UTC.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
@@ -57,6 +59,12 @@ class RunRow:
     plan_hash: str | None = None
 
 
+def named_parameters(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Those of the parameters that the query names: an engine refuses any more."""
+    named = set(re.findall(r"@(\w+)", sql))
+    return {name: value for name, value in (parameters or {}).items() if name in named}
+
+
 LEDGER_COLUMNS = LedgerRow._fields
 RUN_COLUMNS = tuple(field.name for field in fields(RunRow))
 ITEM_COLUMNS = Item._fields
@@ -98,8 +106,13 @@ class Warehouse(Protocol):
     def compact(self) -> None:
         """Makes sure that deleted rows are in no file of the warehouse that we can reach."""
 
-    def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
-        """The whole results of small queries, in their order; side by side where that is faster."""
+    def rows_of_each(
+        self, queries: Sequence[str], parameters: Mapping[str, Any] | None = None
+    ) -> list[list[dict[str, Any]]]:
+        """The whole results of small queries, in their order; side by side where that is faster.
+
+        parameters: of all of them; each takes those that it names.
+        """
 
     def export(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
         """Writes the result of one evaluation of a query, in its order, to a Parquet file."""

@@ -22,7 +22,14 @@ from google.cloud import bigquery
 
 from sync.destinations.base import Item
 from sync.profile import Target
-from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow, Table
+from sync.warehouse.base import (
+    LEDGER_COLUMNS,
+    RUN_COLUMNS,
+    LedgerRow,
+    RunRow,
+    Table,
+    named_parameters,
+)
 from sync.warehouse.bigquery_queries import Parameter, Queries, parameters_of, row_values
 from sync.warehouse.claims import Claims, Live
 
@@ -85,10 +92,13 @@ class BigQueryWarehouse:
     def compact(self) -> None:
         """See Warehouse. BigQuery keeps what was deleted for its time travel (7 days), then not."""
 
-    def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
+    def rows_of_each(
+        self, queries: Sequence[str], parameters: Mapping[str, Any] | None = None
+    ) -> list[list[dict[str, Any]]]:
         """See Warehouse."""
+        named = [named_parameters(sql, parameters) for sql in queries]
         with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="query") as pool:
-            return list(pool.map(self.rows, queries))
+            return list(pool.map(self.rows, queries, named))
 
     def export(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
         """See Warehouse. Page by page: memory does not grow with the result."""

@@ -19,7 +19,14 @@ from sync.destinations.base import Item
 from sync.errors import ConfigError, ProfileError, SyncError, WarehouseBusy, WarehouseMissing
 from sync.profile import Target
 from sync.retries import retry_context
-from sync.warehouse.base import LEDGER_COLUMNS, RUN_COLUMNS, LedgerRow, RunRow, Table
+from sync.warehouse.base import (
+    LEDGER_COLUMNS,
+    RUN_COLUMNS,
+    LedgerRow,
+    RunRow,
+    Table,
+    named_parameters,
+)
 
 log = logging.getLogger(__name__)
 
@@ -125,9 +132,11 @@ class DuckDbWarehouse:
             finally:
                 fresh.unlink(missing_ok=True)
 
-    def rows_of_each(self, queries: Sequence[str]) -> list[list[dict[str, Any]]]:
+    def rows_of_each(
+        self, queries: Sequence[str], parameters: Mapping[str, Any] | None = None
+    ) -> list[list[dict[str, Any]]]:
         """See Warehouse."""
-        return [self.rows(sql) for sql in queries]
+        return [self.rows(sql, named_parameters(sql, parameters)) for sql in queries]
 
     def export(self, sql: str, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
         """See Warehouse."""
@@ -230,6 +239,8 @@ class DuckDbWarehouse:
 
     def _text(self, sql: str) -> str:
         text = sql.replace("{marts}", f'"{self._marts}"').replace("{raw}", f'"{self._raw}"')
+        # BigQuery's way to say "among the values of a list"; here it takes a subquery.
+        text = re.sub(r"\bin unnest\(@(\w+)\)", r"in (select unnest($\1))", text)
         return re.sub(r"@(\w+)", r"$\1", text)
 
     @contextmanager

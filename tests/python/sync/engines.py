@@ -38,7 +38,7 @@ TABLES = {
     " counted_at timestamp",
     "destinations": "destination text, channel text, scope text, mode text, audience text,"
     " keeps_reason boolean, trusts_own boolean, enabled boolean",
-    "suppression_list": "channel text, address text, event_type text",
+    "suppression_list": "channel text, address text, event_type text, event_timestamp timestamp",
     "wanted": "delta_id text, destination text, channel text, scope text, address text,"
     " contact_id text, external_id text, email text, phone text, push_token_type text,"
     " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"

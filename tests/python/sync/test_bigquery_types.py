@@ -54,6 +54,8 @@ def test_every_statement_is_googlesql(world: World, sandbox: SandboxClient) -> N
     assert world.cli("plan", "--limit", "1").returncode == 0
     assert world.cli("push", "--dry-run").returncode == 0
     assert world.cli("status").returncode == 0
+    (world.directory / "people.csv").write_text("email\n")
+    assert world.cli("scrub", "people.csv").returncode == 0
     jobs = world.engine.client.list_jobs(all_users=True)
     sent = {job.query for job in jobs if job.job_id.startswith("contact-sync-")}
     statements = sorted(with_values(text) for text in sent)
