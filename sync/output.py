@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,10 @@ from sync.delivery.plan import DestinationPlan, Plan
 from sync.delivery.report import Part, Report
 from sync.destinations.base import Request
 from sync.status import SECTIONS, Status
+
+if TYPE_CHECKING:
+    # It needs the extra `backfill`.
+    from sync.backfill.command import BackfillReport
 
 # Where the output is no terminal: wide enough that no row is folded.
 _WIDE = 200
@@ -244,6 +248,80 @@ def print_status(status: Status) -> None:
 def status_json(status: Status) -> dict[str, Any]:
     """The status as data: `build` and one list per section, empty ones included."""
     return {"build": status.build, **status.sections}
+
+
+def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
+    """Files, what landed, conflicts by where they stand (no address), and what to do next."""
+    _table(
+        ("file", "read as", "rows", "rejected"),
+        [(part.name, part.platform, part.rows, part.rejected) for part in report.files],
+    )
+    click.echo()
+    if report.statements:
+        click.echo("Would land:" if is_dry_run else "Landed:")
+        _table(
+            ("event", "channel", "statements"),
+            [
+                (event, channel or "(identity)", count)
+                for event, channel, count in report.statements
+            ],
+        )
+        click.echo()
+    _print_conflicts(report)
+    if report.rejects is not None:
+        total = sum(part.rejected for part in report.files)
+        click.echo(f"{total:,} rows did not count: {report.rejects} has their lines.", err=True)
+    if is_dry_run:
+        click.echo("Dry run: nothing landed.")
+    else:
+        click.echo("Next: dbt build" if report.landed else "Nothing to land.")
+
+
+def _print_conflicts(report: BackfillReport) -> None:
+    if not report.conflicts:
+        click.echo("No conflicts.")
+        return
+    click.echo(f"Conflicts: {report.conflicts:,} (--conflicts FILE writes all of them)")
+    _table(
+        ("attribute", "value", "at", "source", "", "rule"),
+        [
+            (
+                one["attribute"],
+                one["value"],
+                f"{one['at'] or ''}{' (--as-of)' if one['is_at_as_of'] else ''}",
+                one["source"],
+                "holds" if one["is_winner"] else "",
+                one["rule"] if one["is_winner"] else "",
+            )
+            for one in report.shown
+        ],
+    )
+    click.echo()
+
+
+def backfill_json(report: BackfillReport) -> dict[str, Any]:
+    """The report as data; conflicts by where they stand, without whom they are about."""
+    return {
+        "files": [
+            {
+                "file": part.name,
+                "read_as": part.platform,
+                "rows": part.rows,
+                "rejected": part.rejected,
+            }
+            for part in report.files
+        ],
+        "statements": [
+            {"event": event, "channel": channel, "statements": count}
+            for event, channel, count in report.statements
+        ],
+        "conflicts": report.conflicts,
+        "first_conflicts": [
+            {name: value for name, value in one.items() if name != "key"} for one in report.shown
+        ],
+        "rejects": None if report.rejects is None else str(report.rejects),
+        "landed": report.landed,
+    }
 
 
 def duration(seconds: float) -> str:
