@@ -190,7 +190,7 @@ def _check_says_something(path: Path, layout: Layout, kind: str | None) -> None:
         return
     others = ", ".join(name for name in KINDS if name != "opted_out")
     raise ConfigError(
-        f"{path.name}: its columns do not say what its rows are, opt-outs or something else. Say it: "
+        f"{path.name}: its columns do not say what its rows are, opt-outs or else. Say it: "
         f"--all {path.name}=opted_out (or {others}), or name the column that says it: "
         "--column email_status=HEADER"
     )

@@ -57,7 +57,8 @@ class Records:
             raise
         self.separator = max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", first).count)
         self._is_whole = _whole_pattern(self.separator).fullmatch
-        self.header = next(csv.reader([first], delimiter=self.separator, skipinitialspace=True))
+        lines = io.StringIO(first, newline="")
+        self.header = next(csv.reader(lines, delimiter=self.separator, skipinitialspace=True))
         self._stream = self._framed()
 
     def __enter__(self) -> Self:
@@ -116,11 +117,13 @@ class Records:
         text = ""
         while (line := self._next_line()) is not None and line[0] <= _MOST_LINES:
             text += line[1]
-            # Excel's own first line, which names the separator.
-            if re.fullmatch(r"sep=.\s*", text):
+            # Blank lines, and Excel's own first one, which names the separator.
+            if re.fullmatch(r"(sep=.)?\s*", text):
                 text = ""
-            elif text.strip() and text.count('"') % 2 == 0:
+            elif text.count('"') % 2 == 0:
                 return text.rstrip("\n")
+        if text:
+            raise ConfigError(f"{self._path}: a quote in the header is not closed.")
         raise ConfigError(f"{self._path} is empty: there is no header in it.")
 
     def _framed(self) -> Iterator[str]:
