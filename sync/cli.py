@@ -542,7 +542,7 @@ class InstantType(click.ParamType[datetime]):
     nargs=-1,
     required=True,
     metavar="FILE...",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False),
 )
 @profile_options
 @click.option(
@@ -655,7 +655,12 @@ def backfill(
     from sync.profile import load_target
     from sync.progress import make_progress
 
-    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    # A dry run needs no warehouse, not even a profile.
+    found = (
+        None
+        if dry_run
+        else load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    )
     options = Options(
         files=files,
         columns=dict(columns),
@@ -666,7 +671,7 @@ def backfill(
         conflicts=conflicts,
     )
     with make_progress() as progress:
-        report = the_backfill(None if dry_run else found, options, progress=progress)
+        report = the_backfill(found, options, progress=progress)
     if output == "json":
         print_json(backfill_json(report))
     else:

@@ -257,6 +257,12 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
         [(part.name, part.platform, part.rows, part.rejected) for part in report.files],
     )
     click.echo()
+    for part in report.files:
+        read = ", ".join(f"{header} = {meaning}" for header, meaning in part.columns)
+        click.echo(f"{part.name}: {read}")
+        if part.unread:
+            click.echo(f"  not read: {', '.join(part.unread)}")
+    click.echo()
     if report.statements:
         click.echo("Would land:" if is_dry_run else "Landed:")
         _table(
@@ -306,6 +312,10 @@ def backfill_json(report: BackfillReport) -> dict[str, Any]:
             {
                 "file": part.name,
                 "read_as": part.platform,
+                "columns": [
+                    {"header": header, "means": meaning} for header, meaning in part.columns
+                ],
+                "not_read": list(part.unread),
                 "rows": part.rows,
                 "rejected": part.rejected,
             }

@@ -53,10 +53,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file: the platform that its header looks like, its records, those that did not count."""
+    """One file: how it was read, its records, and how many of them did not count.
+
+    platform: what its header looks like. columns: header and meaning. unread: the other headers.
+    """
 
     name: str
     platform: str
+    columns: Sequence[tuple[str, str]]
+    unread: Sequence[str]
     rows: int
     rejected: int
 
@@ -105,15 +110,13 @@ def _backfill(target: Target | None, options: Options, progress: Bar | Lines) ->
         merge.merge()
         rejected = merge.reject_counts()
         rejects = options.rejects or _beside(options.files[0])
-        if rejected:
+        # Also empty over one of an earlier run.
+        if rejected or rejects.exists():
             _write(rejects, _REJECTS, merge.rejects())
         if options.conflicts is not None:
             _write(options.conflicts, _CONFLICTS, (c.values() for c in merge.conflicts()))
         return BackfillReport(
-            files=[
-                FileReport(source.path.name, source.layout.platform, rows, rejected.get(number, 0))
-                for number, (source, rows) in enumerate(read)
-            ],
+            files=[_report(source, rows, rejected.get(source.number, 0)) for source, rows in read],
             statements=(counts := merge.statement_counts()),
             conflicts=merge.conflict_count(),
             shown=list(merge.conflicts(SHOWN_CONFLICTS)),
@@ -122,10 +125,20 @@ def _backfill(target: Target | None, options: Options, progress: Bar | Lines) ->
         )
 
 
+def _report(source: Source, rows: int, rejected: int) -> FileReport:
+    layout = source.layout
+    columns = [(column.header, column.meaning) for column in layout.columns]
+    if layout.list_kind is not None:
+        columns.append(("(every row)", layout.list_kind))
+    return FileReport(source.path.name, layout.platform, columns, layout.unread, rows, rejected)
+
+
 def _check(options: Options) -> None:
     for name in options.columns:
         if name not in column_names():
             raise ConfigError(f"--column: {name!r} is none of {', '.join(column_names())}.")
+    if options.as_of is not None and options.as_of > datetime.now(UTC):
+        raise ConfigError("--as-of is in the future.")
     names = [path.name for path in options.files]
     for name, kind in options.lists.items():
         if kind not in KINDS:

@@ -15,13 +15,14 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from sync.errors import ConfigError
+from sync.redaction import redact
 
 CHANNELS: Final = ("email", "sms", "push")
 KINDS: Final = ("opted_in", "opted_out", "bounced", "complained")
@@ -67,11 +68,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a file's columns say. list_kind: what all of its rows are, where no column says it."""
+    """What a file's columns say.
+
+    list_kind: what all of its rows are, where no column says it. unread: headers nobody knows.
+    """
 
     platform: str
     columns: tuple[Column, ...]
     list_kind: str | None
+    unread: tuple[str, ...] = ()
 
     def named(self, meaning: str) -> Column | None:
         """The column of a meaning that a file has once."""
@@ -125,28 +130,36 @@ def recognize(
     Raises ConfigError where no column identifies anybody, where two columns claim to be the same,
     and where nothing says what the rows are.
     """
+    if any("@" in text for text in header):
+        raise ConfigError(
+            f"{path.name}: its first line is no header: there is an address in it. Add a line with "
+            "the columns' names."
+        )
     places = {name: _place(header, wanted) for name, wanted in mapped.items()}
     given = {place: name for name, place in places.items() if place is not None}
     platform = _platform(header)
     known = _meanings(platform)
-    columns = []
+    columns: list[Column] = []
+    unread = []
     for position, text in enumerate(header):
         meaning = given.get(position) or known.get(_normal(text), "")
         # A name that --column gave to another column is no longer this one's.
         taken = position not in given and places.get(meaning) is not None
         if meaning and not taken:
             columns.append(Column(position, text.strip(), meaning))
+        elif text.strip():
+            unread.append(redact(text.strip()))
     used = tuple(column for column in columns if column.meaning != "ignored")
     _check_doubles(path, used)
     _check_identifiers(path, header, used)
     lists = {c.meaning.removeprefix("list:") for c in used if c.meaning.startswith("list:")}
     used = tuple(column for column in used if not column.meaning.startswith("list:"))
-    layout = Layout(platform, used, None)
+    layout = Layout(platform, used, None, tuple(unread))
     if layout.facts:
         return layout
     kind = list_kind or (lists.pop() if len(lists) == 1 else None)
     _check_says_something(path, layout, kind)
-    return Layout(platform, used, kind)
+    return replace(layout, list_kind=kind)
 
 
 def has_header(header: Sequence[str], wanted: str) -> bool:
@@ -177,7 +190,7 @@ def _check_doubles(path: Path, columns: Sequence[Column]) -> None:
 def _check_identifiers(path: Path, header: Sequence[str], columns: Sequence[Column]) -> None:
     if any(column.meaning in _IDENTIFIERS for column in columns):
         return
-    listed = ", ".join(repr(text.strip()[:40]) for text in header[:30])
+    listed = ", ".join(repr(redact(text.strip())[:40]) for text in header[:30])
     raise ConfigError(
         f"{path.name}: no column says whom a row is about. Its columns: {listed}. Name one: "
         "--column email=HEADER (or external_id, phone, push_token; also "
@@ -214,8 +227,8 @@ def _platform(header: Sequence[str]) -> str:
 @cache
 def _meanings(platform: str) -> Mapping[str, str]:
     rows = _data("headers.csv")
-    # The names of --column are headers, too.
-    found = {_normal(name): name for name in column_names()}
+    # The names of --column are headers, too. A bare status is often that of an account.
+    found = {_normal(name): name for name in column_names() if name != "status"}
     for wanted in (_ANY, platform):
         found |= {_normal(r["header"]): r["meaning"] for r in rows if r["platform"] == wanted}
     return found

@@ -481,6 +481,9 @@ def test_a_header_only_lands_nothing(exports: Exports) -> None:
         (b"email,Email,email_status\na@x.com,b@x.com,stop\n", {}, "--column email=#1"),
         (b"email,email_status\n", {"columns": {"emial": "email"}}, "'emial' is none of"),
         (b"email,email_status\n", {"columns": {"email": "MAIL"}}, "no file has a column"),
+        (b"a@x.com,2025-01-01\n", {}, "no header"),
+        (b"email,status\na@x.com,active\n", {}, "do not say what its rows are"),
+        (b"email,email_status\n", {"as_of": datetime(2999, 1, 1, tzinfo=UTC)}, "in the future"),
         (b"email,created\n", {"lists": {"": "gone"}}, "'gone' is none of"),
         (b"email,created\n", {"lists": {"b.csv": "bounced"}}, "'b.csv' is none of the files"),
         (b"email,email_status\n", {"words": (("away", "gone"),)}, "'gone' is none of"),
@@ -493,6 +496,15 @@ def test_a_file_that_cannot_be_understood_says_what_to_add(
         exports.backfill(exports.write("a.csv", text), **options)
     assert told in str(found.value)
     assert "@x.com" not in str(found.value)
+
+
+def test_the_report_names_the_columns_that_were_read_and_those_that_were_not(
+    exports: Exports,
+) -> None:
+    path = exports.write("a.csv", "Email Address,UNSUB_TIME,Name\na@x.com,2025-01-01,Ann\n")
+    (one,) = exports.backfill(path, is_dry_run=True).files
+    assert one.columns == [("Email Address", "email"), ("UNSUB_TIME", "email_opted_out_at")]
+    assert one.unread == ("Name",)
 
 
 def test_columns_and_words_may_be_mapped(exports: Exports) -> None:
@@ -538,14 +550,14 @@ def test_a_dry_run_lands_nothing_and_tells_how_conflicts_end(exports: Exports) -
             for row in csv.DictReader(lines)
         ]
     tie = "at the same time the refusal wins"
-    newest = "the newest wins"
+    new = "the newest wins"
     assert told == [
         ("a@x.com", "email_status", "opted_out", "2.csv:2 column email_opted_out_at", "True", tie),
         ("a@x.com", "email_status", "opted_in", "1.csv:2 column email_opted_in_at", "False", tie),
         ("a@x.com", "email_status", "opted_in", "3.csv:2 column email_status", "False", tie),
-        ("b@x.com", "email_status", "opted_in", "2.csv:3 column email_opted_in_at", "True", newest),
-        ("b@x.com", "email_status", "opted_out", "1.csv:3 column email_opted_out_at", "False", newest),
-    ]  # fmt: skip
+        ("b@x.com", "email_status", "opted_in", "2.csv:3 column email_opted_in_at", "True", new),
+        ("b@x.com", "email_status", "opted_out", "1.csv:3 column email_opted_out_at", "False", new),
+    ]
 
 
 def test_the_rules_for_addresses_are_those_of_the_models() -> None:
