@@ -130,7 +130,7 @@ def _report(source: Source, rows: int, rejected: int) -> FileReport:
     columns = [(column.header, column.meaning) for column in layout.columns]
     if layout.list_kind is not None:
         columns.append(("(every row)", layout.list_kind))
-    return FileReport(source.path.name, layout.platform, columns, layout.unread, rows, rejected)
+    return FileReport(source.name, layout.platform, columns, layout.unread, rows, rejected)
 
 
 def _check(options: Options) -> None:
@@ -153,15 +153,16 @@ def _read(merge: Merge, options: Options, progress: Bar | Lines) -> list[tuple[S
     layouts = _layouts(options)
     read = []
     for path, layout in zip(options.files, layouts, strict=True):
+        name = _name(path, options.files)
         as_of = options.as_of or _modified_at(path)
-        source = Source(merge.add_source(path.name, layout, as_of), path, layout, words)
-        progress.start(path.name, path.stat().st_size, "bytes to read")
+        source = Source(merge.add_source(name, layout, as_of), name, layout, words)
+        progress.start(name, path.stat().st_size, "bytes to read")
         with Records(path) as records:
             rows = read_file(
                 merge.connection,
                 source,
                 records,
-                advance=partial(progress.advance, path.name),
+                advance=partial(progress.advance, name),
             )
         read.append((source, rows))
     return read
@@ -181,6 +182,7 @@ def _layouts(options: Options) -> list[Layout]:
             header,
             {name: w for name, w in options.columns.items() if has_header(header, w)},
             options.lists.get(path.name, options.lists.get("")),
+            is_certain=path.name in options.lists or len(headers) == 1,
         )
         for path, header in zip(options.files, headers, strict=True)
     ]
@@ -196,6 +198,12 @@ def _land(target: Target | None, merge: Merge, count: int, progress: Bar | Lines
         merge.statements(),
         advance=partial(progress.advance, "landing"),
     )
+
+
+def _name(path: Path, files: Sequence[Path]) -> str:
+    """What origins call a file: its name, where no other one has it."""
+    is_unique = sum(other.name == path.name for other in files) == 1
+    return path.name if is_unique else str(path)
 
 
 def _modified_at(path: Path) -> datetime:

@@ -110,6 +110,8 @@ def words() -> Mapping[str, str]:
 def kind_of(word: str, more: Mapping[str, str]) -> str | None:
     """The kind that a status says, '' for nothing, None for a word that nobody knows."""
     normal = _normal_word(word)
+    if not normal:
+        return ""
     return more.get(normal, words().get(normal))
 
 
@@ -122,11 +124,18 @@ def more_words(given: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def recognize(
-    path: Path, header: Sequence[str], mapped: Mapping[str, str], list_kind: str | None
+    path: Path,
+    header: Sequence[str],
+    mapped: Mapping[str, str],
+    list_kind: str | None,
+    *,
+    is_certain: bool = True,
 ) -> Layout:
     """The layout of a file with this header.
 
-    mapped: --column, by name the header (or #N, its place from 1). list_kind: --all for this file.
+    mapped: --column, by name the header (or #N, its place from 1). list_kind: --all. is_certain:
+    whether it was said of this file; of several files it is that of lists of addresses only, for a
+    directory must not become a list of refusals.
     Raises ConfigError where no column identifies anybody, where two columns claim to be the same,
     and where nothing says what the rows are.
     """
@@ -156,7 +165,10 @@ def recognize(
     used = tuple(column for column in used if not column.meaning.startswith("list:"))
     layout = Layout(platform, used, None, tuple(unread))
     if layout.facts:
+        _check_not_a_list(path, layout, list_kind if is_certain else None)
         return layout
+    if not is_certain and layout.named("external_id") is not None:
+        list_kind = None
     kind = list_kind or (lists.pop() if len(lists) == 1 else None)
     _check_says_something(path, layout, kind)
     return replace(layout, list_kind=kind)
@@ -196,6 +208,15 @@ def _check_identifiers(path: Path, header: Sequence[str], columns: Sequence[Colu
         "--column email=HEADER (or external_id, phone, push_token; also "
         "email_status, email_opted_out_at, updated_at ...: `contact-sync backfill --help` has all)"
     )
+
+
+def _check_not_a_list(path: Path, layout: Layout, list_kind: str | None) -> None:
+    if list_kind is not None:
+        said = ", ".join(repr(column.header) for column in layout.facts)
+        raise ConfigError(
+            f"{path.name}: --all says that every row is {list_kind}, but its columns say what each "
+            f"one is: {said}. Leave --all out, or those columns."
+        )
 
 
 def _check_says_something(path: Path, layout: Layout, kind: str | None) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
@@ -35,10 +34,10 @@ _NO_TIME: Final = r"(?i)|0|false|f|no|null|none|n/a|-|0000-00-00.*"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: its number in the tables, its layout, and the words of --word."""
+    """One file: its number in the tables, its name, its layout, and the words of --word."""
 
     number: int
-    path: Path
+    name: str
     layout: Layout
     words: Mapping[str, str]
 

@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sync.backfill.command import BackfillReport, Options, backfill
 from sync.errors import ConfigError
@@ -482,6 +485,7 @@ def test_a_header_only_lands_nothing(exports: Exports) -> None:
         (b"email,email_status\n", {"columns": {"emial": "email"}}, "'emial' is none of"),
         (b"email,email_status\n", {"columns": {"email": "MAIL"}}, "no file has a column"),
         (b"a@x.com,2025-01-01\n", {}, "no header"),
+        (b"email,email_status\n", {"lists": {"a.csv": "bounced"}}, "'email_status'. Leave --all"),
         (b"email,status\na@x.com,active\n", {}, "do not say what its rows are"),
         (b"email,email_status\n", {"as_of": datetime(2999, 1, 1, tzinfo=UTC)}, "in the future"),
         (b"email,created\n", {"lists": {"": "gone"}}, "'gone' is none of"),
@@ -514,6 +518,61 @@ def test_columns_and_words_may_be_mapped(exports: Exports) -> None:
         columns={"email": "mail", "email_status": "#3"},
         words=(("Away", "opted_out"),),
     ) == [("opted_out", "email", None, "a@x.com", "2026-01-01T00:00:00")]
+
+
+def test_what_all_rows_are_is_never_said_of_the_directory_beside_the_list(exports: Exports) -> None:
+    users = exports.write("users.csv", (EXPORTS / "directory.csv").read_bytes())
+    left = exports.write("left.csv", (EXPORTS / "sendgrid_unsubscribes.csv").read_bytes())
+    said = exports.said(users, left, lists={"": "opted_out"})
+    assert [one[3] for one in said] == ["left@example.com"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_paths(exports: Exports) -> None:
+    (exports.directory / "old").mkdir()
+    files = [
+        exports.write(name, "email,email_status\na@x,stop\n") for name in ("a.csv", "old/a.csv")
+    ]
+    assert [one.name for one in exports.backfill(*files).files] == [str(path) for path in files]
+
+
+#: Rows of one of three files: file, external_id, email, opted in at, opted out at, status.
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.sampled_from(["", "u1", "u2"]),
+        st.sampled_from(["", "a@x.com", "b@x.com"]),
+        *[st.sampled_from(["", "2025-01-01", "2025-01-02", "2025-01-03"])] * 2,
+        st.sampled_from(["", "subscribed", "unsubscribed", "complained", "bounced"]),
+    ),
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(rows=ROWS, data=st.data())
+def test_neither_the_order_of_files_nor_of_rows_changes_what_lands(
+    exports: Exports, rows: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    def landed(numbers: Sequence[int], ordered: Sequence[tuple[Any, ...]]) -> list[Any]:
+        shutil.rmtree(exports.landing, ignore_errors=True)
+        head = "external_id,email,email_opted_in_at,email_opted_out_at,email_status\n"
+        files = []
+        for number in numbers:
+            lines = [",".join(map(str, row[1:])) + "\n" for row in ordered if row[0] == number]
+            files.append(exports.write(f"{number}.csv", head + "".join(lines)))
+        exports.backfill(*files)
+        return sorted(
+            sorted((k, v) for k, v in one.items() if k not in {"reason", "by"})
+            for one in exports.statements()
+        )
+
+    first = landed([0, 1, 2], rows)
+    again = landed(data.draw(st.permutations([0, 1, 2])), data.draw(st.permutations(rows)))
+    assert first == again
 
 
 def test_repeating_the_command_says_the_same(exports: Exports) -> None:
