@@ -670,6 +670,8 @@ def backfill(
         rejects=rejects,
         conflicts=conflicts,
     )
+    # Ended as by Ctrl-C: the temporary file, which names persons, is deleted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with make_progress() as progress:
         report = the_backfill(found, options, progress=progress)
     if output == "json":

@@ -669,6 +669,30 @@ def test_neither_output_nor_errors_name_a_person(tmp_path: Path) -> None:
     ]
 
 
+def test_a_run_that_is_ended_leaves_nobody_behind(tmp_path: Path) -> None:
+    exports = Exports(tmp_path)
+    lines = (f"person{number}@x.com,stop\n" for number in range(200_000))
+    exports.write("a.csv", "email,email_status\n" + "".join(lines))
+    (tmp_path / "temporary").mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "sync", "backfill", "a.csv", "--dry-run"],
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "temporary")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    # It says so when its file is there.
+    assert running.stderr.readline().startswith("a.csv: ")
+    (kept,) = (tmp_path / "temporary").iterdir()
+    assert kept.stat().st_mode & 0o777 == 0o700
+    running.terminate()
+    assert running.wait() == 143
+    running.stderr.close()
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
 def test_without_the_extra_the_command_names_it(tmp_path: Path) -> None:
     (tmp_path / "pandas.py").write_text("raise ModuleNotFoundError('no', name='pandas')\n")
     (tmp_path / "a.csv").write_text("email,email_status\n")
