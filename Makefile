@@ -47,7 +47,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 setup"; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "Could not make $(VENV): on Debian and Ubuntu, install the package python3-venv."; exit 1; }
 	@echo "Installing into $(VENV) (once; a minute or two) ..."
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[bigquery,receiver,google-function,aws-lambda,sandbox,dev]'
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[backfill,bigquery,receiver,google-function,aws-lambda,sandbox,dev]'
 	@touch $@
 
 demo: $(STAMP) ## Show the whole loop: webhooks in, build, push to a sandbox, a second day
@@ -95,7 +95,7 @@ docs: $(STAMP) ## Write docs/cli.md from the commands' own help, and dbt's pages
 constraints: ## Resolve every dependency anew (from pyproject.toml) and write constraints.txt
 	@rm -rf build/lock && "$(PYTHON)" -m venv build/lock
 	@# One file for all Pythons: from 3.13 on, newer releases of it and dbt-bigquery want different google-cloud-storage.
-	@build/lock/bin/python -m pip install --quiet --upgrade setuptools -e '.[bigquery,receiver,google-function,aws-lambda,sandbox,dev]' 'google-cloud-aiplatform<1.149'
+	@build/lock/bin/python -m pip install --quiet --upgrade setuptools -e '.[backfill,bigquery,receiver,google-function,aws-lambda,sandbox,dev]' 'google-cloud-aiplatform<1.149'
 	@{ echo "# Exact versions of everything that make setup installs, so that every install is the same."; \
 	   echo "# Written by make constraints."; \
 	   build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > constraints.txt

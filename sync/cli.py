@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
@@ -200,6 +200,7 @@ def cli() -> None:
     \b
     contact-sync demo                 see the whole loop on this machine
     contact-sync receive              take the platforms' webhooks
+    contact-sync backfill             take the lists of the years before
     contact-sync plan                 what a push would send
     contact-sync check                whether the platforms will let it
     contact-sync push                 send it
@@ -437,8 +438,8 @@ def explain_command(
 ) -> None:
     """Say whether a person may be contacted, why not, what would end it, and who was told.
 
-    ADDRESS is an email address, a phone number or a push token; what is known as none of them is
-    looked up as an external_id. Of each reason: the event, the row of the policy, how it reaches
+    ADDRESS|EXTERNAL_ID: an email address, a phone number or a push token; what is known as none of
+    them is looked up as an external_id. Of each reason: the event, the row of the policy, how it reaches
     the address. Exit code 0 whatever the answer is, also where nothing is known: then nothing on
     record forbids contact. Nothing is changed.
 
@@ -633,7 +634,7 @@ def suppress(
     project_dir: Path | None,
     output: str,
 ) -> None:
-    """Stop an address on a channel, as an operator's act that is on record.
+    """Stop ADDRESS on a channel, as an operator's act that is on record.
 
     It is landed as an event (`block`, by whom and why) and counts from the next build; `push`
     tells the platforms. With --person-asked it is the person's own refusal (`unsubscribe`), which
@@ -663,7 +664,7 @@ def release(
     project_dir: Path | None,
     output: str,
 ) -> None:
-    """Lift what staff or a machine put on an address, as an operator's act that is on record.
+    """Lift what staff or a machine put on ADDRESS, as an operator's act that is on record.
 
     It ends a block and a bounce (`reactivate`). It cannot end a person's refusal: only the person
     can, and --person-asked records that they did (`subscribe`), with where it can be looked up.
@@ -705,7 +706,7 @@ def forget(
     project_dir: Path | None,
     output: str,
 ) -> None:
-    """Erase a person, by address or external_id, and keep the refusal.
+    """Erase PERSON, by address or external_id, and keep the refusal.
 
     What landed, events, state, history and profile are taken out, and the ledger keeps its rows
     under no name. What the person refused stays as a keyed hash (CONTACT_SYNC_FORGET_KEY): should
@@ -953,6 +954,205 @@ def receive(
     settings = read_settings(os.environ, unsigned=unsigned, body_limit=body_limit)
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
     serve(settings, open_sink(found), host=host, port=port)
+
+
+class PairType(click.ParamType[tuple[str, str]]):
+    """NAME=VALUE."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Both sides, without blanks around them."""
+        if isinstance(value, tuple):
+            return value
+        name, _, right = str(value).partition("=")
+        if not name.strip() or not right.strip():
+            self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
+        return name.strip(), right.strip()
+
+
+class ListKindType(click.ParamType[tuple[str, str]]):
+    """KIND, or FILE=KIND."""
+
+    name = "[file=]kind"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """The file's name, '' for all, and the kind."""
+        if isinstance(value, tuple):
+            return value
+        name, _, kind = str(value).rpartition("=")
+        if not kind.strip():
+            self.fail(f"{value!r} is not KIND or FILE=KIND.", param, ctx)
+        return Path(name.strip()).name, kind.strip()
+
+
+class InstantType(click.ParamType[datetime]):
+    """A time in ISO form; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The time, to the second, with its offset."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            found = datetime.fromisoformat(str(value).strip()).replace(microsecond=0)
+        except ValueError:
+            self.fail(
+                f"{value!r} is not a time like 2026-05-01 or 2026-05-01T08:00:00Z.", param, ctx
+            )
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@cli.command()
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(path_type=Path, dir_okay=False),
+)
+@profile_options
+@click.option(
+    "--column",
+    "columns",
+    type=PairType(),
+    multiple=True,
+    metavar="NAME=HEADER",
+    help="What a column means, where its header does not tell or tells wrong; HEADER may be #N, "
+    "its place from 1. May be repeated. The names are listed above.",
+)
+@click.option(
+    "--all",
+    "lists",
+    type=ListKindType(),
+    multiple=True,
+    metavar="[FILE=]KIND",
+    help="What all rows are of files whose columns do not say: opted_out, opted_in, bounced or "
+    "complained. May be repeated.",
+)
+@click.option(
+    "--word",
+    "words",
+    type=PairType(),
+    multiple=True,
+    metavar="WORD=KIND",
+    help="What an unknown status means: a KIND as of --all, or nothing. May be repeated.",
+)
+@click.option(
+    "--as-of",
+    type=InstantType(),
+    metavar="TIME",
+    help="When opt-outs count that have no time.  [default: the file's modification time]",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Tell what would land and how conflicts end; land nothing."
+)
+@click.option(
+    "--conflicts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write all conflicts there, as CSV: every candidate, which one holds, by which rule.",
+)
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Where rows are named that did not count.  [default: <first FILE>.rejects.csv]",
+)
+@output_option
+def backfill(
+    files: tuple[Path, ...],
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    columns: tuple[tuple[str, str], ...],
+    lists: tuple[tuple[str, str], ...],
+    words: tuple[tuple[str, str], ...],
+    as_of: datetime | None,
+    dry_run: bool,
+    conflicts: Path | None,
+    rejects: Path | None,
+    output: str,
+) -> None:
+    """Land what years of lists say: CSV exports of platforms and of the production directory.
+
+    FILE may be gzip, and separated by commas, semicolons or tabs. Columns are recognized by the
+    platforms' own headers. Rows are one person's by external_id, or by the email address, phone
+    number or push token that they share with one. Of what they say of email, SMS and push the
+    newest holds, at the same time the refusal; an opt-out without a time counts at --as-of, an
+    opt-in without one ends nothing. Repeating the command adds nothing. Next: dbt build.
+
+    \b
+    Names for --column (CHANNEL is email, sms or push):
+      external_id, email, phone, push_token, push_token_type    whom a row is about
+      CHANNEL_status         a word (subscribed, opted_out, bounced ...) or true
+      CHANNEL_status_at      the time of that word
+      CHANNEL_refused        the same the other way round: true is an opt-out
+      CHANNEL_opted_in_at, CHANNEL_opted_out_at, CHANNEL_bounced_at,
+      CHANNEL_complained_at  what happened, by its time
+      status, status_at, refused, opted_in_at ...   the same of the row's own channel,
+                             which `channel` names, else the first address of the file
+      listed_at              the time of a row of a list (--all)
+      updated_at             when the directory changed the row
+      reason                 the platform's explanation, kept beside the origin
+
+    \b
+    Exit codes:
+      0    all rows counted
+      1    rows were rejected (the rest has landed), or not all could land
+      2    usage or configuration; nothing has landed
+
+    \b
+    Examples:
+      contact-sync backfill users.csv subscribed.csv unsubscribed.csv --dry-run
+      contact-sync backfill users.csv mailchimp.csv.gz braze.csv --conflicts conflicts.csv
+      contact-sync backfill bounces.csv spam.csv --all bounces.csv=bounced --all spam.csv=complained
+      contact-sync backfill crm.csv --column email=MAIL --column email_opted_out_at=NO_MAIL_SINCE
+    """
+    try:
+        from sync.backfill.command import Options
+        from sync.backfill.command import backfill as the_backfill
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sync"):
+            raise
+        raise ConfigError(
+            f"backfill needs an extra ({error.name}): pip install 'contact-sync[backfill]'."
+        ) from None
+    from sync.output import backfill_json, print_backfill, print_json
+    from sync.profile import load_target
+    from sync.progress import make_progress
+
+    # A dry run needs no warehouse, not even a profile.
+    found = (
+        None
+        if dry_run
+        else load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    )
+    options = Options(
+        files=files,
+        columns=dict(columns),
+        lists=dict(lists),
+        words=words,
+        as_of=as_of,
+        rejects=rejects,
+        conflicts=conflicts,
+    )
+    # Ended as by Ctrl-C: the temporary file, which names persons, is deleted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with make_progress() as progress:
+        report = the_backfill(found, options, progress=progress)
+    if output == "json":
+        print_json(backfill_json(report))
+    else:
+        print_backfill(report, is_dry_run=dry_run)
+    sys.exit(report.exit_code)
 
 
 @cli.command()

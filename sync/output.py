@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +21,10 @@ from sync.lists.command import Reconciled
 from sync.lists.reconcile import KINDS
 from sync.scrub import Scrubbed
 from sync.status import SECTIONS, Status
+
+if TYPE_CHECKING:
+    # It needs the extra `backfill`.
+    from sync.backfill.command import BackfillReport
 
 # Where the output is no terminal: wide enough that no row is folded.
 _WIDE = 200
@@ -411,6 +415,90 @@ def print_scrubbed(done: Scrubbed) -> None:
     click.echo(f"  may not  {done.refused:>10,}  {done.may_not}")
     for reason, count in done.reasons.items():
         click.echo(f"           {count:>10,}  {reason}")
+
+
+def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
+    """Files, what landed, conflicts by where they stand (no address), and what to do next."""
+    print_table(
+        ("file", "read as", "rows", "rejected"),
+        [(part.name, part.platform, part.rows, part.rejected) for part in report.files],
+    )
+    click.echo()
+    for part in report.files:
+        read = ", ".join(f"{header} = {meaning}" for header, meaning in part.columns)
+        click.echo(f"{part.name}: {read}")
+        if part.unread:
+            click.echo(f"  not read: {', '.join(part.unread)}")
+    click.echo()
+    if report.statements:
+        click.echo("Would land:" if is_dry_run else "Landed:")
+        print_table(
+            ("event", "channel", "statements"),
+            [
+                (event, channel or "(identity)", count)
+                for event, channel, count in report.statements
+            ],
+        )
+        click.echo()
+    _print_conflicts(report)
+    if report.rejects is not None:
+        total = sum(part.rejected for part in report.files)
+        click.echo(f"{total:,} rows did not count: {report.rejects} has their lines.", err=True)
+    if is_dry_run:
+        click.echo("Dry run: nothing landed.")
+    else:
+        click.echo("Next: dbt build" if report.landed else "Nothing to land.")
+
+
+def _print_conflicts(report: BackfillReport) -> None:
+    if not report.conflicts:
+        click.echo("No conflicts.")
+        return
+    click.echo(f"Conflicts: {report.conflicts:,} (--conflicts FILE writes all of them)")
+    print_table(
+        ("attribute", "value", "at", "source", "", "rule"),
+        [
+            (
+                one["attribute"],
+                one["value"],
+                f"{one['at'] or ''}{' (--as-of)' if one['is_at_as_of'] else ''}",
+                one["source"],
+                "holds" if one["is_winner"] else "",
+                one["rule"] if one["is_winner"] else "",
+            )
+            for one in report.shown
+        ],
+    )
+    click.echo()
+
+
+def backfill_json(report: BackfillReport) -> dict[str, Any]:
+    """The report as data; conflicts by where they stand, without whom they are about."""
+    return {
+        "files": [
+            {
+                "file": part.name,
+                "read_as": part.platform,
+                "columns": [
+                    {"header": header, "means": meaning} for header, meaning in part.columns
+                ],
+                "not_read": list(part.unread),
+                "rows": part.rows,
+                "rejected": part.rejected,
+            }
+            for part in report.files
+        ],
+        "statements": [
+            {"event": event, "channel": channel, "statements": count}
+            for event, channel, count in report.statements
+        ],
+        "conflicts": report.conflicts,
+        "first_conflicts": [
+            {name: value for name, value in one.items() if name != "key"} for one in report.shown
+        ],
+        "rejects": None if report.rejects is None else str(report.rejects),
+        "landed": report.landed,
+    }
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""How far a push is: a bar on a terminal, a plain line now and then anywhere else."""
+"""How far a push or a backfill is: a bar on a terminal, a plain line now and then anywhere else."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Lines:
     ) -> None:
         pass
 
-    def start(self, destination: str, items: int) -> None:
-        """Delivery begins."""
+    def start(self, destination: str, items: int, what: str = "to send") -> None:
+        """Delivery begins, or what else `what` says of the items."""
         with self._lock:
             self._totals[destination] = items
             self._settled[destination] = 0
             self._last[destination] = time.monotonic()
-        click.echo(f"{destination}: {items:,} to send", err=True)
+        click.echo(f"{destination}: {items:,} {what}", err=True)
 
     def advance(self, destination: str, items: int) -> None:
         """So many items more are settled."""
@@ -89,9 +89,11 @@ class Bar:
     ) -> None:
         self._progress.stop()
 
-    def start(self, destination: str, items: int) -> None:
-        """Delivery begins."""
-        self._tasks[destination] = self._progress.add_task(destination, total=items)
+    def start(self, destination: str, items: int, what: str = "") -> None:
+        """Delivery begins, or what else `what` says of the items."""
+        self._tasks[destination] = self._progress.add_task(
+            f"{destination} {what}".strip(), total=items
+        )
 
     def advance(self, destination: str, items: int) -> None:
         """So many items more are settled."""

@@ -12,6 +12,7 @@ BAD_INPUT = "tests/python/models/test_bad_input.py"
 HISTORIES = "tests/python/histories"
 STAGING = "tests/python/staging"
 SYNC = "tests/python/sync"
+BACKFILL = "tests/python/sync/test_backfill.py"
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,9 @@ MUTANTS = [
     Mutant(
         "the ledger is written before the answer",
         "sync/delivery/drain.py",
-        "        try:\n            for outcome in self._deliver(batch):\n",
-        "        self._record([Outcome(item, 'confirmed', 200, None, 1) for item in batch])\n"
-        "        try:\n            for outcome in self._deliver(batch):\n",
+        "        try:\n            for outcome in self._deliver(batch, doubt):\n",
+        "        self._write([Outcome(item, 'confirmed', 200, None, 1) for item in batch])\n"
+        "        try:\n            for outcome in self._deliver(batch, doubt):\n",
         SYNC,
     ),
     Mutant(
@@ -196,5 +197,26 @@ MUTANTS = [
         "            sendable = self._still_wanted(sendable)\n",
         "",
         SYNC,
+    ),
+    Mutant(
+        "of two exports that say the opposite at one second the opt-in lands",
+        "sync/backfill/merging.sql",
+        "refused_at is null or told_at > refused_at",
+        "refused_at is null or told_at >= refused_at",
+        BACKFILL,
+    ),
+    Mutant(
+        "an export's opt-in without a time counts as one with a time",
+        "sync/backfill/merging.sql",
+        "when kind = 'opted_in' then said_at",
+        "when kind = 'opted_in' then coalesce(said_at, as_of)",
+        BACKFILL,
+    ),
+    Mutant(
+        "an export's opt-in of one mailbox frees the person's others",
+        "sync/backfill/merging.sql",
+        "filter (kind = 'opted_in' and named_id is not null)",
+        "filter (kind = 'opted_in')",
+        BACKFILL,
     ),
 ]

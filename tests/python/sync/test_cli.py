@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
@@ -23,7 +24,7 @@ def test_every_command_has_help_with_an_example_that_parses(name: str) -> None:
     result = CliRunner().invoke(cli, [name, "--help"])
     assert result.exit_code == 0
     examples = [
-        line.split()[1:]
+        shlex.split(line)[1:]
         for line in result.output.splitlines()
         if line.strip().startswith(f"contact-sync {name}")
     ]
@@ -36,9 +37,12 @@ def test_every_command_has_help_with_an_example_that_parses(name: str) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_explained(name: str) -> None:
-    for parameter in cli.commands[name].params:
-        # An argument is explained by the text above the options.
+    command = cli.commands[name]
+    context = click.Context(command)
+    for parameter in command.params:
+        # An argument is explained by the command's own text.
         if isinstance(parameter, click.Argument):
+            assert str(parameter.make_metavar(context)).strip("[].") in str(command.help)
             continue
         assert isinstance(parameter, click.Option)
         assert parameter.help or parameter.name == "output", parameter.name
@@ -62,7 +66,17 @@ def test_help_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = done.stdout.splitlines()[-1]
-    for heavy in ("duckdb", "dbt", "httpx", "rich", "stamina", "jinja2", "yaml", "starlette"):
+    for heavy in (
+        "duckdb",
+        "dbt",
+        "httpx",
+        "rich",
+        "stamina",
+        "jinja2",
+        "yaml",
+        "starlette",
+        "pandas",
+    ):
         assert f"'{heavy}'" not in loaded
 
 
