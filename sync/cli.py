@@ -21,6 +21,8 @@ from sync.errors import ConfigError, SyncError
 if TYPE_CHECKING:
     from sync.delivery.guard import Limits, Share
     from sync.delivery.shard import Shard
+    from sync.erasure.kept import Kept
+    from sync.profile import Target
     from sync.warehouse.base import Warehouse
 
 # Heavy imports are inside the commands: --help must not wait for them.
@@ -192,6 +194,33 @@ def _warehouse(
     return open_warehouse(found, read_only=read_only)
 
 
+def _land_returned(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    warehouse: Warehouse,
+) -> int:
+    from sync.erasure.returns import land_returned
+    from sync.profile import load_target
+
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    return land_returned(found, warehouse, os.environ)
+
+
+def _kept(target: Target, project_dir: Path | None) -> Kept | None:
+    """What the forgotten refused; None before the first build."""
+    from sync.erasure.kept import Kept
+    from sync.errors import WarehouseMissing
+    from sync.profile import project_variable
+    from sync.warehouse import open_warehouse
+
+    code = project_variable("default_country_code", project_dir)
+    try:
+        return Kept(open_warehouse(target, read_only=True), os.environ, code)
+    except WarehouseMissing:
+        return None
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="contact-sync")
 def cli() -> None:
@@ -318,6 +347,12 @@ def push(
                 print_request(name, request)
             click.echo("Dry run: nothing was sent.")
         return
+    if landed := _land_returned(target, profiles_dir, project_dir, warehouse):
+        click.echo(
+            f"{landed:,} refusals of people who were forgotten landed again, for they came back: "
+            "run `dbt build`.",
+            err=True,
+        )
     stop = threading.Event()
     signals = _stop_on_signals(stop)
     with make_progress() as progress:
@@ -439,9 +474,9 @@ def explain_command(
     """Say whether a person may be contacted, why not, what would end it, and who was told.
 
     ADDRESS|EXTERNAL_ID: an email address, a phone number or a push token; what is known as none of
-    them is looked up as an external_id. Of each reason: the event, the row of the policy, how it reaches
-    the address. Exit code 0 whatever the answer is, also where nothing is known: then nothing on
-    record forbids contact. Nothing is changed.
+    them is looked up as an external_id. Of each reason: the event, the row of the policy, how it
+    reaches the address. Exit code 0 whatever the answer is, also where nothing is known: then
+    nothing on record forbids contact. Nothing is changed.
 
     \b
     Examples:
@@ -562,7 +597,7 @@ def scrub_command(
         country_code=project_variable("default_country_code", project_dir),
         max_age=max_age,
     )
-    done = scrub(warehouse, file, options)
+    done = scrub(warehouse, file, options, os.environ)
     if output == "json":
         print_json(done.as_json())
     else:
@@ -1147,7 +1182,12 @@ def backfill(
     # Ended as by Ctrl-C: the temporary file, which names persons, is deleted.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with make_progress() as progress:
-        report = the_backfill(found, options, progress=progress)
+        report = the_backfill(
+            found,
+            options,
+            progress=progress,
+            kept=None if found is None else _kept(found, project_dir),
+        )
     if output == "json":
         print_json(backfill_json(report))
     else:

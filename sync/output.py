@@ -415,6 +415,12 @@ def print_scrubbed(done: Scrubbed) -> None:
     click.echo(f"  may not  {done.refused:>10,}  {done.may_not}")
     for reason, count in done.reasons.items():
         click.echo(f"           {count:>10,}  {reason}")
+    if done.passes_forgotten:
+        click.echo(
+            "People who were forgotten after they refused cannot be told by digests: scrub plain "
+            "addresses where you can.",
+            err=True,
+        )
 
 
 def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:

@@ -25,6 +25,7 @@ from typing import IO, Any, Final, Literal, cast
 from sync.addresses import normalizer
 from sync.delivery.guard import Limits, build_faults, read_facts
 from sync.delivery.lock import utc_now
+from sync.erasure.kept import Kept
 from sync.errors import ConfigError, GuardStop
 from sync.warehouse.base import Warehouse
 
@@ -97,7 +98,10 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Scrubbed:
-    """What was written. reasons: rows that may not be contacted, by reason."""
+    """What was written. reasons: rows that may not be contacted, by reason.
+
+    passes_forgotten: whether some who were forgotten could not be told, for the file has digests.
+    """
 
     channel: str
     column: str
@@ -105,6 +109,7 @@ class Scrubbed:
     may: Path
     may_not: Path
     reasons: Mapping[str, int]
+    passes_forgotten: bool = False
 
     @property
     def refused(self) -> int:
@@ -120,12 +125,18 @@ class Scrubbed:
             "may": self.rows - self.refused,
             "may_not": self.refused,
             "reasons": dict(self.reasons),
+            "passes_forgotten": self.passes_forgotten,
             "files": {"may": str(self.may), "may_not": str(self.may_not)},
         }
 
 
-def scrub(warehouse: Warehouse, path: Path, options: Options) -> Scrubbed:
+def scrub(
+    warehouse: Warehouse, path: Path, options: Options, environment: Mapping[str, str]
+) -> Scrubbed:
     """Splits the file by the suppression list of its channel, after judging the newest build.
+
+    Who was forgotten and had refused is stopped too, by the keyed hash; of a file of digests that
+    cannot be told.
 
     Both files are written whole or not at all. Raises GuardStop where the list cannot be relied
     on, ConfigError where the file cannot be read or does not say which column holds the address.
@@ -142,8 +153,9 @@ def scrub(warehouse: Warehouse, path: Path, options: Options) -> Scrubbed:
         index, channel = _address_column(table.header, options)
         options = replace(options, channel=channel, may=may, may_not=may_not)
         listed = _read_list(warehouse, channel, options)
+        kept = Kept(warehouse, environment, options.country_code)
         reasons: Counter[str] = Counter()
-        rows = _split(table, index, options, listed, reasons)
+        rows = _split(table, index, options, listed, kept, reasons)
     return Scrubbed(
         channel=channel,
         column=table.header[index],
@@ -151,6 +163,7 @@ def scrub(warehouse: Warehouse, path: Path, options: Options) -> Scrubbed:
         may=may,
         may_not=may_not,
         reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        passes_forgotten=bool(kept) and options.hashed_in is not None,
     )
 
 
@@ -336,10 +349,15 @@ def _plain(name: str) -> str:
 
 
 def _split(
-    table: _Table, index: int, options: Options, listed: _List, reasons: Counter[str]
+    table: _Table,
+    index: int,
+    options: Options,
+    listed: _List,
+    kept: Kept,
+    reasons: Counter[str],
 ) -> int:
     """Writes both files; gives the number of rows."""
-    judge = _judgement(options, listed)
+    judge = _judgement(options, listed, kept)
     width = len(table.header)
     added = _added_columns(table.header)
     count = 0
@@ -368,7 +386,7 @@ def _split(
 
 
 def _judgement(
-    options: Options, listed: _List
+    options: Options, listed: _List, kept: Kept
 ) -> Callable[[str], tuple[str, tuple[str, str] | None]]:
     """What a cell becomes in the outputs; and reason and time, if it may not be contacted."""
     assert options.channel is not None
@@ -383,8 +401,13 @@ def _judgement(
             return (text if hashed_out else cell), listed.find(bytes.fromhex(text))
 
         return judge_digest
-    normalize = normalizer(options.channel, options.country_code)
+    channel = options.channel
+    normalize = normalizer(channel, options.country_code)
     digest = _digest(None)
+
+    def kept_refusal(address: str) -> tuple[str, str] | None:
+        found = kept.refusal_of(channel, address) if kept else None
+        return None if found is None else (found[0], f"{found[1]:%Y-%m-%dT%H:%M:%SZ}")
 
     def judge_address(cell: str) -> tuple[str, tuple[str, str] | None]:
         address = normalize(cell)
@@ -392,7 +415,7 @@ def _judgement(
             # No digest can be made of it, and the text itself was not to be shown.
             return ("" if hashed_out else cell), (INVALID, "")
         shown = hashlib.sha256(address.encode()).hexdigest() if hashed_out else cell
-        return shown, listed.find(digest(address))
+        return shown, listed.find(digest(address)) or kept_refusal(address)
 
     return judge_address
 

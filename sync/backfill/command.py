@@ -19,6 +19,7 @@ from sync.backfill.headers import KINDS, Layout, column_names, has_header, more_
 from sync.backfill.merge import Merge
 from sync.backfill.reading import Source, read_file
 from sync.backfill.records import Records
+from sync.erasure.kept import Kept
 from sync.errors import ConfigError, SyncError
 from sync.landing import land
 from sync.profile import Target
@@ -87,15 +88,22 @@ class BackfillReport:
         return 1 if self.rejects is not None else 0
 
 
-def backfill(target: Target | None, options: Options, *, progress: Bar | Lines) -> BackfillReport:
+def backfill(
+    target: Target | None,
+    options: Options,
+    *,
+    progress: Bar | Lines,
+    kept: Kept | None = None,
+) -> BackfillReport:
     """Lands what the files say; a dry run (target None) only tells it.
 
+    kept: what the forgotten refused, which lands again where a file names them.
     Raises ConfigError where a file cannot be read or nobody can tell what its columns mean; nothing
     has landed then. Raises SyncError where not all of it landed.
     """
     _check(options)
     try:
-        return _backfill(target, options, progress)
+        return _backfill(target, options, progress, kept)
     except duckdb.Error as error:
         # Its text may hold a value of the files.
         raise SyncError(
@@ -104,7 +112,9 @@ def backfill(target: Target | None, options: Options, *, progress: Bar | Lines) 
         ) from None
 
 
-def _backfill(target: Target | None, options: Options, progress: Bar | Lines) -> BackfillReport:
+def _backfill(
+    target: Target | None, options: Options, progress: Bar | Lines, kept: Kept | None
+) -> BackfillReport:
     with Merge() as merge:
         read = _read(merge, options, progress)
         merge.merge()
@@ -121,7 +131,7 @@ def _backfill(target: Target | None, options: Options, progress: Bar | Lines) ->
             conflicts=merge.conflict_count(),
             shown=list(merge.conflicts(SHOWN_CONFLICTS)),
             rejects=rejects if rejected else None,
-            landed=_land(target, merge, sum(count for *_, count in counts), progress),
+            landed=_land(target, merge, sum(count for *_, count in counts), progress, kept),
         )
 
 
@@ -188,16 +198,22 @@ def _layouts(options: Options) -> list[Layout]:
     ]
 
 
-def _land(target: Target | None, merge: Merge, count: int, progress: Bar | Lines) -> int:
+def _land(
+    target: Target | None, merge: Merge, count: int, progress: Bar | Lines, kept: Kept | None
+) -> int:
     if target is None or not count:
         return 0
     progress.start("landing", count, "statements")
-    return land(
+    statements = merge.statements()
+    landed = land(
         target,
         "backfill",
-        merge.statements(),
+        statements if kept is None else kept.watch(statements),
         advance=partial(progress.advance, "landing"),
     )
+    if kept is not None:
+        kept.land_returned(target)
+    return landed
 
 
 def _name(path: Path, files: Sequence[Path]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from sync.delivery.lock import utc_now
 from sync.erasure.hashes import hashed, read_key, stored_by_hash
 from sync.erasure.person import Name
+from sync.errors import WarehouseMissing
 from sync.landing import Statement, instant_text, land
 from sync.profile import Target
 from sync.warehouse.base import Warehouse
@@ -17,8 +18,11 @@ _MEMBER = {"email": "email", "sms": "phone", "push": "push_token", "external_id"
 
 
 def has_forgotten(warehouse: Warehouse) -> bool:
-    """Whether anybody was ever forgotten here."""
-    return bool(warehouse.rows("select 1 as one from {raw}.forgotten limit 1"))
+    """Whether anybody was ever forgotten here; before the first build, nobody was."""
+    try:
+        return bool(warehouse.rows("select 1 as one from {raw}.forgotten limit 1"))
+    except WarehouseMissing:
+        return False
 
 
 def land_returned(target: Target, warehouse: Warehouse, environment: Mapping[str, str]) -> int:

@@ -81,12 +81,25 @@ def test_nothing_of_the_person_is_left_and_who_comes_back_stays_stopped(
     assert warehouse.values("select address from suppression_list") == ["ben@x.io"]
     assert places_that_hold(warehouse, *secrets) == []
 
+    # Neither a send list nor an export brings the address back unnoticed.
+    (warehouse.directory / "list.csv").write_text(f"email\n{NOA}\nmay@example.com\n")
+    code, scrubbed = cli(warehouse, sandbox, "scrub", "list.csv", **KEY)
+    assert (code, scrubbed["may"], scrubbed["reasons"]) == (0, 1, {"unsubscribe": 1})
+    (warehouse.directory / "crm.csv").write_text(f"external_id,email\nagain-1,{NOA}\n")
+    assert cli(warehouse, sandbox, "backfill", "crm.csv", **KEY)[0] == 0
+    warehouse.build()
+    assert set(warehouse.values("select address from suppression_list")) == {"ben@x.io", NOA}
+    assert cli(warehouse, sandbox, "forget", "again-1", "--yes", **KEY)[0] == 0
+    for file in ("list.csv", "crm.csv", "list.may-not.csv"):
+        (warehouse.directory / file).unlink()
+    assert places_that_hold(warehouse, *secrets) == []
+
     # Back by a webhook, without a word of the refusal; and under a new address of the same id.
     warehouse.land("sendgrid", [event("open", NOA, 1.77e9)], received_at="2026-11-20T08:00:00Z")
     warehouse.land("segment", identify("user-4711", email="new@example.com"))
     warehouse.build()
-    code, landed = cli(warehouse, sandbox, "forget", "--returned", **KEY)
-    assert (code, landed["landed"] > 0) == (0, True)
+    said = run(warehouse, sandbox, "push", **KEY)
+    assert "refusals of people who were forgotten landed again" in said.stderr
     warehouse.build()
     rows = warehouse.rows("select * from suppression_list")
     listed = {row["address"]: row["event_type"] for row in rows}

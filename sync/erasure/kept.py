@@ -1,0 +1,73 @@
+"""What the forgotten refused, looked up by a name: for the commands that read names of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from sync.addresses import normalizer
+from sync.erasure.hashes import hashed, read_key, stored_by_hash
+from sync.erasure.person import Name
+from sync.erasure.returns import has_forgotten, statements_for
+from sync.landing import Statement, land
+from sync.profile import Target
+from sync.warehouse.base import Warehouse
+
+_MEMBERS = {"email": "email", "phone": "sms", "push_token": "push"}
+
+
+class Kept:
+    """The refusals that are kept under hashes."""
+
+    def __init__(
+        self, warehouse: Warehouse, environment: Mapping[str, str], country_code: str | None = None
+    ) -> None:
+        """Raises MissingCredential where somebody was forgotten and the key is not set."""
+        self._warehouse = warehouse
+        self._key = read_key(environment) if has_forgotten(warehouse) else b""
+        self._by_hash = stored_by_hash(warehouse) if self._key else {}
+        self._normalize: dict[str, Callable[[str], str | None]] = {
+            kind: normalizer(kind, country_code) for kind in _MEMBERS.values()
+        }
+        self._returned: set[Name] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self._by_hash)
+
+    def refusal_of(self, channel: str, address: str) -> tuple[str, datetime] | None:
+        """Reason and time of what a forgotten address refused, unless it consented since."""
+        rows = self._rows(Name(channel, address))
+        found = [(row["refused_at"], row["reason"]) for row in rows if row["channel"] == channel]
+        if not found:
+            return None
+        refused_at, reason = max(found)
+        since = self._warehouse.rows(
+            "select max(subscribed_at) as at from {marts}.int_contact_state"
+            " where channel = @channel and address = @address",
+            {"channel": channel, "address": address},
+        )[0]["at"]
+        return None if since is not None and since > refused_at else (reason, refused_at)
+
+    def watch(self, statements: Iterable[Statement]) -> Iterator[Statement]:
+        """The statements as they are; notes the forgotten among those whom they name."""
+        for statement in statements:
+            if self._by_hash:
+                self._returned.update(name for name in self._names(statement) if self._rows(name))
+            yield statement
+
+    def land_returned(self, target: Target) -> int:
+        """Lands again what those who were noted refused; gives how many."""
+        found = list(statements_for(sorted(self._returned), self._key, self._by_hash))
+        return land(target, "operator", found) if found else 0
+
+    def _rows(self, name: Name) -> list[dict[str, Any]]:
+        return self._by_hash.get(hashed(self._key, name.kind, name.value), [])
+
+    def _names(self, statement: Statement) -> Iterator[Name]:
+        for member, kind in _MEMBERS.items():
+            address = self._normalize[kind](str(statement.get(member) or ""))
+            if address is not None:
+                yield Name(kind, address)
+        if statement.get("external_id"):
+            yield Name("external_id", str(statement["external_id"]).strip())
