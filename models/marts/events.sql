@@ -14,7 +14,10 @@
 {%- set new = newly_taken(since) if is_incremental() %}
 {%- set unmarked_sources = var('unmarked_sources') | join("', '") %}
 {%- set minutes_after = timestamp_plus('placements.pushed_at', var('own_minutes'), 'minute') %}
-{%- set is_within = 'placements.acted_from <= repeatable.effective_at and (placements.is_certain or repeatable.effective_at <= ' ~ minutes_after ~ ')' %}
+{%- set is_within %}
+placements.acted_from <= repeatable.effective_at
+and (placements.is_certain or repeatable.effective_at <= {{ minutes_after }})
+{%- endset %}
 -- depends_on: {{ ref('int_standing_copies') }}
 with
 
