@@ -6,6 +6,8 @@
     event, so that the same file or list may be landed again.
 -#}
 {% macro statements(platform) -%}
+{#- Of a list that gives no dates: who left it and came back is on it anew. -#}
+{%- set adopted_on = "case when provider_event = 'list' and said_at is null then cast(" ~ to_date('received_at') ~ " as " ~ dbt.type_string() ~ ") end" -%}
 with
 
 deliveries as (
@@ -73,7 +75,7 @@ select
     provider_subtype,
     {{ key_of([
         "'statement'", 'provider_event', 'provider_subtype', 'external_id', 'lower(trim(email))', 'phone', 'push_token', 'topic',
-        'is_positive', 'said_at',
+        'is_positive', 'said_at', adopted_on,
     ]) }} as event_key,
     channel,
     external_id as external_id_raw,

@@ -200,11 +200,26 @@ def _land_returned(
     project_dir: Path | None,
     warehouse: Warehouse,
 ) -> int:
+    """Looks for the forgotten who came back; the exit code of what kept it from looking, else 0.
+
+    What is pending is sent all the same: a missing key must not keep suppressions back.
+    """
     from sync.erasure.returns import land_returned
     from sync.profile import load_target
 
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    return land_returned(found, warehouse, os.environ)
+    try:
+        landed = land_returned(found, warehouse, os.environ)
+    except SyncError as error:
+        click.echo(f"Error: nobody looked for the forgotten who may be back: {error}", err=True)
+        return error.exit_code
+    if landed:
+        click.echo(
+            f"{landed:,} refusals of people who were forgotten landed again, for they came back: "
+            "run `dbt build`.",
+            err=True,
+        )
+    return 0
 
 
 def _kept(target: Target, project_dir: Path | None) -> Kept | None:
@@ -347,12 +362,7 @@ def push(
                 print_request(name, request)
             click.echo("Dry run: nothing was sent.")
         return
-    if landed := _land_returned(target, profiles_dir, project_dir, warehouse):
-        click.echo(
-            f"{landed:,} refusals of people who were forgotten landed again, for they came back: "
-            "run `dbt build`.",
-            err=True,
-        )
+    unseen = _land_returned(target, profiles_dir, project_dir, warehouse)
     stop = threading.Event()
     signals = _stop_on_signals(stop)
     with make_progress() as progress:
@@ -362,7 +372,8 @@ def push(
     else:
         print_report(report)
     # Ctrl-C ends as shells expect it, SIGTERM with the code of design section 8.
-    sys.exit(130 if signal.SIGINT in signals and report.exit_code == 143 else report.exit_code)
+    is_interrupted = signal.SIGINT in signals and report.exit_code == 143
+    sys.exit(130 if is_interrupted else report.exit_code or unseen)
 
 
 def _stop_on_signals(stop: threading.Event) -> list[int]:
@@ -824,7 +835,8 @@ def adopt(
     stop = threading.Event()
     _stop_on_signals(stop)
     counter = Counter(f"entries of {name} landed")
-    done = adopt(found, name, rows, os.environ, advance=counter.advance, stop=stop)
+    kept = _kept(found, project_dir)
+    done = adopt(found, name, rows, os.environ, advance=counter.advance, stop=stop, kept=kept)
     if output == "json":
         print_json(adopted_json(done))
     else:
@@ -901,6 +913,7 @@ def reconcile(
             advance=Counter(f"entries of {name} read").advance,
             progress=progress,
             stop=stop,
+            kept=_kept(found, project_dir),
         )
     if output == "json":
         print_json(reconciled_json(done))

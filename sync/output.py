@@ -293,10 +293,11 @@ def _holding(one: Holding) -> dict[str, Any]:
 
 def print_forgotten(done: Forgotten) -> None:
     """What was taken out, without a name."""
-    if done.is_dry_run:
-        click.echo("Dry run: nothing was changed.")
-    elif done.is_unknown:
+    if done.is_unknown:
         click.echo("Nothing of this person is here.")
+        return
+    if done.is_dry_run:
+        click.echo("Dry run: nothing is changed. It would be:")
     names = ", ".join(f"{count} {kind}" for kind, count in done.names.items())
     click.echo(f"Known by: {names or 'nothing'}; {done.refusals} refusals are kept by their hash.")
     if done.shared:
@@ -322,8 +323,12 @@ def forgotten_json(done: Forgotten) -> dict[str, Any]:
 
 def print_adopted(done: Adopted) -> None:
     """How many entries of which list were landed."""
+    if done.forgotten:
+        click.echo(
+            f"{done.destination}: {done.forgotten:,} entries are of people who were forgotten"
+        )
     if not done.entries:
-        click.echo(f"{done.destination}: its lists are empty, nothing was landed.")
+        click.echo(f"{done.destination}: nothing else is on its lists, nothing was landed.")
         return
     click.echo(f"{done.destination}: {done.entries:,} entries landed as events of it")
     print_table(
@@ -339,7 +344,12 @@ def adopted_json(done: Adopted) -> dict[str, Any]:
         {"channel": channel, "scope": scope, "list": listed_in, "entries": count}
         for (channel, scope, listed_in), count in done.counts.items()
     ]
-    return {"destination": done.destination, "entries": done.entries, "lists": lists}
+    return {
+        "destination": done.destination,
+        "entries": done.entries,
+        "forgotten": done.forgotten,
+        "lists": lists,
+    }
 
 
 def print_reconciled(done: Reconciled) -> None:
@@ -347,7 +357,7 @@ def print_reconciled(done: Reconciled) -> None:
     found = done.comparison
     click.echo(
         f"{found.destination}: {found.wanted:,} should be there, {found.entries:,} entries are; "
-        + (f"{found.items:,} differences" if found.items else "no difference")
+        + (f"{found.items:,} to settle" if found.items else "no difference")
     )
     if found.differences:
         print_table(
@@ -357,6 +367,10 @@ def print_reconciled(done: Reconciled) -> None:
                 for one in found.differences
             ],
         )
+    for row in found.unreadable:
+        click.echo(f"{found.destination} shows no list of {f'{row.channel} {row.scope}'.strip()}")
+    if found.forgotten:
+        click.echo(f"{found.forgotten:,} entries are of people who were forgotten: no difference")
     if done.written is not None:
         click.echo(f"{done.written:,} rows written to {done.csv_file}")
     if done.adopted:
@@ -378,6 +392,8 @@ def reconciled_json(done: Reconciled) -> dict[str, Any]:
         "destination": found.destination,
         "wanted": found.wanted,
         "entries": found.entries,
+        "forgotten": found.forgotten,
+        "unreadable": [list(row) for row in found.unreadable],
         "items": found.items,
         "differences": [one._asdict() for one in found.differences],
         "adopted": done.adopted,
@@ -415,12 +431,6 @@ def print_scrubbed(done: Scrubbed) -> None:
     click.echo(f"  may not  {done.refused:>10,}  {done.may_not}")
     for reason, count in done.reasons.items():
         click.echo(f"           {count:>10,}  {reason}")
-    if done.passes_forgotten:
-        click.echo(
-            "People who were forgotten after they refused cannot be told by digests: scrub plain "
-            "addresses where you can.",
-            err=True,
-        )
 
 
 def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:

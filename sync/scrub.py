@@ -98,10 +98,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Scrubbed:
-    """What was written. reasons: rows that may not be contacted, by reason.
-
-    passes_forgotten: whether some who were forgotten could not be told, for the file has digests.
-    """
+    """What was written. reasons: rows that may not be contacted, by reason."""
 
     channel: str
     column: str
@@ -109,7 +106,6 @@ class Scrubbed:
     may: Path
     may_not: Path
     reasons: Mapping[str, int]
-    passes_forgotten: bool = False
 
     @property
     def refused(self) -> int:
@@ -125,7 +121,6 @@ class Scrubbed:
             "may": self.rows - self.refused,
             "may_not": self.refused,
             "reasons": dict(self.reasons),
-            "passes_forgotten": self.passes_forgotten,
             "files": {"may": str(self.may), "may_not": str(self.may_not)},
         }
 
@@ -135,8 +130,7 @@ def scrub(
 ) -> Scrubbed:
     """Splits the file by the suppression list of its channel, after judging the newest build.
 
-    Who was forgotten and had refused is stopped too, by the keyed hash; of a file of digests that
-    cannot be told.
+    Who was forgotten and had refused is stopped too, by the keyed hash.
 
     Both files are written whole or not at all. Raises GuardStop where the list cannot be relied
     on, ConfigError where the file cannot be read or does not say which column holds the address.
@@ -163,7 +157,6 @@ def scrub(
         may=may,
         may_not=may_not,
         reasons=dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
-        passes_forgotten=bool(kept) and options.hashed_in is not None,
     )
 
 
@@ -371,10 +364,10 @@ def _split(
         for row in table.rows:
             count += 1
             shown, why = judge(row[index] if index < len(row) else "")
-            rest = row[width:]
+            rest, is_short = row[width:], len(row) < width
             row = [*row[:width], *[""] * (width - len(row))]
             row[index] = shown
-            if rest:
+            if rest or is_short:
                 # Which of them is the address cannot be told for sure.
                 why = (MISSHAPEN, "")
             if why is None:
@@ -390,24 +383,22 @@ def _judgement(
 ) -> Callable[[str], tuple[str, tuple[str, str] | None]]:
     """What a cell becomes in the outputs; and reason and time, if it may not be contacted."""
     assert options.channel is not None
-    hashed_out = options.hashed_out
+    channel, hashed_out = options.channel, options.hashed_out
     if options.hashed_in is not None:
+        algorithm = options.hashed_in
         digits = re.compile(f"[0-9a-f]{{{_HEX_DIGITS[options.hashed_in]}}}")
 
         def judge_digest(cell: str) -> tuple[str, tuple[str, str] | None]:
             text = cell.strip().lower()
             if not digits.fullmatch(text):
                 return ("" if hashed_out else cell), (INVALID, "")
-            return (text if hashed_out else cell), listed.find(bytes.fromhex(text))
+            found = kept.refusal_of_digest(channel, algorithm, text) if kept else None
+            why = listed.find(bytes.fromhex(text)) or _dated(found)
+            return (text if hashed_out else cell), why
 
         return judge_digest
-    channel = options.channel
     normalize = normalizer(channel, options.country_code)
     digest = _digest(None)
-
-    def kept_refusal(address: str) -> tuple[str, str] | None:
-        found = kept.refusal_of(channel, address) if kept else None
-        return None if found is None else (found[0], f"{found[1]:%Y-%m-%dT%H:%M:%SZ}")
 
     def judge_address(cell: str) -> tuple[str, tuple[str, str] | None]:
         address = normalize(cell)
@@ -415,9 +406,14 @@ def _judgement(
             # No digest can be made of it, and the text itself was not to be shown.
             return ("" if hashed_out else cell), (INVALID, "")
         shown = hashlib.sha256(address.encode()).hexdigest() if hashed_out else cell
-        return shown, listed.find(digest(address)) or kept_refusal(address)
+        found = kept.refusal_of(channel, address) if kept else None
+        return shown, listed.find(digest(address)) or _dated(found)
 
     return judge_address
+
+
+def _dated(found: tuple[str, datetime] | None) -> tuple[str, str] | None:
+    return None if found is None else (found[0], f"{found[1]:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _added_columns(header: Sequence[str]) -> list[str]:

@@ -90,7 +90,8 @@ repeatable as (
         effective_at,
         received_at,
         event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_grant,
-        not is_echo and event_type in ('bounce', 'complaint', 'unsubscribe') as is_unmarked
+        not is_echo and event_type in ('bounce', 'complaint', 'unsubscribe') as is_unmarked,
+        provider_event like 'list/%' as is_listed
     from earliest_copies
     where
         address is not null
@@ -111,6 +112,7 @@ told as (
         repeatable.effective_at,
         repeatable.is_grant,
         repeatable.is_unmarked,
+        repeatable.is_listed,
         max(case when placements.action = 'suppress' and {{ is_within }} then placements.pushed_at end) as suppressed_at,
         max(
             case
@@ -141,7 +143,7 @@ told as (
             and repeatable.address = placements.address
             -- What came in before the run began made us push, and repeats nothing of it.
             and repeatable.received_at >= placements.begun_at
-    group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked
+    group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked, repeatable.is_listed
 
 ),
 
@@ -153,6 +155,11 @@ own_events as (
     where
         case
             when is_grant then granted_at is not null
+            -- The date of an entry is that of our call, or of one that was repeated.
+            when is_unmarked and is_listed
+                then
+                    (freed_at is null or freed_at <= suppressed_at)
+                    and effective_at <= {{ timestamp_plus('suppressed_at', var('own_minutes'), 'minute') }}
             when is_unmarked
                 then
                     (freed_at is null or freed_at <= confirmed_at)

@@ -183,9 +183,8 @@ landing as (
         *
     from consents
     where case
-        when kind <> 'opted_in' then
-            is_shared
-            or not (coalesce(contact_granted_at > told_at, false) or coalesce(address_granted_at > told_at, false))
+        -- Every refusal: the models know of grants and links that no file names, and the latest wins there as here.
+        when kind <> 'opted_in' then true
         -- At the same instant the refusal wins.
         when not is_undated then refused_at is null or told_at > refused_at
         else refused_at is null and address_granted_at is null
@@ -207,7 +206,7 @@ newest as (
     select *
     from landing
     qualify row_number() over (
-        partition by channel, slot, address, event, case when event = 'opted_in' then named_id end
+        partition by channel, slot, address, event, named_id
         order by told_at desc nulls last, file, line, position
     ) = 1
 
@@ -216,8 +215,8 @@ newest as (
 select
     event,
     channel,
-    -- A refusal reaches far, a grant only whom its own row names.
-    case when event = 'opted_in' then named_id else person end as external_id,
+    -- Whom its own row names: the models know who else is meant.
+    named_id as external_id,
     case when channel = 'email' then address end as email,
     case when channel = 'sms' then address end as phone,
     case when channel = 'push' then address end as push_token,

@@ -169,6 +169,8 @@ class Destination(ABC):
     release_batch_size: ClassVar[int] = 100
     #: Calls of one credential that may be under way at once, where the platform sets a limit.
     most_connections: ClassVar[int | None] = None
+    #: Of its lists those that what we send is put on; None for all. Others may be purged.
+    placed_in: ClassVar[frozenset[str] | None] = None
 
     def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
         """settings: the variables of `variables` that are set."""

@@ -20,7 +20,6 @@ from sync.destinations.base import (
     Result,
     Variable,
     expect_list,
-    instant_of,
     member_of,
 )
 from sync.errors import NotThere, PlatformError, RateLimited, UnknownScope
@@ -97,7 +96,8 @@ class Mailchimp(Destination):
             while rows := self._members(scope, status, offset):
                 for row in rows:
                     address = member_of(row, "email_address", "members")
-                    yield Entry(channel, address, status, instant_of(row.get("last_changed")))
+                    # `last_changed` moves with any edit of the member: no date of the refusal.
+                    yield Entry(channel, address, status)
                 offset += len(rows)
 
     def _members(self, scope: str, status: str, offset: int) -> list[Any]:
@@ -109,7 +109,7 @@ class Mailchimp(Destination):
                 "status": status,
                 "count": str(_PAGE),
                 "offset": str(offset),
-                "fields": "members.email_address,members.last_changed",
+                "fields": "members.email_address",
                 "sort_field": "timestamp_opt",
                 "sort_dir": "ASC",
             },

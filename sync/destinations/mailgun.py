@@ -33,6 +33,7 @@ from sync.destinations.base import (
 from sync.errors import ListNotThere, NotThere, PlatformError, SyncError, UnknownScope
 
 _KINDS: Mapping[str, str] = {"complaint": "complaints", "bounce": "bounces"}
+_CONSENT = ("complaint", "unsubscribe")
 _ALL_KINDS = ("bounces", "complaints", "unsubscribes")
 # The most that a page may have.
 _PAGE = 1000
@@ -195,7 +196,8 @@ def _entry(item: Item, kind: str) -> dict[str, Any]:
         entry["tags"] = ["*"]
     if kind == "bounces":
         entry |= {"code": "550", "error": "suppressed by contact-sync"}
-    if item.event_timestamp is not None:
+    # Of what nobody did the date is that of our call: by it the entry is known as ours.
+    if item.event_timestamp is not None and item.reason in ("bounce", *_CONSENT):
         entry["created_at"] = format_datetime(item.event_timestamp.replace(tzinfo=UTC))
     return entry
 

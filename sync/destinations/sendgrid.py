@@ -61,6 +61,7 @@ class SendGrid(Destination):
     calls_per_second = 10.0
     # Not published for suppressions.
     batch_size = 1000
+    placed_in = frozenset({"unsubscribes", "group"})
 
     def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
         super().__init__(api, settings)

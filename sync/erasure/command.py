@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sync.erasure.hashes import keep, read_key
+from sync.erasure.hashes import check_key, keep, read_key
 from sync.erasure.landing import erase_files, erase_logs, erase_rows
 from sync.erasure.person import Person, counts, find_person
+from sync.erasure.returns import statement_of
 from sync.erasure.tables import erase_tables
+from sync.landing import land
 from sync.profile import Target, landing_directory
 from sync.warehouse.base import Warehouse
 
@@ -29,7 +31,7 @@ class Forgotten:
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nothing of the person was here."""
+        """Whether nothing of the person is here."""
         return not (self.landed or self.tables or self.refusals)
 
 
@@ -47,23 +49,28 @@ def forget(
     ConfigError where an address is several contacts'.
     """
     key = read_key(environment)
+    check_key(warehouse, key)
     person = find_person(warehouse, given)
-    found = Forgotten(counts(person.names), len(person.refusals), person.shared)
-    if dry_run:
-        found.is_dry_run = True
+    kept = len(person.refusals) + len(person.of_shared)
+    found = Forgotten(counts(person.names), kept, person.shared, is_dry_run=dry_run)
+    if not person.names:
         return found
-    keep(warehouse, key, person.refusals)
-    found.landed = _erase_landing(target, warehouse, person)
-    found.tables = erase_tables(warehouse, person)
-    warehouse.compact()
-    found.logs = erase_logs(_log_folder(), person)
+    if not dry_run:
+        keep(warehouse, key, person.refusals)
+        if person.of_shared:
+            land(target, "operator", (statement_of(one) for one in person.of_shared))
+    found.landed = _erase_landing(target, warehouse, person, dry_run=dry_run)
+    found.tables = erase_tables(warehouse, person, dry_run=dry_run)
+    if not dry_run:
+        warehouse.compact()
+        found.logs = erase_logs(_log_folder(), person)
     return found
 
 
-def _erase_landing(target: Target, warehouse: Warehouse, person: Person) -> int:
+def _erase_landing(target: Target, warehouse: Warehouse, person: Person, *, dry_run: bool) -> int:
     if target.engine == "duckdb":
-        return erase_files(landing_directory(), person)
-    return erase_rows(warehouse, person)
+        return erase_files(landing_directory(), person, dry_run=dry_run)
+    return erase_rows(warehouse, person, dry_run=dry_run)
 
 
 def _log_folder() -> Path:

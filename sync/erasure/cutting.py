@@ -1,59 +1,91 @@
-"""Takes a person out of a body: the elements of lists that name the person, else all of it."""
+"""Takes a person out of a body: the elements of lists that are about the person, else all of it.
+
+An element that merely quotes an address in its text is about somebody else: the address in it is
+overwritten, and the rest stays.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sync.erasure.person import Person
 
 _GONE = object()
+# Members that carry our own id, without case and separators: what staging reads them from.
+_IDS = frozenset(
+    {"externalid", "externaluserid", "userid", "uid", "customer", "customerid", "clientuserid"}
+)
+# Members that say whose all the rest of a body is.
+_IDENTITIES = frozenset({"useridentities", "identities"})
+# An id of fewer digits could be a number of anything.
+_PLAIN_NUMBER = re.compile(r"\d{1,9}")
 
 
-def cut(payload: str, person: Person, *, with_ids: bool) -> str | None:
+def cut(payload: str, person: Person, *, is_about: bool) -> str | None:
     """The body without the person; None where nothing of it is somebody else's.
 
-    with_ids: whether a value that is one of the external_ids names the person; only of a delivery
-    that is known to be about them, for an id may be a plain number.
+    is_about: whether the delivery is known to say something of the person: only then is an
+    external_id looked for.
     """
     try:
         body = json.loads(payload)
+        kept = _without(body, person, is_about, "")
+        if kept is _GONE:
+            return None
+        return payload if kept == body else _text(kept)
     except ValueError:
-        return None if person.is_named_in(payload, with_ids=False) else payload
-    kept = _without(body, person, with_ids)
-    if kept is _GONE:
-        return None
-    return payload if kept == body else _text(kept)
+        # No JSON, or numbers that JSON cannot write.
+        return person.masked(payload)
 
 
-def _without(value: Any, person: Person, with_ids: bool) -> Any:
+def _without(value: Any, person: Person, is_about: bool, name: str) -> Any:
     if isinstance(value, list):
-        found = [_without(item, person, with_ids) for item in value]
+        found = [_without(item, person, is_about, name) for item in value]
         kept = [item for item in found if item is not _GONE]
-        return kept if kept or not value else _GONE
+        is_whole = len(kept) == len(value)
+        return _GONE if not is_whole and (not kept or name in _IDENTITIES) else kept
     if isinstance(value, dict):
-        members = {name: _without(item, person, with_ids) for name, item in value.items()}
-        is_gone = any(item is _GONE for item in members.values()) or any(
-            person.is_named_in(name, with_ids=False) for name in value
-        )
+        members = {
+            key: _without(item, person, is_about, _plain(key)) for key, item in value.items()
+        }
+        is_gone = any(item is _GONE for item in members.values())
+        is_gone = is_gone or any(person.is_named_by(key) for key in value)
         return _GONE if is_gone else members
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        return _without_inner(value, person, with_ids)
-    is_named = value is not None and person.is_named_in(str(value), with_ids=with_ids)
-    return _GONE if is_named else value
+        return _without_inner(value, person, is_about)
+    return _GONE if _is_the_person(value, person, is_about, name) else _masked(value, person)
 
 
-def _without_inner(text: str, person: Person, with_ids: bool) -> Any:
+def _is_the_person(value: Any, person: Person, is_about: bool, name: str) -> bool:
+    if value is None or isinstance(value, bool):
+        return False
+    text = str(value)
+    if is_about and text.strip() in person.external_ids:
+        return name in _IDS or not _PLAIN_NUMBER.fullmatch(text.strip())
+    return person.is_named_by(text)
+
+
+def _masked(value: Any, person: Person) -> Any:
+    return person.masked(value) if isinstance(value, str) else value
+
+
+def _without_inner(text: str, person: Person, is_about: bool) -> Any:
     """A text that holds JSON, as in a form's field."""
     try:
         inner = json.loads(text)
     except ValueError:
-        return _GONE if person.is_named_in(text, with_ids=False) else text
-    kept = _without(inner, person, with_ids)
+        return person.masked(text)
+    kept = _without(inner, person, is_about, "")
     if kept is _GONE or kept == inner:
         return _GONE if kept is _GONE else text
     return _text(kept)
 
 
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
+
+
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sync.addresses import normalizer
-from sync.erasure.hashes import hashed, read_key, stored_by_hash
+from sync.erasure.hashes import check_key, digest_kind, hashed, read_key, stored_by_hash
 from sync.erasure.person import Name
 from sync.erasure.returns import has_forgotten, statements_for
 from sync.landing import Statement, land
@@ -26,6 +26,8 @@ class Kept:
         """Raises MissingCredential where somebody was forgotten and the key is not set."""
         self._warehouse = warehouse
         self._key = read_key(environment) if has_forgotten(warehouse) else b""
+        if self._key:
+            check_key(warehouse, self._key)
         self._by_hash = stored_by_hash(warehouse) if self._key else {}
         self._normalize: dict[str, Callable[[str], str | None]] = {
             kind: normalizer(kind, country_code) for kind in _MEMBERS.values()
@@ -48,6 +50,20 @@ class Kept:
             {"channel": channel, "address": address},
         )[0]["at"]
         return None if since is not None and since > refused_at else (reason, refused_at)
+
+    def refusal_of_digest(
+        self, channel: str, algorithm: str, digest: str
+    ) -> tuple[str, datetime] | None:
+        """The same of an address that is known by its hex digest only; a consent is not seen."""
+        rows = self._rows(Name(digest_kind(channel, algorithm), digest.lower()))
+        found = [(row["refused_at"], row["reason"]) for row in rows]
+        refused_at, reason = max(found, default=(None, ""))
+        return None if refused_at is None else (reason, refused_at)
+
+    def has_refused(self, channel: str, address: str) -> bool:
+        """Whether a forgotten person refused at this address (a platform's, as it writes it)."""
+        normalized = self._normalize[channel](address) if self._by_hash else None
+        return normalized is not None and bool(self._rows(Name(channel, normalized)))
 
     def watch(self, statements: Iterable[Statement]) -> Iterator[Statement]:
         """The statements as they are; notes the forgotten among those whom they name."""

@@ -14,14 +14,18 @@ from sync.errors import SyncError
 from sync.warehouse.base import Warehouse
 
 
-def erase_files(landing: Path, person: Person) -> int:
+def erase_files(landing: Path, person: Person, *, dry_run: bool = False) -> int:
     """Blanks the person in every landing file; gives how many lines were changed.
+
+    dry_run: only counts.
 
     In place, so that a receiver that still appends to a file loses nothing: what is taken out is
     overwritten with blanks, which a build passes over.
     """
     return sum(
-        _erase_lines(path, person) for path in sorted(landing.rglob("*.ndjson")) if path.is_file()
+        _erase_lines(path, person, dry_run)
+        for path in sorted(landing.rglob("*.ndjson"))
+        if path.is_file()
     )
 
 
@@ -33,19 +37,22 @@ def erase_logs(folder: Path, person: Person) -> int:
         if person.pattern is None or person.pattern.search(text) is None:
             continue
         changed += len(person.pattern.findall(text))
-        blank = person.pattern.sub(lambda found: "*" * len(found[0].encode()), text)
+        blank = person.masked(text)
         with path.open("r+b") as file:
             file.write(blank.encode("utf-8", errors="surrogateescape"))
     return changed
 
 
-def erase_rows(warehouse: Warehouse, person: Person) -> int:
+def erase_rows(warehouse: Warehouse, person: Person, *, dry_run: bool = False) -> int:
     """The same in raw.webhook_deliveries of a warehouse that has it as a table."""
     changed = 0
     for row in _candidates(warehouse, person):
         payload = row["payload"] or ""
-        kept = cut(payload, person, with_ids=row["delivery_id"] in person.deliveries)
+        kept = cut(payload, person, is_about=row["delivery_id"] in person.deliveries)
         if kept == payload:
+            continue
+        changed += 1
+        if dry_run:
             continue
         key = {"delivery_id": row["delivery_id"], "received_at": row["received_at"]}
         where = " where delivery_id = @delivery_id and received_at = @received_at"
@@ -56,7 +63,6 @@ def erase_rows(warehouse: Warehouse, person: Person) -> int:
                 "update {raw}.webhook_deliveries set payload = @payload" + where,
                 {**key, "payload": kept},
             )
-        changed += 1
     return changed
 
 
@@ -79,18 +85,18 @@ def _candidates(warehouse: Warehouse, person: Person) -> Iterator[dict[str, Any]
         )
 
 
-def _erase_lines(path: Path, person: Person) -> int:
+def _erase_lines(path: Path, person: Person, dry_run: bool) -> int:
     changed = 0
-    with path.open("r+b") as file:
+    with path.open("rb" if dry_run else "r+b") as file:
         offset = 0
         for line in iter(file.readline, b""):
             new = _line_without(line, person)
-            if new is not None:
+            if new is not None and not dry_run:
                 # One write per line: a crash leaves it as it was or as it is to be.
                 os.pwrite(file.fileno(), _padded(new, line, path), offset)
-                changed += 1
+            changed += new is not None
             offset += len(line)
-        if changed:
+        if changed and not dry_run:
             os.fsync(file.fileno())
     return changed
 
@@ -98,28 +104,31 @@ def _erase_lines(path: Path, person: Person) -> int:
 def _line_without(line: bytes, person: Person) -> bytes | None:
     """What is to stand in place of a line; None where it is not about the person."""
     text = line.decode("utf-8", errors="replace")
-    is_named = person.is_named_in(text, with_ids=False)
-    if not is_named and not any(one in text for one in person.external_ids):
+    if not person.is_quoted_in(text) and not any(one in text for one in person.external_ids):
         return None
     try:
         row = json.loads(text)
     except ValueError:
-        return b"" if is_named else None
+        row = None
     if not isinstance(row, dict):
-        return b"" if is_named else None
+        return person.masked(text).rstrip("\n").encode() if person.is_quoted_in(text) else None
     if not isinstance(row.get("payload"), str):
-        # A row of the directory, the sends or the opens: the person's, or not.
-        values = [value for value in row.values() if isinstance(value, (str, int))]
-        is_own = any(person.is_named_in(str(value), with_ids=True) for value in values)
-        return b"" if is_own else None
-    with_ids = str(row.get("delivery_id")) in person.deliveries
-    kept = cut(row["payload"], person, with_ids=with_ids)
+        return b"" if _is_of_the_person(row, person) else None
+    kept = cut(row["payload"], person, is_about=str(row.get("delivery_id")) in person.deliveries)
     if kept == row["payload"]:
         return None
     if kept is None:
         return b""
     made = {**row, "payload": kept}
     return json.dumps(made, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _is_of_the_person(row: dict[str, Any], person: Person) -> bool:
+    """A row of the directory, the sends or the opens: the person's, or not."""
+    if str(row.get("external_id") or "").strip() in person.external_ids:
+        return True
+    names = ("email", "phone", "push_token", "recipient_email")
+    return any(person.is_named_by(str(row[name])) for name in names if row.get(name) is not None)
 
 
 def _padded(new: bytes, line: bytes, path: Path) -> bytes:

@@ -13,6 +13,9 @@ from typing import NamedTuple
 from sync.errors import ConfigError
 from sync.warehouse.base import Warehouse
 
+# A display name before an address in angle brackets, or the scheme of a link.
+_AROUND = re.compile(r"^\s*(?:[^<>]*<|(?:mailto|tel|sms|whatsapp|rcs):)|>\s*$", re.IGNORECASE)
+
 
 class Name(NamedTuple):
     """What can name a person. kind: email, sms, push or external_id."""
@@ -38,7 +41,8 @@ class Person:
     names: frozenset[Name]
     refusals: tuple[Refusal, ...] = ()
     deliveries: frozenset[str] = frozenset()
-    #: Addresses that others have too: they stay where they are those others'.
+    #: Of addresses that others have too, what this person refused: it goes on holding there.
+    of_shared: tuple[Refusal, ...] = ()
     shared: int = 0
 
     @property
@@ -61,22 +65,31 @@ class Person:
         """Deliveries whose id is made of names, as those of the directory and of the logs."""
         ids = set(self.external_ids)
         return sorted(
-            one
-            for one in self.deliveries
-            if ids & set(one.split("|")) or self.is_named_in(one, with_ids=True)
+            one for one in self.deliveries if ids & set(one.split("|")) or self.is_quoted_in(one)
         )
 
-    def is_named_in(self, text: str, *, with_ids: bool) -> bool:
-        """Whether a text holds an address, or (with_ids) is an external_id."""
-        if with_ids and text.strip() in self.external_ids:
-            return True
+    def is_quoted_in(self, text: str) -> bool:
+        """Whether a text holds an address."""
         return self.pattern is not None and self.pattern.search(text) is not None
+
+    def is_named_by(self, text: str) -> bool:
+        """Whether a text is nothing but an address, perhaps with a display name or a prefix."""
+        if self.pattern is None:
+            return False
+        bare = _AROUND.sub("", text).strip()
+        return self.pattern.fullmatch(bare) is not None
+
+    def masked(self, text: str) -> str:
+        """The text with every address overwritten, in its length in bytes."""
+        if self.pattern is None:
+            return text
+        return self.pattern.sub(lambda found: "*" * len(found[0].encode()), text)
 
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
         """Finds any of the addresses in a text, however phone numbers are written."""
         forms = [_form(name) for name in self.names if name.kind != "external_id"]
-        return re.compile("|".join(sorted(forms)), re.IGNORECASE) if forms else None
+        return re.compile("|".join(sorted(forms))) if forms else None
 
 
 def find_person(warehouse: Warehouse, given: str) -> Person:
@@ -95,11 +108,12 @@ def find_person(warehouse: Warehouse, given: str) -> Person:
             )
     own = {address for one in ids for address in linked[one]}
     shared = {address for address in own if _owners(warehouse, address) - ids}
-    names = ids | (own - shared) if ids else wanted
+    names = ids | (own - shared) if ids else _certain(warehouse, wanted)
     return Person(
         frozenset(names),
         tuple(_refusals(warehouse, names)),
-        frozenset(_deliveries(warehouse, names)),
+        frozenset(_deliveries(warehouse, names)) if names else frozenset(),
+        tuple(_refusals_of_shared(warehouse, ids, shared)),
         len(shared),
     )
 
@@ -141,6 +155,52 @@ def _links(warehouse: Warehouse, wanted: Iterable[Name]) -> dict[Name, set[Name]
     ):
         found.setdefault(Name("external_id", row["external_id"]), set())
     return found
+
+
+def _certain(warehouse: Warehouse, wanted: Iterable[Name]) -> set[Name]:
+    """Of names without a contact: an email or a phone number by its form, a token if it is known.
+
+    Anything else could be part of other people's data.
+    """
+    found = set()
+    for name in wanted:
+        if name.kind in ("email", "sms") or (
+            name.kind == "push"
+            and warehouse.rows(
+                "select 1 as one from {marts}.int_latest_events"
+                " where channel = 'push' and address = @address limit 1",
+                {"address": name.value},
+            )
+        ):
+            found.add(name)
+    return found
+
+
+def _refusals_of_shared(
+    warehouse: Warehouse, ids: Iterable[Name], shared: Iterable[Name]
+) -> Iterable[Refusal]:
+    """What the contacts refused at addresses that stay, for those are others' too."""
+    values = {name.value for name in ids}
+    if not values or not shared:
+        return ()
+    marks, parameters = in_list("value", values)
+    rows = warehouse.rows(
+        f"""
+        select
+            reasons.channel, reasons.address, reasons.reason, max(reasons.reason_at) as refused_at
+        from {{marts}}.int_suppression_reasons as reasons
+        inner join {{marts}}.suppression_policy as policy on reasons.reason = policy.reason
+        where reasons.holds and policy.attribute <> 'engagement'
+            and reasons.external_id in ({marks}) and reasons.address is not null
+        group by reasons.channel, reasons.address, reasons.reason
+        """,
+        parameters,
+    )
+    return [
+        Refusal(row["channel"], row["address"], row["channel"], row["reason"], row["refused_at"])
+        for row in rows
+        if Name(row["channel"], row["address"]) in shared
+    ]
 
 
 def _owners(warehouse: Warehouse, address: Name) -> set[Name]:
@@ -208,11 +268,12 @@ def _form(name: Name) -> str:
     if name.kind == "sms":
         digits = r"[\s().-]*".join(re.escape(digit) for digit in name.value.lstrip("+"))
         return rf"(?<!\d)\+?{digits}(?!\d)"
-    escaped = re.escape(name.value)
     if name.kind == "email":
         local, _, domain = name.value.partition("@")
-        escaped = rf"(?<![\w.+-]){re.escape(local)}(?:@|%40|\\u0040){re.escape(domain)}(?![\w-])"
-    return escaped
+        # Neither joann@x.com nor bob@a.co.uk is ann@x.com or bob@a.co.
+        address = rf"{re.escape(local)}(?:@|%40|\\u0040){re.escape(domain)}"
+        return rf"(?<![\w.+-])(?i:{address})(?![\w-]|\.\w)"
+    return rf"(?<![\w:.-]){re.escape(name.value)}(?![\w:.-])"
 
 
 def _md5(text: str) -> str:

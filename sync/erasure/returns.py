@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sync.delivery.lock import utc_now
-from sync.erasure.hashes import hashed, read_key, stored_by_hash
-from sync.erasure.person import Name
+from sync.erasure.hashes import check_key, hashed, read_key, stored_by_hash
+from sync.erasure.person import Name, Refusal
 from sync.errors import WarehouseMissing
 from sync.landing import Statement, instant_text, land
 from sync.profile import Target
@@ -33,6 +33,7 @@ def land_returned(target: Target, warehouse: Warehouse, environment: Mapping[str
     if not has_forgotten(warehouse):
         return 0
     key = read_key(environment)
+    check_key(warehouse, key)
     seen_until, names = _named_since_the_last_look(warehouse)
     statements = list(statements_for(names, key, stored_by_hash(warehouse)))
     if statements:
@@ -53,15 +54,20 @@ def statements_for(
     """What those among the names refused who were forgotten, as statements of an operator."""
     for name in names:
         for row in kept.get(hashed(key, name.kind, name.value), []):
-            yield {
-                "event": "forgotten",
-                "detail": row["reason"],
-                "channel": row["channel"],
-                _MEMBER[name.kind]: name.value,
-                "reason": "refused before it was forgotten; known by its hash",
-                "by": "contact-sync forget",
-                "at": instant_text(row["refused_at"]),
-            }
+            yield statement_of(Refusal(*name, row["channel"], row["reason"], row["refused_at"]))
+
+
+def statement_of(refusal: Refusal) -> Statement:
+    """A refusal that outlives the one who is forgotten, as a statement of an operator."""
+    return {
+        "event": "forgotten",
+        "detail": refusal.reason,
+        "channel": refusal.channel,
+        _MEMBER[refusal.kind]: refusal.value,
+        "reason": "refused before it was forgotten",
+        "by": "contact-sync forget",
+        "at": instant_text(refusal.refused_at),
+    }
 
 
 def _named_since_the_last_look(warehouse: Warehouse) -> tuple[Any, Iterable[Name]]:
@@ -74,19 +80,22 @@ def _named_since_the_last_look(warehouse: Warehouse) -> tuple[Any, Iterable[Name
         """,
         {"relation": _RELATION},
     )[0]["since"]
+    # Until first: what a build adds meanwhile is looked at the next time.
+    until = warehouse.rows(
+        "select max(taken_at) as until from {marts}.events where taken_at > @since",
+        {"since": since},
+    )[0]["until"]
+    if until is None:
+        return None, []
     rows = warehouse.rows(
         """
         select distinct channel, address, external_id, email, phone, push_token
         from {marts}.events
         -- What was landed for one who came back is no return of its own.
-        where taken_at > @since and provider_event not like 'forgotten/%'
+        where taken_at > @since and taken_at <= @until and provider_event not like 'forgotten/%'
         """,
-        {"since": since},
+        {"since": since, "until": until},
     )
-    until = warehouse.rows(
-        "select max(taken_at) as until from {marts}.events where taken_at > @since",
-        {"since": since},
-    )[0]["until"]
     names = {
         Name(kind, value)
         for row in rows

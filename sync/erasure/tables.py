@@ -10,16 +10,17 @@ from sync.warehouse.base import Table, Warehouse
 
 #: Columns that hold one address, and how texts that were never normalized are compared.
 _ADDRESSES = {
-    "address": "lower(trim({}))",
-    "email": "lower(trim({}))",
-    "recipient_email": "lower(trim({}))",
-    "subject": "{}",
-    "push_token": "trim({})",
-    "phone": "translate({}, ' -().', '')",
+    "address": ("{}", "lower(trim({}))"),
+    "email": ("lower(trim({}))",),
+    "recipient_email": ("lower(trim({}))",),
+    "subject": ("{}",),
+    "push_token": ("trim({})",),
+    "phone": ("translate({}, ' -().', '')",),
 }
+_AS_IT_IS = ("{}",)
 _IDS = ("external_id",)
 _CONTACTS = ("contact_id", "subject")
-#: Columns of free text, which may quote an address.
+#: Columns of free text, which may quote an address in a row about somebody else.
 _TEXTS = ("element", "payload", "reason", "error", "traits", "trait_value")
 #: What landed is cut, not deleted: see `landing`.
 _LANDED = "webhook_deliveries"
@@ -29,8 +30,11 @@ _EVENTS = "int_events__unioned"
 _LAST = ("int_contact_identifiers", "int_latest_events", _EVENTS)
 
 
-def erase_tables(warehouse: Warehouse, person: Person) -> dict[str, int]:
-    """Deletes the person's rows; gives how many, by table."""
+def erase_tables(warehouse: Warehouse, person: Person, *, dry_run: bool = False) -> dict[str, int]:
+    """Deletes the person's rows, and overwrites quotes in others'; gives how many, by table.
+
+    dry_run: only counts, and no quotes.
+    """
     tables = [table for table in warehouse.tables() if table.name != _LANDED]
     tables.sort(key=lambda table: (_place_of(table), table.place, table.name))
     events = next((table for table in tables if table.name == _EVENTS), None)
@@ -42,23 +46,35 @@ def erase_tables(warehouse: Warehouse, person: Person) -> dict[str, int]:
             parameters = {**parameters, **more}
             of_person = f"event_id in (select event_id from {{marts}}.{_EVENTS} where {of_events})"
             conditions = f"{conditions} or {of_person}" if conditions else of_person
-        if not conditions:
-            continue
-        name = f"{{{table.place}}}.{table.name}"
-        count = warehouse.rows(f"select count(*) as n from {name} where {conditions}", parameters)
-        if not count[0]["n"]:
-            continue
-        changed[table.name] = count[0]["n"]
-        if table.name == _LEDGER:
-            pseudonym = f"forgotten-{secrets.token_hex(8)}"
-            warehouse.execute(
-                f"update {name} set address = @pseudonym, contact_id = @pseudonym, event_id = null"
-                f" where {conditions}",
-                {**parameters, "pseudonym": pseudonym},
-            )
-        else:
-            warehouse.execute(f"delete from {name} where {conditions}", parameters)
+        count = _erase_rows(warehouse, table, conditions, parameters, dry_run) if conditions else 0
+        count += 0 if dry_run else _mask_texts(warehouse, table, person)
+        if count:
+            changed[table.name] = count
     return changed
+
+
+def _erase_rows(
+    warehouse: Warehouse,
+    table: Table,
+    conditions: str,
+    parameters: Mapping[str, str],
+    dry_run: bool,
+) -> int:
+    name = f"{{{table.place}}}.{table.name}"
+    found = warehouse.rows(f"select count(*) as n from {name} where {conditions}", parameters)
+    count = int(found[0]["n"])
+    if dry_run or not count:
+        return count
+    if table.name == _LEDGER:
+        pseudonym = f"forgotten-{secrets.token_hex(8)}"
+        warehouse.execute(
+            f"update {name} set address = @pseudonym, contact_id = @pseudonym, event_id = null"
+            f" where {conditions}",
+            {**parameters, "pseudonym": pseudonym},
+        )
+    else:
+        warehouse.execute(f"delete from {name} where {conditions}", parameters)
+    return count
 
 
 def _place_of(table: Table) -> int:
@@ -66,28 +82,44 @@ def _place_of(table: Table) -> int:
 
 
 def _condition(table: Table, person: Person) -> tuple[str, Mapping[str, str]]:
-    """Whether a row names the person, and the parameters of that."""
+    """Whether a row is the person's, and the parameters of that."""
     parameters: dict[str, str] = {}
-    parts = list(_equalities(table, person, parameters))
-    for column in table.texts:
-        if column in _TEXTS:
-            for n, address in enumerate(person.addresses):
-                parameters[f"text_{n}"] = address.lower()
-                parts.append(f"strpos(lower({column}), @text_{n}) > 0")
-    return " or ".join(parts), parameters
+    return " or ".join(_equalities(table, person, parameters)), parameters
+
+
+def _mask_texts(warehouse: Warehouse, table: Table, person: Person) -> int:
+    """Overwrites free texts of other rows that quote an address; gives how many rows."""
+    name = f"{{{table.place}}}.{table.name}"
+    changed = 0
+    for column in sorted(table.texts & set(_TEXTS)):
+        for address in person.addresses:
+            found = warehouse.rows(
+                f"select distinct {column} as text from {name}"
+                f" where strpos(lower({column}), @address) > 0",
+                {"address": address.lower()},
+            )
+            for row in found:
+                masked = person.masked(row["text"])
+                if masked != row["text"]:
+                    warehouse.execute(
+                        f"update {name} set {column} = @masked where {column} = @text",
+                        {"masked": masked, "text": row["text"]},
+                    )
+                    changed += 1
+    return changed
 
 
 def _equalities(table: Table, person: Person, parameters: dict[str, str]) -> Iterator[str]:
     kinds = (
         ("address", _ADDRESSES, person.addresses),
-        ("id", dict.fromkeys(_IDS, "{}"), person.external_ids),
-        ("contact", dict.fromkeys(_CONTACTS, "{}"), person.contact_ids),
-        ("delivery", {"delivery_id": "{}"}, person.own_deliveries),
+        ("id", dict.fromkeys(_IDS, _AS_IT_IS), person.external_ids),
+        ("contact", dict.fromkeys(_CONTACTS, _AS_IT_IS), person.contact_ids),
+        ("delivery", {"delivery_id": _AS_IT_IS}, person.own_deliveries),
     )
     for prefix, columns, values in kinds:
         named = {f"{prefix}_{n}": value for n, value in enumerate(values)}
-        for column, form in columns.items():
+        for column, forms in columns.items():
             if column in table.texts and named:
                 parameters.update(named)
                 marks = ", ".join(f"@{name}" for name in named)
-                yield f"{form.format(column)} in ({marks})"
+                yield from (f"{form.format(column)} in ({marks})" for form in forms)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sync.erasure.kept import Kept
 from sync.landing import Statement, land
 from sync.lists.reading import Reader, Row, reading, statement_of
 from sync.profile import Target
@@ -14,10 +15,14 @@ from sync.profile import Target
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """How many entries were landed, by channel, scope and list."""
+    """How many entries were landed, by channel, scope and list.
+
+    forgotten: those of people who were forgotten: they are stopped, and stay erased.
+    """
 
     destination: str
     counts: Mapping[tuple[str, str, str], int]
+    forgotten: int = 0
 
     @property
     def entries(self) -> int:
@@ -33,6 +38,7 @@ def adopt(
     *,
     advance: Callable[[int], None],
     stop: threading.Event,
+    kept: Kept | None,
 ) -> Adopted:
     """Reads every list of the rows and lands what is on them; the next build takes it.
 
@@ -40,9 +46,10 @@ def adopt(
     was landed before stays.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
-    with reading(name, environment, stop) as reader:
+    with reading(name, environment, stop, kept) as reader:
         land(target, "adopt", _statements(reader, name, rows, counts), advance=advance)
-    return Adopted(name, dict(sorted(counts.items())))
+        forgotten = reader.forgotten
+    return Adopted(name, dict(sorted(counts.items())), forgotten)
 
 
 def _statements(

@@ -10,6 +10,7 @@ from pathlib import Path
 from sync.delivery.guard import Limits
 from sync.delivery.push import push
 from sync.delivery.report import Options, Progress, Report
+from sync.erasure.kept import Kept
 from sync.landing import land
 from sync.lists.reading import reading, rows_of
 from sync.lists.reconcile import Comparison, Reconciliation
@@ -52,6 +53,7 @@ def reconcile(
     advance: Callable[[int], None],
     progress: Progress,
     stop: threading.Event,
+    kept: Kept | None,
 ) -> Reconciled:
     """Compares the enabled rows of a destination with the platform.
 
@@ -60,7 +62,7 @@ def reconcile(
     """
     rows = rows_of(warehouse, name, ())
     with Reconciliation(warehouse, name, rows) as reconciliation:
-        with reading(name, environment, stop) as reader:
+        with reading(name, environment, stop, kept) as reader:
             found = reconciliation.compare(reader, advance)
         written = None if csv_file is None else reconciliation.write(csv_file)
         adopted = 0

@@ -11,6 +11,7 @@ from sync.delivery.connection import connected
 from sync.delivery.settings import read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination, Entry
+from sync.erasure.kept import Kept
 from sync.errors import ConfigError, Stopped
 from sync.landing import Statement, instant_text
 from sync.warehouse.base import Warehouse
@@ -36,33 +37,50 @@ class Listed(NamedTuple):
 class Reader:
     """Reads the lists of one destination."""
 
-    def __init__(self, destination: Destination, stop: threading.Event) -> None:
+    def __init__(self, destination: Destination, stop: threading.Event, kept: Kept | None) -> None:
         """stop: ends the reading after the page that is under way."""
         self._destination = destination
         self._stop = stop
+        self._kept = kept
+        #: Entries of people who were forgotten.
+        self.forgotten = 0
+
+    def is_placement(self, entry: Entry) -> bool:
+        """Whether it is on a list that we put people on."""
+        placed_in = self._destination.placed_in
+        return placed_in is None or entry.listed_in in placed_in
 
     def entries(
         self, row: Row, advance: Callable[[int], None] = lambda _: None
     ) -> Iterator[Listed]:
         """The entries of a row's lists. advance: told of each.
 
-        Raises UnknownScope, ListNotReadable, Stopped, or what the platform answers.
+        Those of the forgotten are passed over: to stop them is all that is left of them. Raises
+        UnknownScope, ListNotReadable, Stopped, or what the platform answers.
         """
         for entry in self._destination.entries(row.channel, row.scope):
             if self._stop.is_set():
                 raise Stopped(f"{self._destination.name}: stopped while its lists were read.")
             advance(1)
-            yield Listed(row, entry)
+            if self._kept and self._kept.has_refused(entry.channel, entry.address):
+                self.forgotten += 1
+            else:
+                yield Listed(row, entry)
 
 
 @contextmanager
-def reading(name: str, environment: Mapping[str, str], stop: threading.Event) -> Iterator[Reader]:
-    """A reader of a platform's lists. Raises UnknownDestination, ConfigError."""
+def reading(
+    name: str, environment: Mapping[str, str], stop: threading.Event, kept: Kept | None = None
+) -> Iterator[Reader]:
+    """A reader of a platform's lists. kept: what the forgotten refused.
+
+    Raises UnknownDestination, ConfigError.
+    """
     kind = get(name)
     settings = read_settings(kind, environment)
     workers = min(_CONNECTIONS, settings.connections)
     with connected(kind, settings, stop=stop, workers=workers) as (destination, _):
-        yield Reader(destination, stop)
+        yield Reader(destination, stop, kept)
 
 
 def rows_of(warehouse: Warehouse, name: str, scopes: Sequence[str]) -> list[Row]:

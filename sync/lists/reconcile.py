@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 import duckdb
 
 from sync.destinations.base import Entry
-from sync.errors import UnknownScope
+from sync.errors import ListNotReadable, UnknownScope
 from sync.landing import Statement
 from sync.lists.reading import Reader, Row, statement_of
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
@@ -28,7 +28,7 @@ _SQL = Path(__file__).with_name("reconcile.sql")
 _EXAMPLES = 3
 # In the local file: an empty text is a value, the scope of a platform with one list.
 _NULL = "\\N"
-_COLUMNS = ("channel", "scope", "address", "listed_in", "since", "topic")
+_COLUMNS = ("channel", "scope", "address", "listed_in", "since", "topic", "is_placement")
 
 #: What each kind of difference means, in the order in which they are shown.
 KINDS: Mapping[str, str] = {
@@ -52,11 +52,16 @@ class Difference(NamedTuple):
 
 @dataclass(slots=True)
 class Comparison:
-    """What was found. entries: read at the platform; wanted: that should be there."""
+    """What was found. entries: read at the platform; wanted: that should be there.
+
+    forgotten: entries of people who were forgotten. unreadable: rows whose list nobody can read.
+    """
 
     destination: str
     entries: int = 0
     wanted: int = 0
+    forgotten: int = 0
+    unreadable: tuple[Row, ...] = ()
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -78,6 +83,7 @@ class Reconciliation:
         self._warehouse = warehouse
         self._name = name
         self._rows = rows
+        self._unreadable: list[Row] = []
         self._directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self._connection = duckdb.connect(config={"memory_limit": "512MB", "threads": 2})
         self._connection.execute(f"set temp_directory = '{self._directory / 'spill'}'")
@@ -103,6 +109,8 @@ class Reconciliation:
         self._connection.execute(_SQL.read_text(encoding="utf-8"))
         found.entries = self._count("entries")
         found.wanted = self._count("wanted")
+        found.unreadable = tuple(self._unreadable)
+        found.forgotten = reader.forgotten
         found.differences = self._differences()
         found.differences += [
             Difference(row.channel, row.scope, "list_deleted", 1, [text])
@@ -165,15 +173,22 @@ class Reconciliation:
             for row in self._rows:
                 try:
                     for _, entry in reader.entries(row, advance):
-                        writer.writerow(_line(row, entry))
+                        writer.writerow([*_line(row, entry), reader.is_placement(entry)])
                 except UnknownScope as error:
                     deleted[row] = str(error)
+                except ListNotReadable:
+                    self._unreadable.append(row)
         self._connection.execute(
             f"create view their_entries as select * from read_csv('{path}', all_varchar = true,"
             f" header = true, nullstr = '{_NULL}', quote = '\"', delim = ',',"
             " max_line_size = 1000000)"
         )
-        for row in deleted:
+        if len(self._unreadable) == len(self._rows):
+            raise ListNotReadable(
+                f"{self._name} shows no list of those who are stopped in any of its rows: there is "
+                "nothing to compare with."
+            )
+        for row in [*deleted, *self._unreadable]:
             # Nothing of a list that is gone is missing from it.
             self._connection.execute("delete from compared where channel = ? and scope = ?", [*row])
         return deleted

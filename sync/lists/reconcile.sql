@@ -9,6 +9,7 @@ select
     their_entries.listed_in,
     cast(cast(their_entries.since as timestamptz) at time zone 'UTC' as timestamp) as since,
     their_entries.topic,
+    their_entries.is_placement = 'True' as is_placement,
     -- Of a platform that files reasons apart, the file; else all its lists are one.
     case when files.has_files then their_entries.listed_in else '' end as filed_as,
     false as is_foreign
@@ -44,6 +45,8 @@ left join (
         address,
         filed_as
     from entries
+    -- What is on another list only may be purged from it.
+    where is_placement
 ) as entries
     on
         our_wanted.channel = entries.channel
@@ -88,6 +91,7 @@ missing as (
                 entries.channel = wanted.channel
                 and entries.scope = wanted.scope
                 and entries.address = wanted.address
+                and entries.is_placement
         ) as is_elsewhere
     from wanted
     where wanted.is_missing

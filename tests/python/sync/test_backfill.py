@@ -253,11 +253,21 @@ def test_a_platforms_explanation_is_kept_without_the_address_in_it(exports: Expo
 OPTED = "email,email_opted_in_at,email_opted_out_at\n"
 
 
-def test_a_newer_opt_in_beats_an_older_opt_out(exports: Exports) -> None:
+def test_a_newer_opt_in_lands_beside_the_older_opt_out_that_it_ends(exports: Exports) -> None:
+    """Refusals land all: of grants and links that no file names only the models know."""
     left = exports.write("left.csv", OPTED + "a@x.com,,2025-01-01\n")
     back = exports.write("back.csv", OPTED + "a@x.com,2025-01-02,\n")
     assert exports.said(left, back) == [
-        ("opted_in", "email", None, "a@x.com", "2025-01-02T00:00:00")
+        ("opted_in", "email", None, "a@x.com", "2025-01-02T00:00:00"),
+        ("opted_out", "email", None, "a@x.com", "2025-01-01T00:00:00"),
+    ]
+
+
+def test_an_older_opt_in_does_not_land(exports: Exports) -> None:
+    left = exports.write("left.csv", OPTED + "a@x.com,,2025-01-02\n")
+    back = exports.write("back.csv", OPTED + "a@x.com,2025-01-01,\n")
+    assert exports.said(left, back) == [
+        ("opted_out", "email", None, "a@x.com", "2025-01-02T00:00:00"),
     ]
 
 
@@ -279,6 +289,7 @@ def test_an_opt_out_without_a_time_counts_at_as_of(exports: Exports) -> None:
     back = exports.write("in.csv", OPTED + "a@x.com,2025-06-02,\nb@x.com,2025-05-31,\n")
     assert exports.said(out, back, as_of=datetime(2025, 6, 1, tzinfo=UTC)) == [
         ("opted_in", "email", None, "a@x.com", "2025-06-02T00:00:00"),
+        ("opted_out", "email", None, "a@x.com", "2025-06-01T00:00:00"),
         ("opted_out", "email", None, "b@x.com", "2025-06-01T00:00:00"),
     ]
 
@@ -315,6 +326,7 @@ def test_each_preference_is_resolved_by_itself(exports: Exports) -> None:
     two = exports.write("2.csv", head + "u1,a@x.com,+15551230001,,2025-01-01,2025-01-01,\n")
     assert exports.said(one, two) == [
         ("opted_in", "email", "u1", "a@x.com", "2025-01-02T00:00:00"),
+        ("opted_out", "email", "u1", "a@x.com", "2025-01-01T00:00:00"),
         ("opted_out", "sms", "u1", "+15551230001", "2025-01-02T00:00:00"),
     ]
 
@@ -334,7 +346,8 @@ def test_rows_with_and_without_an_external_id_merge_by_their_address(exports: Ex
     known = exports.write("k.csv", "external_id,email,email_opted_in_at\nu1,a@x.com,2025-01-01\n")
     left = exports.write("l.csv", OPTED + " A@X.com ,,2025-02-01\n")
     assert exports.said(known, left) == [
-        ("opted_out", "email", "u1", "a@x.com", "2025-02-01T00:00:00")
+        # Whom the address is known with, the models say.
+        ("opted_out", "email", None, "a@x.com", "2025-02-01T00:00:00")
     ]
 
 
@@ -595,7 +608,7 @@ def test_a_dry_run_lands_nothing_and_tells_how_conflicts_end(exports: Exports) -
     conflicts = exports.directory / "conflicts.csv"
     report = exports.backfill(one, two, three, is_dry_run=True, conflicts=conflicts)
     assert (report.landed, exports.statements(), report.conflicts) == (0, [], 2)
-    assert report.statements == [("opted_in", "email", 1), ("opted_out", "email", 1)]
+    assert report.statements == [("opted_in", "email", 1), ("opted_out", "email", 2)]
     with conflicts.open(newline="") as lines:
         told = [
             (

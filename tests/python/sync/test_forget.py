@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,71 @@ def test_nothing_of_the_person_is_left_and_who_comes_back_stays_stopped(
 
 
 @on_duckdb
+def test_what_a_person_refused_at_a_mailbox_that_others_share_goes_on_holding(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    shared, own = "family@example.com", "ann@example.com"
+    for person, email in (("ann-1", own), ("ann-1", shared), ("bob-2", shared)):
+        body = {**identify(person, email=email), "messageId": f"{person}{email}"}
+        warehouse.land("segment", body)
+    warehouse.land("sendgrid", [event("unsubscribe", own), event("open", "ben@x.io")])
+    warehouse.build()
+    assert set(warehouse.values("select address from suppression_list")) == {own, shared}
+    code, before = cli(warehouse, sandbox, "forget", "ann-1", "--dry-run", **KEY)
+    assert (code, before["shared"], before["tables"]["suppression_list"]) == (0, 1, 2)
+    assert set(warehouse.values("select address from suppression_list")) == {own, shared}
+    assert run(warehouse, sandbox, "forget", shared, "--yes", **KEY).returncode == 2
+    assert cli(warehouse, sandbox, "forget", "ann-1", "--yes", **KEY)[0] == 0
+    warehouse.build()
+    assert warehouse.values("select address from suppression_list") == [shared]
+    assert warehouse.values("select distinct external_id from int_contact_identifiers") == ["bob-2"]
+    assert places_that_hold(warehouse, own, "ann-1") == []
+
+
+@on_duckdb
+def test_who_is_not_known_and_a_key_that_is_another_change_nothing(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    warehouse.land("segment", identify("user-47110", email="ben@x.io"))
+    warehouse.land("sendgrid", [event("unsubscribe", "ben@x.io"), event("bounce", "joe@x.io")])
+    warehouse.build()
+    before = {path: path.read_bytes() for path in warehouse.landing.rglob("*.ndjson")}
+    for nobody in ("user-4711", "4711", "en@x.io", "ben@x.i"):
+        done = run(warehouse, sandbox, "forget", nobody, "--yes", **KEY)
+        assert (done.returncode, "Nothing of this person is here" in done.stdout) == (0, True)
+    assert {path: path.read_bytes() for path in warehouse.landing.rglob("*.ndjson")} == before
+    assert set(warehouse.values("select address from suppression_list")) == {"ben@x.io", "joe@x.io"}
+    assert cli(warehouse, sandbox, "forget", "joe@x.io", "--yes", **KEY)[0] == 0
+    other = {"CONTACT_SYNC_FORGET_KEY": "another key of the tests"}
+    for command in (["forget", "ben@x.io", "--yes"], ["forget", "--returned"], ["scrub", "x.csv"]):
+        (warehouse.directory / "x.csv").write_text("email\nben@x.io\n")
+        done = run(warehouse, sandbox, *command, **other)
+        assert (done.returncode, "another key" in done.stderr) == (2, True)
+
+
+@on_duckdb
+def test_a_platform_that_still_stops_the_forgotten_is_no_difference_and_is_not_adopted(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    warehouse.land(
+        "sendgrid", [event("unsubscribe", NOA), event("bounce", "b@x.io", type="bounce")]
+    )
+    warehouse.build()
+    plan = cli(warehouse, sandbox, "plan")[1]["hash"]
+    assert cli(warehouse, sandbox, "push", "--plan", plan)[0] == 0
+    assert cli(warehouse, sandbox, "forget", NOA, "--yes", **KEY)[0] == 0
+    code, found = cli(warehouse, sandbox, "reconcile", "--destination", "sendgrid", **KEY)
+    assert (code, found["items"], found["forgotten"]) == (0, 0, 1)
+    code, done = cli(warehouse, sandbox, "adopt", "--destination", "sendgrid", **KEY)
+    assert (code, done["forgotten"], done["entries"]) == (0, 1, 1)
+    # A send list of digests does not bring the address back either.
+    digest = hashlib.sha256(NOA.encode()).hexdigest()
+    (warehouse.directory / "d.csv").write_text(f"email\n{digest}\n")
+    code, done = cli(warehouse, sandbox, "scrub", "d.csv", "--hashed-in", "sha256", **KEY)
+    assert (code, done["may_not"]) == (0, 1)
+
+
+@on_duckdb
 def test_without_a_key_nobody_is_forgotten(warehouse: Warehouse, sandbox: SandboxClient) -> None:
     warehouse.dbt("parse")
     done = run(warehouse, sandbox, "forget", NOA, "--yes")
@@ -129,7 +195,16 @@ PERSON = Person(
         ({"email": NOA}, None),
         ({"batch": [{"userId": 42}, {"userId": 43}]}, {"batch": [{"userId": 43}]}),
         ({"to": "+1 415-555.0123", "id": 1}, None),
-        ({"url": "https://x.io/?e=noa.secret%40example.com"}, None),
+        # About somebody else, and quoting the person: the quote goes, the rest stays.
+        ([{"email": "ben@x.io", "reason": f"550 {NOA} moved"}],
+         [{"email": "ben@x.io", "reason": f"550 {'*' * len(NOA)} moved"}]),
+        ({"url": "https://x.io/?e=noa.secret%40example.com"},
+         {"url": f"https://x.io/?e={'*' * (len(NOA) + 2)}"}),
+        ([{"email": f"Noa <{NOA}>"}, 1], [1]),
+        ({"user_identities": [{"identity": NOA}, {"identity": "x"}], "user_attributes": {"n": 1}},
+         None),
+        ([{"asm_group_id": 42, "email": "ben@x.io"}], [{"asm_group_id": 42, "email": "ben@x.io"}]),
+        ([{"email": "noa.secret@example.com.au"}], [{"email": "noa.secret@example.com.au"}]),
         ({"events": '[{"email": "noa.secret@example.com"}, {"email": "b@x.io"}]'},
          {"events": '[{"email":"b@x.io"}]'}),
         ([{"email": "other-noa.secret@example.com"}], [{"email": "other-noa.secret@example.com"}]),
@@ -138,13 +213,13 @@ PERSON = Person(
     ],
 )  # fmt: skip
 def test_of_a_body_the_elements_of_the_person_are_taken_out(payload: Any, left: Any) -> None:
-    found = cut(json.dumps(payload), PERSON, with_ids=True)
+    found = cut(json.dumps(payload), PERSON, is_about=True)
     assert (None if found is None else json.loads(found)) == left
 
 
 def test_an_id_that_is_a_plain_number_names_nobody_in_a_delivery_about_others() -> None:
     body = json.dumps([{"count": 42}])
-    assert cut(body, PERSON, with_ids=False) == body
+    assert cut(body, PERSON, is_about=False) == body
 
 
 def test_a_file_that_a_receiver_still_writes_keeps_its_length(tmp_path: Path) -> None:
