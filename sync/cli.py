@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sync.delivery.guard import Limits, Share
     from sync.delivery.shard import Shard
     from sync.erasure.kept import Kept
+    from sync.explain import Subject
     from sync.profile import Target
     from sync.warehouse.base import Warehouse
 
@@ -222,6 +223,23 @@ def _land_returned(
     return 0
 
 
+def _kept_refusal(
+    warehouse: Warehouse, subject: Subject, country_code: str | None
+) -> tuple[str, datetime] | None:
+    """What a forgotten address refused; None too where the key to tell is not here."""
+    from sync.erasure.kept import Kept
+
+    if subject.is_known or subject.channel is None or subject.address is None:
+        return None
+    try:
+        return Kept(warehouse, os.environ, country_code).refusal_of(
+            subject.channel, subject.address
+        )
+    except ConfigError as error:
+        click.echo(f"Whether it was forgotten cannot be told: {error}", err=True)
+        return None
+
+
 def _kept(target: Target, project_dir: Path | None) -> Kept | None:
     """What the forgotten refused; None before the first build."""
     from sync.erasure.kept import Kept
@@ -249,6 +267,10 @@ def cli() -> None:
     contact-sync check                whether the platforms will let it
     contact-sync push                 send it
     contact-sync status               how things are
+    contact-sync backfill, adopt      start from exports, and from the platforms' own lists
+    contact-sync reconcile            whether the platforms' lists hold what they should
+    contact-sync suppress, release    an operator's act
+    contact-sync forget               erase a person, keep the refusal
     contact-sync explain ADDRESS      why somebody may or may not be contacted
     contact-sync scrub FILE           who of a file may be contacted
     """
@@ -508,13 +530,20 @@ def explain_command(
         from sync.evidence import write_evidence
 
         written = write_evidence(warehouse, found, evidence)
+    kept = _kept_refusal(warehouse, found.subject, code)
     if output == "json":
         data = explanation_json(found)
+        data["forgotten"] = None if kept is None else {"reason": kept[0], "since": kept[1]}
         if written is not None:
             data["evidence"] = written.as_json()
         print_json(data)
         return
     print_explanation(found)
+    if kept is not None:
+        click.echo(
+            f"\nIt was forgotten after the {kept[0]} of {kept[1]:%Y-%m-%d %H:%M:%S}, which is kept "
+            "by a hash: do not contact it. Should it come back, it is suppressed again."
+        )
     if written is not None:
         click.echo(f"\n{written.path}: {written.records:,} records, sha256 {written.sha256}")
 
@@ -1237,8 +1266,10 @@ def backfill(
 def sandbox(port: int, rate: float | None, webhooks: str | None, state: Path | None) -> None:
     """Serve a stand-in for the platforms: real HTTP, lists with state, limits, faults on request.
 
-    It prints the variables that point a push at it. Its lists: /_sandbox/lists; faults: POST
-    /_sandbox/faults with {"kind": "error", "status": 503, "count": 3}.
+    It prints the variables that point a push at it. Its lists: /_sandbox/lists (a page),
+    /_sandbox/lists.json; to add to them, PUT /_sandbox/lists with {"sendgrid": {"bounces":
+    ["a@example.com"]}}. Faults: POST /_sandbox/faults with {"kind": "error", "status": 503,
+    "count": 3}.
 
     \b
     Example:

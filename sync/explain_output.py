@@ -13,6 +13,7 @@ from sync.delivery.lock import utc_now
 from sync.explain import Confirmation, Explanation, Reason, Subject, Verdict
 from sync.output import duration, print_table
 
+_LONGEST_SAYING = 100
 # Of a longer timeline, or of a contact with more addresses, JSON has the rest.
 _SHOWN_EVENTS: Final = 50
 _SHOWN_ADDRESSES: Final = 12
@@ -232,6 +233,9 @@ def _event_words(event: Mapping[str, Any] | None, event_id: str | None) -> str:
     words.append(_time(event["event_timestamp"] or event["received_at"]))
     if event["source_of_change"]:
         words.append(f"from {event['source_of_change']}")
+    if event["reason"]:
+        # Of an operator's act the why; of a bounce the server's own words.
+        words.append(f"saying {str(event['reason'])[:_LONGEST_SAYING]!r}")
     words.append(f"event {event['event_id']}")
     words.append(f"delivery {event['delivery_id']}")
     return ", ".join(words)

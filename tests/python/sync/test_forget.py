@@ -86,6 +86,7 @@ def test_nothing_of_the_person_is_left_and_who_comes_back_stays_stopped(
     (warehouse.directory / "list.csv").write_text(f"email\n{NOA}\nmay@example.com\n")
     code, scrubbed = cli(warehouse, sandbox, "scrub", "list.csv", **KEY)
     assert (code, scrubbed["may"], scrubbed["reasons"]) == (0, 1, {"unsubscribe": 1})
+    assert cli(warehouse, sandbox, "explain", NOA, **KEY)[1]["forgotten"]["reason"] == "unsubscribe"
     (warehouse.directory / "crm.csv").write_text(f"external_id,email\nagain-1,{NOA}\n")
     assert cli(warehouse, sandbox, "backfill", "crm.csv", **KEY)[0] == 0
     warehouse.build()
