@@ -267,7 +267,7 @@ def cli() -> None:
     contact-sync check                whether the platforms will let it
     contact-sync push                 send it
     contact-sync status               how things are
-    contact-sync backfill, adopt      start from exports, and from the platforms' own lists
+    contact-sync adopt                take over a platform's own lists
     contact-sync reconcile            whether the platforms' lists hold what they should
     contact-sync suppress, release    an operator's act
     contact-sync forget               erase a person, keep the refusal
