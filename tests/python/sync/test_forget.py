@@ -11,6 +11,7 @@ import pytest
 
 from sync.erasure.cutting import cut
 from sync.erasure.person import Name, Person
+from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import Warehouse
 from tests.python.sync.real import cli, run
 from tests.python.sync.world import SandboxClient
@@ -108,6 +109,42 @@ def test_nothing_of_the_person_is_left_and_who_comes_back_stays_stopped(
     assert listed[NOA] == "unsubscribe"
     assert listed["new@example.com"] == "unsubscribe"
     assert cli(warehouse, sandbox, "forget", "--returned", **KEY)[1]["landed"] == 0
+
+
+@pytest.mark.parametrize("warehouse", ["bigquery"], indirect=True)
+def test_on_bigquery_no_table_holds_the_person_and_who_comes_back_stays_stopped(
+    warehouse: BigQueryWarehouse, sandbox: SandboxClient
+) -> None:
+    land_everything(warehouse)
+    warehouse.build()
+    secrets = (NOA, PHONE, "5550123", "555-0123", "user-4711")
+    assert cells_that_hold(warehouse, *secrets)
+    why = ("--channel", "email", "--because", "legal hold", "--by", "mia")
+    code, act = cli(warehouse, sandbox, "suppress", "joe@x.io", *why)
+    assert (code, act["event_type"]) == (0, "block")
+    code, done = cli(warehouse, sandbox, "forget", NOA, "--yes", **KEY)
+    assert (code, done["names"]) == (0, {"email": 1, "external_id": 1, "sms": 1})
+    assert cells_that_hold(warehouse, *secrets) == []
+    warehouse.land("sendgrid", [event("open", NOA, 1.77e9)], received_at="2026-11-20T08:00:00Z")
+    warehouse.build("--selector", "frequent")
+    assert set(warehouse.values("select address from suppression_list")) == {"ben@x.io", "joe@x.io"}
+    code, landed = cli(warehouse, sandbox, "forget", "--returned", **KEY)
+    assert (code, landed["landed"]) == (0, 1)
+    warehouse.build("--selector", "frequent")
+    listed = set(warehouse.values("select address from suppression_list"))
+    assert listed == {"ben@x.io", "joe@x.io", NOA}
+
+
+def cells_that_hold(warehouse: BigQueryWarehouse, *texts: str) -> list[str]:
+    """Tables of both datasets that hold a text."""
+    found = []
+    for dataset in ("raw", "marts"):
+        for table in warehouse.client.list_tables(f"{warehouse.project_id}.{dataset}"):
+            if table.table_type == "TABLE":
+                rows = warehouse.rows(f"select * from {dataset}.{table.table_id}")
+                text = json.dumps(rows, default=str).lower()
+                found += [table.table_id for one in texts if one.lower() in text]
+    return found
 
 
 @on_duckdb
