@@ -522,6 +522,8 @@ def explain_command(
     from sync.output import print_json
     from sync.profile import project_variable
 
+    if not subject.strip():
+        raise click.UsageError("ADDRESS|EXTERNAL_ID is empty.")
     warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
     code = project_variable("default_country_code", project_dir)
     found = read_explanation(warehouse, subject, channel=channel, country_code=code)

@@ -426,6 +426,8 @@ def _writer(path: Path, table: _Table) -> Iterator[Any]:
     """Writes rows to a file that appears under its name when all are written."""
     partial = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
+        # Whom it names is nobody else's business.
+        partial.touch(mode=0o600)
         with _open(partial, "w") as file:
             file.write(_BOM if table.has_bom else "")
             yield csv.writer(file, delimiter=table.delimiter, lineterminator="\n")

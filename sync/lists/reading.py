@@ -12,7 +12,7 @@ from sync.delivery.settings import read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination, Entry
 from sync.erasure.kept import Kept
-from sync.errors import ConfigError, Stopped
+from sync.errors import ConfigError, ListNotReadable, Stopped
 from sync.landing import Statement, instant_text
 from sync.warehouse.base import Warehouse
 
@@ -86,9 +86,14 @@ def reading(
 def rows_of(warehouse: Warehouse, name: str, scopes: Sequence[str]) -> list[Row]:
     """The enabled rows of a destination that keep a list, or those of the scopes that are named.
 
-    Raises UnknownDestination, and ConfigError where there is none.
+    Raises UnknownDestination, ListNotReadable, and ConfigError where there is no row.
     """
     kind = get(name)
+    if kind.entries is Destination.entries:
+        raise ListNotReadable(
+            f"{kind.title} shows no list of those who are stopped: there is nothing to read "
+            "(docs/lists.md says what there is instead)."
+        )
     if scopes:
         return [Row(channel, scope) for channel in sorted(kind.channels) for scope in scopes]
     found = warehouse.rows(

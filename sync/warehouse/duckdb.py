@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -126,6 +127,7 @@ class DuckDbWarehouse:
                 connection.execute(f"attach '{_quoted(fresh)}' as fresh")
                 connection.execute(f'copy from database "{here}" to fresh')
                 connection.execute("detach fresh")
+                shutil.copymode(self.path, fresh)
                 # While this connection holds the old file, nobody else can write to it.
                 fresh.replace(self.path)
                 self.path.with_name(f"{self.path.name}.wal").unlink(missing_ok=True)

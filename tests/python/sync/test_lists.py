@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from tests.python.conftest import Warehouse
-from tests.python.sync.real import cli
+from tests.python.sync.real import cli, run
 from tests.python.sync.world import KEY, SandboxClient, addresses
 
 OURS = addresses(60, "ours")
@@ -125,6 +125,16 @@ def test_a_platforms_lists_are_adopted_with_reason_and_date_and_only_once(
     assert cli(warehouse, sandbox, "adopt", "--destination", "sendgrid")[0] == 0
     warehouse.build()
     assert warehouse.values("select count(*) from events") == events
+
+
+@on_duckdb
+@pytest.mark.parametrize("command", ["adopt", "reconcile"])
+def test_a_platform_that_shows_no_list_says_so(
+    warehouse: Warehouse, sandbox: SandboxClient, command: str
+) -> None:
+    warehouse.dbt("parse")
+    done = run(warehouse, sandbox, command, "--destination", "twilio")
+    assert (done.returncode, "shows no list" in done.stderr) == (2, True)
 
 
 @on_duckdb
