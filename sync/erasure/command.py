@@ -12,6 +12,7 @@ from sync.erasure.landing import erase_files, erase_logs, erase_rows
 from sync.erasure.person import Person, counts, find_person
 from sync.erasure.returns import statement_of
 from sync.erasure.tables import erase_tables
+from sync.errors import ConfigError
 from sync.landing import land
 from sync.profile import Target, landing_directory
 from sync.warehouse.base import Warehouse
@@ -55,6 +56,12 @@ def forget(
     found = Forgotten(counts(person.names), kept, person.shared, is_dry_run=dry_run)
     if not person.names:
         return found
+    if target.engine == "duckdb" and not landing_directory().is_dir():
+        # Else what landed would be passed over without a word.
+        raise ConfigError(
+            f"There is no landing directory at {landing_directory().absolute()}: run this in the "
+            "folder in which the builds run, or set CONTACT_SYNC_LANDING. Nothing was changed."
+        )
     if not dry_run:
         keep(warehouse, key, person.refusals)
         if person.of_shared:

@@ -177,6 +177,9 @@ def test_who_is_not_known_and_a_key_that_is_another_change_nothing(
     warehouse.land("sendgrid", [event("unsubscribe", "ben@x.io"), event("bounce", "joe@x.io")])
     warehouse.build()
     before = {path: path.read_bytes() for path in warehouse.landing.rglob("*.ndjson")}
+    elsewhere = {**KEY, "CONTACT_SYNC_LANDING": "elsewhere"}
+    done = run(warehouse, sandbox, "forget", "ben@x.io", "--yes", **elsewhere)
+    assert (done.returncode, "no landing directory" in done.stderr) == (2, True)
     for nobody in ("user-4711", "4711", "en@x.io", "ben@x.i"):
         done = run(warehouse, sandbox, "forget", nobody, "--yes", **KEY)
         assert (done.returncode, "Nothing of this person is here" in done.stdout) == (0, True)
