@@ -1223,15 +1223,27 @@ def backfill(
         rejects=rejects,
         conflicts=conflicts,
     )
+    is_ended = threading.Event()
+
+    def end(*_: object) -> None:
+        is_ended.set()
+        sys.exit(143)
+
     # Ended as by Ctrl-C: the temporary file, which names persons, is deleted.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with make_progress() as progress:
-        report = the_backfill(
-            found,
-            options,
-            progress=progress,
-            kept=None if found is None else _kept(found, project_dir),
-        )
+    signal.signal(signal.SIGTERM, end)
+    try:
+        with make_progress() as progress:
+            report = the_backfill(
+                found,
+                options,
+                progress=progress,
+                kept=None if found is None else _kept(found, project_dir),
+            )
+    except SyncError:
+        # The database may take the end of the process for a fault of its own.
+        if is_ended.is_set():
+            sys.exit(143)
+        raise
     if output == "json":
         print_json(backfill_json(report))
     else:
