@@ -205,9 +205,12 @@ def _land_returned(
 
     What is pending is sent all the same: a missing key must not keep suppressions back.
     """
-    from sync.erasure.returns import land_returned
+    from sync.erasure.returns import has_forgotten, land_returned
     from sync.profile import load_target
 
+    # Outside: a warehouse that does not answer this ends the push with its own error.
+    if not has_forgotten(warehouse):
+        return 0
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
     try:
         landed = land_returned(found, warehouse, os.environ)
@@ -797,7 +800,7 @@ def forget(
       contact-sync forget --returned
     """
     from sync.erasure.command import forget
-    from sync.erasure.returns import land_returned
+    from sync.erasure.returns import has_forgotten, land_returned
     from sync.output import forgotten_json, print_forgotten, print_json
     from sync.profile import load_target
     from sync.warehouse import open_warehouse
@@ -807,7 +810,9 @@ def forget(
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
     warehouse = open_warehouse(found, read_only=dry_run)
     if person is None:
-        landed = land_returned(found, warehouse, os.environ)
+        landed = 0
+        if has_forgotten(warehouse):
+            landed = land_returned(found, warehouse, os.environ)
         if output == "json":
             print_json({"landed": landed})
         else:

@@ -15,7 +15,7 @@ STAGED = PROJECT["vars"]["sources"]
 LOGS = {"email_log", "directory"}
 
 
-def test_every_platform_that_is_staged_has_its_fixtures() -> None:
+def test_every_source_that_is_staged_has_its_fixtures() -> None:
     assert set(STAGED) - LOGS == set(SOURCES)
     assert [source for source in SOURCES if not bodies(source)] == []
 
@@ -30,7 +30,8 @@ def test_a_source_has_its_view_its_description_and_its_test(source: str) -> None
 def test_every_source_has_its_words_in_the_mapping() -> None:
     with (ROOT / "seeds" / "provider_events.csv").open() as rows:
         mapped = {row["source"] for row in csv.DictReader(rows)}
-    assert mapped == set(STAGED)
+    # What adopt reads is said in the words of the platform that keeps the list.
+    assert mapped == set(STAGED) - {"adopt"}
 
 
 def test_every_view_has_the_same_columns(landed: Landed) -> None:

@@ -34,6 +34,8 @@ TABLES = {
     " plan_hash text",
     "raw.builds": "invocation_id text, started_at timestamp, ended_at timestamp, as_of timestamp,"
     " ok boolean",
+    "raw.forgotten": "name_hash text, kind text, channel text, reason text, refused_at timestamp,"
+    " forgotten_at timestamp",
     "raw.webhook_requests": "source text, status_class text, requests integer,"
     " counted_at timestamp",
     "destinations": "destination text, channel text, scope text, mode text, audience text,"
