@@ -83,7 +83,7 @@ class MissingCredential(ConfigError):
 
 
 class UnknownScope(ConfigError):
-    """A row of seeds/destinations.csv names a list that the platform does not have."""
+    """A row of seeds/destinations.csv, or --scope, names a list that the platform does not have."""
 
 
 class ListNotReadable(ConfigError):

@@ -232,8 +232,9 @@ class SendGrid(Destination):
         known = self._all_groups()
         if group not in known and known != {"0"}:
             raise UnknownScope(
-                f"seeds/destinations.csv: SendGrid has no unsubscribe group {group!r} "
-                f"(it has: {', '.join(sorted(known)) or 'none'}). Nothing was sent to it."
+                f"SendGrid has no unsubscribe group {group!r} (it has: "
+                f"{', '.join(sorted(known)) or 'none'}): correct the scope of its row in "
+                "seeds/destinations.csv, or --scope. Nothing was sent to it."
             )
 
     def _groups_of(self, items: Sequence[Item]) -> list[tuple[Item, str]]:
