@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from sync.evidence import write_evidence
 from sync.explain import read_explanation
 from sync.warehouse.duckdb import DuckDbWarehouse
 from tests.python.bigquery.analyzer import analyze
-from tests.python.conftest import Warehouse
+from tests.python.conftest import ROOT, Warehouse
+from tests.python.histories.warehouse import project_with_seeds
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import KEY, SandboxClient
 
@@ -50,6 +51,7 @@ class People:
     warehouse: Warehouse
     sandbox: SandboxClient
     deliveries: dict[str, str]
+    settings: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -63,6 +65,7 @@ class People:
                 "SENDGRID_API_KEY": KEY,
                 "SENDGRID_BASE_URL": f"{self.sandbox.url}/sendgrid",
                 "SENDGRID_RATE": "0",
+                **self.settings,
             },
             capture_output=True,
             text=True,
@@ -299,6 +302,50 @@ def test_each_list_says_what_it_has_and_what_is_pending_or_rejected(people: Peop
     assert (pending["state"], pending["latest"]) == ("pending", None)
     assert [row["action"] for row in pending["pending"]] == ["suppress"]
     assert there("reader@example.com")["state"] == "never told"
+
+
+def test_a_profile_platform_says_what_it_was_told_of_each_contact(
+    tmp_path: Path, sandbox_process: SandboxClient
+) -> None:
+    (tmp_path / "project").mkdir()
+    row = "segment,email,,profile,all,false,false,true"
+    header = (ROOT / "seeds" / "destinations.csv").read_text().partition("\n")[0]
+    project = project_with_seeds(tmp_path / "project", {"destinations.csv": f"{header}\n{row}\n"})
+    warehouse = Warehouse(tmp_path / "world", project=project)
+    simple = [
+        event("unsubscribe", "told@example.com", MAY, "c-1"),
+        event("delivered", "told@example.com", MAY - 60, "c-1"),
+    ]
+    warehouse.land("sendgrid", simple)
+    warehouse.build()
+    sandbox_process.reset()
+    settings = {
+        "SEGMENT_WRITE_KEY": KEY,
+        "SEGMENT_BASE_URL": f"{sandbox_process.url}/segment",
+        "SEGMENT_RATE": "0",
+    }
+    world = People(warehouse, sandbox_process, {}, settings)
+    (contact,) = warehouse.values("select contact_id from main.contact_profiles")
+
+    def told() -> dict[str, Any]:
+        (place,) = world.explain("told@example.com")["destinations"]
+        assert isinstance(place, dict)
+        return place
+
+    before = told()
+    assert (before["mode"], before["subject"]) == ("profile", contact)
+    assert (before["state"], before["known"], before["latest"]) == ("pending", [], None)
+    assert [row["action"] for row in before["pending"]] == ["suppress"]
+    plan = json.loads(world.run("plan", "--output", "json").stdout)
+    pushed = world.run("push", "--plan", plan["hash"])
+    assert pushed.returncode == 0, pushed.stderr
+    after = told()
+    assert (after["state"], after["pending"]) == ("accepted", [])
+    assert [(row["action"], row["reason"]) for row in after["known"]] == [
+        ("suppress", "unsubscribe")
+    ]
+    assert after["latest"]["outcome"] == "accepted"
+    assert "segment" in world.text("told@example.com")
 
 
 def test_the_screen_says_it_in_words(people: People) -> None:
