@@ -69,7 +69,8 @@ select
     element,
     case
         when shape_error is not null then shape_error
-        when provider_event is null then 'wrong shape'
+        when {{ is_word('provider_event') }} then null
+        else 'wrong shape'
     end as shape_error,
     provider_event,
     provider_subtype,
