@@ -200,30 +200,26 @@ def _land_returned(
     profiles_dir: Path | None,
     project_dir: Path | None,
     warehouse: Warehouse,
-) -> int:
-    """Looks for the forgotten who came back; the exit code of what kept it from looking, else 0.
+) -> SyncError | None:
+    """Looks for the forgotten who came back; gives what kept it from looking.
 
     What is pending is sent all the same: a missing key must not keep suppressions back.
     """
-    from sync.erasure.returns import has_forgotten, land_returned
+    from sync.erasure.returns import land_returned
     from sync.profile import load_target
 
-    # Outside: a warehouse that does not answer this ends the push with its own error.
-    if not has_forgotten(warehouse):
-        return 0
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
     try:
         landed = land_returned(found, warehouse, os.environ)
     except SyncError as error:
-        click.echo(f"Error: nobody looked for the forgotten who may be back: {error}", err=True)
-        return error.exit_code
+        return error
     if landed:
         click.echo(
             f"{landed:,} refusals of people who were forgotten landed again, for they came back: "
             "run `dbt build`.",
             err=True,
         )
-    return 0
+    return None
 
 
 def _kept_refusal(
@@ -396,9 +392,13 @@ def push(
         print_json(report_json(report))
     else:
         print_report(report)
+    # After the push: what ends that as well is said once, by it.
+    if unseen is not None:
+        click.echo(f"Error: nobody looked for the forgotten who may be back: {unseen}", err=True)
     # Ctrl-C ends as shells expect it, SIGTERM with the code of design section 8.
     is_interrupted = signal.SIGINT in signals and report.exit_code == 143
-    sys.exit(130 if is_interrupted else report.exit_code or unseen)
+    unlooked = 0 if unseen is None else unseen.exit_code
+    sys.exit(130 if is_interrupted else report.exit_code or unlooked)
 
 
 def _stop_on_signals(stop: threading.Event) -> list[int]:
@@ -800,7 +800,7 @@ def forget(
       contact-sync forget --returned
     """
     from sync.erasure.command import forget
-    from sync.erasure.returns import has_forgotten, land_returned
+    from sync.erasure.returns import land_returned
     from sync.output import forgotten_json, print_forgotten, print_json
     from sync.profile import load_target
     from sync.warehouse import open_warehouse
@@ -810,9 +810,7 @@ def forget(
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
     warehouse = open_warehouse(found, read_only=dry_run)
     if person is None:
-        landed = 0
-        if has_forgotten(warehouse):
-            landed = land_returned(found, warehouse, os.environ)
+        landed = land_returned(found, warehouse, os.environ)
         if output == "json":
             print_json({"landed": landed})
         else:

@@ -9,7 +9,7 @@ SyncError                       exit 1
 │   ├── BytesExceeded           a query would read more than maximum_bytes_billed allows
 │   ├── UnknownDestination
 │   ├── MissingCredential
-│   ├── UnknownScope            the platform lacks the list that destinations.csv names
+│   ├── UnknownScope            the platform lacks the list that a row or --scope names
 │   └── ListNotReadable         the platform shows nobody who is on its list
 ├── GuardStop                   exit 3: an implausible change, or a bad build
 │   └── PlanChanged             the set of deltas is not the one that `plan` printed

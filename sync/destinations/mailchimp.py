@@ -172,7 +172,7 @@ class Mailchimp(Destination):
 def _unknown_audience(scope: str, error: NotThere) -> UnknownScope:
     return UnknownScope(
         f"Mailchimp has no audience {scope!r} ({error}): correct the scope of its row in "
-        "seeds/destinations.csv, or --scope."
+        "seeds/destinations.csv, or `adopt --scope`."
     )
 
 

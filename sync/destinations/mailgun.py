@@ -205,7 +205,7 @@ def _entry(item: Item, kind: str) -> dict[str, Any]:
 def _unknown_domain(scope: str, error: PlatformError) -> UnknownScope:
     return UnknownScope(
         f"Mailgun has no domain {scope!r} ({error}): correct the scope of its row in "
-        "seeds/destinations.csv, or --scope, or MAILGUN_BASE_URL for one in the EU."
+        "seeds/destinations.csv, or `adopt --scope`, or MAILGUN_BASE_URL for one in the EU."
     )
 
 

@@ -138,7 +138,7 @@ class Postmark(Destination):
             if error.code == _UNKNOWN_STREAM:
                 raise UnknownScope(
                     f"Postmark has no message stream {stream!r}: correct the scope of its row in "
-                    "seeds/destinations.csv, or --scope."
+                    "seeds/destinations.csv, or `adopt --scope`."
                 ) from None
             raise
 

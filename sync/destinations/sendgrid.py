@@ -234,7 +234,7 @@ class SendGrid(Destination):
             raise UnknownScope(
                 f"SendGrid has no unsubscribe group {group!r} (it has: "
                 f"{', '.join(sorted(known)) or 'none'}): correct the scope of its row in "
-                "seeds/destinations.csv, or --scope. Nothing was sent to it."
+                "seeds/destinations.csv, or `adopt --scope`. Nothing was changed there."
             )
 
     def _groups_of(self, items: Sequence[Item]) -> list[tuple[Item, str]]:

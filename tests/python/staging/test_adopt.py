@@ -21,7 +21,7 @@ EVENTS = {
         event(
             "email", "topic_unsubscribe", "list/unsubscribes/tag", "leo@example.net", topic="weekly"
         ),
-        event("email", "bounce", "list/cleaned", "ivy@example.net", is_echo=True),
+        event("email", "bounce", "list/cleaned", "ivy@example.net", is_echo=True, at=None),
         event("email", "bounce", "list/hardbounce/recipient", "ida@example.org"),
     ],
 }
@@ -41,5 +41,5 @@ def test_an_entry_is_its_platforms(landed: Landed) -> None:
     ]  # fmt: skip
 
 
-def test_a_list_that_is_read_again_adds_nothing(landed: Landed) -> None:
+def test_a_list_that_is_read_again_on_the_same_day_adds_nothing(landed: Landed) -> None:
     assert landed.bodies_with_new_events_on_retry(SOURCE) == []

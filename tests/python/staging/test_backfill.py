@@ -38,7 +38,7 @@ def test_an_identity_keeps_every_address(landed: Landed) -> None:
 
 def test_the_file_and_line_are_kept(landed: Landed) -> None:
     assert landed.column("source_of_change", SOURCE, "exports")[1] == "mailchimp.csv"
-    assert landed.column("reason", SOURCE, "exports")[1] == "mailchimp.csv line 3"
+    assert landed.column("reason", SOURCE, "exports")[1] == "mailchimp.csv:3 column email"
 
 
 def test_exports_that_are_landed_again_add_nothing(landed: Landed) -> None:

@@ -345,7 +345,7 @@ def test_a_profile_platform_says_what_it_was_told_of_each_contact(
         ("suppress", "unsubscribe")
     ]
     assert after["latest"]["outcome"] == "accepted"
-    assert "segment" in world.text("told@example.com")
+    assert "suppress (unsubscribe)" in world.text("told@example.com")
 
 
 def test_the_screen_says_it_in_words(people: People) -> None:
