@@ -341,3 +341,15 @@ def test_a_host_that_is_not_the_platforms_is_shown(
 ) -> None:
     world.want("a@example.com")
     assert f"sendgrid at {sandbox.url}/sendgrid:" in world.cli(command).stdout
+
+
+@on_both
+def test_without_the_key_of_the_forgotten_it_sends_all_the_same_and_exits_2(world: World) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    world.sql("insert into raw.forgotten (name_hash, kind) values ('0a1b', 'email')")
+    done = world.cli("push")
+    assert world.outcomes() == {"a@example.com": "confirmed"}
+    assert done.returncode == 2
+    assert "nobody looked for the forgotten" in done.stderr
+    assert "CONTACT_SYNC_FORGET_KEY" in done.stderr
