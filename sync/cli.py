@@ -201,7 +201,7 @@ def _land_returned(
     project_dir: Path | None,
     warehouse: Warehouse,
 ) -> SyncError | None:
-    """Looks for the forgotten who came back; gives what kept it from looking.
+    """Looks for the forgotten who came back; gives what kept it from looking, else None.
 
     What is pending is sent all the same: a missing key must not keep suppressions back.
     """

@@ -115,7 +115,7 @@ def test_a_call_whose_end_cannot_be_looked_up_has_failed() -> None:
             return DryRun(lambda _: None).call(request)
 
         def map(self, _: object) -> Any:
-            raise NotImplementedError
+            raise AssertionError("a single person's job is followed by single calls")
 
     api = Blind()
     assert results(list(Attentive(api, {}).suppress([person()]))) == ["failed"]
