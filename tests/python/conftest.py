@@ -19,6 +19,10 @@ import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
 
+from tests.python.spent import spending
+
+pytest_plugins = ["tests.python.spent"]
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -83,7 +87,7 @@ class Warehouse:
         profiles.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
         project = project or self.project
-        with _environment(self.environment), chdir(self.directory):
+        with _environment(self.environment), chdir(self.directory), spending("dbt"):
             try:
                 return dbtRunner().invoke(
                     [

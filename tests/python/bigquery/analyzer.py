@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.python.conftest import ROOT
+from tests.python.spent import spending
 
 PYTHON = ROOT / ".tools" / "analyzer" / "bin" / "python"
 
@@ -91,14 +92,15 @@ def reads(tables: Mapping[str, Columns], scripts: Sequence[str]) -> list[list[Re
 def _run(program: str, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not PYTHON.exists():
         raise AnalyzerFailed(f"{PYTHON} is missing: `make test` installs it.")
-    done = subprocess.run(
-        [str(PYTHON), "-m", f"tests.tools.analyzer.{program}"],
-        cwd=ROOT,
-        input=json.dumps(request),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with spending("analyzer"):
+        done = subprocess.run(
+            [str(PYTHON), "-m", f"tests.tools.analyzer.{program}"],
+            cwd=ROOT,
+            input=json.dumps(request),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         raise AnalyzerFailed(done.stderr[-4000:])
     answers: list[dict[str, Any]] = json.loads(done.stdout)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from tests.python.conftest import ROOT
+from tests.python.spent import spending_emulator
 
 PYTHON = ROOT / ".tools" / "emulator" / "bin" / "python"
 LAUNCHER = ROOT / "tests" / "tools" / "emulator" / "launch.py"
@@ -48,7 +49,8 @@ def emulator() -> Iterator[str]:
         try:
             endpoint = f"http://127.0.0.1:{rest}"
             _wait_until_healthy(endpoint, process, log)
-            yield endpoint
+            with spending_emulator(process.pid):
+                yield endpoint
         finally:
             process.kill()
             process.communicate()
