@@ -5,6 +5,7 @@
         {%- for statement in adapter.dispatch('raw_tables')() -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}
+        {%- do read_built_code() -%}
         {%- do check_clock() -%}
         {%- do adapter.dispatch('open_landing')() -%}
         {%- if var('as_of', none) is not none -%}
@@ -36,6 +37,7 @@
         ~ ", plan_hash " ~ text ~ ")" ~ (" partition by date(expires_at) cluster by destination" if target.type == "bigquery"),
         "create table if not exists " ~ raw_table('watermarks') ~ " (relation " ~ text ~ ", taken_until " ~ timestamp
         ~ ", as_of " ~ timestamp ~ ")" ~ (" partition by date(taken_until)" if target.type == "bigquery"),
+        "create table if not exists " ~ raw_table('built_code') ~ " (relation " ~ text ~ ", code_hash " ~ text ~ ")",
         "create table if not exists " ~ raw_table('forgotten') ~ " (name_hash " ~ text ~ ", kind " ~ text ~ ", channel " ~ text
         ~ ", reason " ~ text ~ ", refused_at " ~ timestamp ~ ", forgotten_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
@@ -193,8 +195,10 @@
     and one row of raw.builds. ok is false when anything failed, a data test included; it is true only for a
     run that built all that a push reads. A run with --empty read nothing and notes nothing. -#}
 {% macro record_build(results) -%}
-    {%- if execute and flags.WHICH in ('build', 'run', 'test') and not flags.EMPTY -%}
-        {%- set done = results | selectattr('status', 'equalto', 'success') | map(attribute='node') | list -%}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') and not flags.EMPTY -%}
+        {%- set succeeded = results | selectattr('status', 'equalto', 'success') | list -%}
+        {%- do note_built_code(succeeded) -%}
+        {%- set done = succeeded | map(attribute='node') | list -%}
         {%- set seen = [] -%}
         {%- for node in done if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
             {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ taken_now() ~ ", " ~ as_of() ~ ")") -%}

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
 import pytest
 from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
 
 from tests.python.spent import spending
 
@@ -34,6 +35,7 @@ class Warehouse:
     deliveries: int = 0
     variables: dict[str, Any] = field(default_factory=dict)
     project: Path = ROOT
+    adapter: ClassVar[str] = "duckdb"
 
     @property
     def landing(self) -> Path:
@@ -84,27 +86,28 @@ class Warehouse:
     def dbt(self, *arguments: str, project: Path | None = None, **variables: Any) -> Any:
         """Run dbt in this process; the result is returned whether it succeeded or not."""
         profiles = self.directory / "profiles"
-        profiles.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
+        if not profiles.exists():
+            profiles.mkdir(parents=True)
+            shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
         project = project or self.project
+        target = _target(project, self.adapter)
+        options = {
+            "project-dir": project,
+            "profiles-dir": profiles,
+            "target-path": target,
+            "log-path": self.directory / "logs",
+            "log-level-file": "none",
+            "vars": json.dumps({**self.variables, **variables}),
+        }
         with _environment(self.environment), chdir(self.directory), spending("dbt"):
             try:
-                return dbtRunner().invoke(
-                    [
-                        "--quiet",
-                        "--log-path",
-                        str(self.directory / "logs"),
-                        *arguments,
-                        "--project-dir",
-                        str(project),
-                        "--profiles-dir",
-                        str(profiles),
-                        "--target-path",
-                        str(_parsed(project)),
-                        "--vars",
-                        json.dumps({**self.variables, **variables}),
-                    ]
-                )
+                if arguments[0] == "parse":
+                    return _invoke(dbtRunner(), *arguments, **options)
+                if target not in _manifests:
+                    parsed = _invoke(dbtRunner(), "parse", **{**options, "vars": "{}"})
+                    assert parsed.success, parsed.exception
+                    _manifests[target] = parsed.result
+                return _invoke(dbtRunner(manifest=_manifests[target]), *arguments, **options)
             finally:
                 _close_connections()
 
@@ -129,7 +132,7 @@ class Warehouse:
 
     def compiled(self, model: str, project: Path = ROOT) -> str:
         """The SQL of a model as the last run in this process compiled it."""
-        (path,) = _parsed(project).glob(f"compiled/contact_sync/models/*/{model}.sql")
+        (path,) = _target(project, self.adapter).glob(f"compiled/contact_sync/models/*/{model}.sql")
         return path.read_text()
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
@@ -159,15 +162,24 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @cache
-def _parsed_projects() -> Path:
+def _targets() -> Path:
     directory = tempfile.TemporaryDirectory(prefix="contact-sync-target-")
     atexit.register(directory.cleanup)
     return Path(directory.name)
 
 
-def _parsed(project: Path) -> Path:
-    """Where this process keeps what dbt parsed of a project."""
-    return _parsed_projects() / str(abs(hash(project)))
+def _target(project: Path, adapter: str) -> Path:
+    """Where this process keeps what dbt makes of a project for an adapter."""
+    return _targets() / f"{abs(hash(project))}-{adapter}"
+
+
+#: What dbt parsed, by target directory: it depends neither on variables nor on the warehouse.
+_manifests: dict[Path, Manifest] = {}
+
+
+def _invoke(runner: dbtRunner, *arguments: str, **options: object) -> Any:
+    named = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    return runner.invoke(["--quiet", "--no-write-json", *arguments, *named])
 
 
 def _close_connections() -> None:

@@ -23,7 +23,7 @@ def new_bigquery(
 
     def new() -> BigQueryWarehouse:
         directory = tmp_path_factory.mktemp("bigquery")
-        project = emulator_project(directory)
+        project = emulator_project()
         return BigQueryWarehouse(directory, project=project, endpoint=bigquery_endpoint)
 
     return new

@@ -71,7 +71,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[UnitTest]:
     directory = tmp_path_factory.mktemp("unit")
     with emulator() as endpoint:
         warehouse = BigQueryWarehouse(
-            directory, project=emulator_project(directory, MACROS), endpoint=endpoint
+            directory, project=emulator_project(MACROS), endpoint=endpoint
         )
         seeded = warehouse.dbt("seed")
         assert seeded.success, seeded.exception

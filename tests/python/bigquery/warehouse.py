@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import json
-import uuid
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from google.auth.credentials import AnonymousCredentials
@@ -23,10 +24,12 @@ PARTS = ("macros", "models", "seeds", "snapshots", "tests", "selectors.yml")
 RAW_TABLES = ("webhook_deliveries", "email_sends", "email_opens", "contacts")
 
 
-def emulator_project(directory: Path, *macros: Path) -> Path:
+@cache
+def emulator_project(*macros: Path) -> Path:
     """The dbt project with macros more: for what the emulator cannot run, and in these folders."""
-    project = directory / "project"
-    project.mkdir(parents=True)
+    directory = tempfile.TemporaryDirectory(prefix="contact-sync-project-")
+    atexit.register(directory.cleanup)
+    project = Path(directory.name)
     for part in PARTS:
         (project / part).symlink_to(ROOT / part)
     settings = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
@@ -40,9 +43,15 @@ class BigQueryWarehouse(Warehouse):
     """A project of its own on an emulator, its datasets `raw` and `marts`, that dbt builds."""
 
     endpoint: str = ""
-    project_id: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:12]}")
+    #: One for all, so that dbt parses once: a new warehouse empties the emulator of the last one's.
+    project_id: str = "test-000000000000"
+    adapter: ClassVar[str] = "bigquery"
     #: How many characters of each landing file are in BigQuery.
     loaded: dict[Path, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for dataset in ("raw", "marts"):
+            self.client.delete_dataset(dataset, delete_contents=True, not_found_ok=True)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -34,9 +34,7 @@ def bounce(number: int) -> Landed:
 def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryWarehouse]:
     directory = tmp_path_factory.mktemp("sink")
     with emulator() as endpoint:
-        warehouse = BigQueryWarehouse(
-            directory, project=emulator_project(directory), endpoint=endpoint
-        )
+        warehouse = BigQueryWarehouse(directory, project=emulator_project(), endpoint=endpoint)
         made = warehouse.dbt("run-operation", "prepare_raw")
         assert made.success, made.exception
         yield warehouse

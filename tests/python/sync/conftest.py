@@ -58,4 +58,4 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 
     endpoint = request.getfixturevalue("bigquery_endpoint")
-    return BigQueryWarehouse(tmp_path, project=emulator_project(tmp_path), endpoint=endpoint)
+    return BigQueryWarehouse(tmp_path, project=emulator_project(), endpoint=endpoint)

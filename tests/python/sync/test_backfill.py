@@ -722,7 +722,7 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 
     endpoint = request.getfixturevalue("bigquery_endpoint")
-    return BigQueryWarehouse(tmp_path, project=emulator_project(tmp_path), endpoint=endpoint)
+    return BigQueryWarehouse(tmp_path, project=emulator_project(), endpoint=endpoint)
 
 
 def land_conflicting_exports(warehouse: Warehouse) -> None:

@@ -152,7 +152,7 @@ def people(
         from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 
         endpoint = request.getfixturevalue("bigquery_endpoint")
-        project = emulator_project(directory)
+        project = emulator_project()
         warehouse = BigQueryWarehouse(directory, project=project, endpoint=endpoint)
     deliveries = land(warehouse)
     warehouse.build()
