@@ -25,6 +25,7 @@ say() {
     [ $# -gt 0 ] || return 0
     if [ -t 1 ]; then
         (
+            SECONDS=0
             while :; do
                 printf '\r%s ... %d s' "$1" "$SECONDS"
                 sleep 1
