@@ -1,4 +1,5 @@
-# Every target makes its own environment in .venv from nothing but python3 (3.11 or newer) and make.
+# Every target makes its own environment in .venv from nothing but python3 (3.11 or newer) and make;
+# uv installs into it, pip where uv cannot be had (scripts/install.sh).
 # `make` alone prints the list below.
 
 .DEFAULT_GOAL := help
@@ -10,7 +11,11 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two steps into the same environment: make demo needs the first alone.
+DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
+EXTRAS := fcm,backfill,bigquery,receiver,google-function,aws-lambda,sandbox,dev
+INSTALL := PYTHON="$(PYTHON)" scripts/install.sh
 # Tools of the tests that cannot share .venv: a BigQuery emulator and GoogleSQL's analyzer.
 TOOLS := .tools
 TOOL_STAMPS := $(TOOLS)/emulator/.installed $(TOOLS)/analyzer/.installed
@@ -19,6 +24,8 @@ DOCS_DIR := build/docs
 
 # Sizes of the demo and the benchmark: `make demo EVENTS=20000`, `make bench BENCH_EVENTS=10000000`.
 EVENTS ?= 2000
+# Days of the demo: on the third, the other ten platforms are connected.
+DAYS ?= 2
 export BENCH_EVENTS ?= 1000000
 # What pytest is given: `make test TESTS="tests/python/demo -k generator"`.
 TESTS ?=
@@ -37,26 +44,25 @@ help: ## Print this list
 	@echo
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "New here? 'make demo' shows the whole loop in under two minutes. Then 'make test'."
+	@echo "New here? 'make demo' shows the whole loop in about a minute. Then 'make test'."
 
 setup: $(STAMP) ## Install everything into .venv (the other targets do it by themselves)
 	@echo "Ready: $(BIN)/contact-sync, $(BIN)/dbt"
 
-$(STAMP): pyproject.toml constraints.txt
-	@command -v "$(PYTHON)" >/dev/null || { echo "$(PYTHON) was not found. Install Python 3.11 or newer, or name one: make PYTHON=python3.12 setup"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed. Name one: make PYTHON=python3.12 setup"; exit 1; }
-	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "Could not make $(VENV): on Debian and Ubuntu, install the package python3-venv."; exit 1; }
-	@echo "Installing into $(VENV) (once; a minute or two) ..."
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[backfill,bigquery,receiver,google-function,aws-lambda,sandbox,dev]'
+# What the demo needs, its third day included (FCM signs with a key of its own).
+$(DEMO_STAMP): pyproject.toml constraints.txt
+	@$(INSTALL) $(VENV) "what the demo needs" -c constraints.txt -e '.[sandbox,fcm]'
 	@touch $@
 
-demo: $(STAMP) ## Show the whole loop: webhooks in, build, push to a sandbox, a second day
-	@$(BIN)/contact-sync demo --events $(EVENTS)
+$(STAMP): pyproject.toml constraints.txt
+	@$(INSTALL) $(VENV) "everything, tests and tools included," -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $(DEMO_STAMP) $@
+
+demo: $(DEMO_STAMP) ## Show the loop in two days: webhooks in, build, push to a sandbox (DAYS=3: all eleven platforms)
+	@$(BIN)/contact-sync demo --events $(EVENTS) --days $(DAYS)
 
 $(TOOL_STAMPS): $(TOOLS)/%/.installed: tests/tools/%/requirements.txt | $(STAMP)
-	@test -x $(@D)/bin/python || "$(PYTHON)" -m venv $(@D) || { rm -rf $(@D); exit 1; }
-	@echo "Installing the $* of BigQuery's tests into $(@D) (once; a minute) ..."
-	@$(@D)/bin/python -m pip install --quiet -r $<
+	@$(INSTALL) $(@D) "the $* of BigQuery's tests" -r $<
 	@touch $@
 
 test: $(STAMP) $(TOOL_STAMPS) ## Run every test: the dbt project's unit and data tests, and the Python tests
@@ -73,9 +79,7 @@ format: $(STAMP) ## Rewrite the Python files to the style that lint asks for
 	@$(BIN)/ruff format .
 
 $(TOOLS)/dlt/.installed: bench/requirements-dlt.txt | $(STAMP)
-	@test -x $(@D)/bin/python || "$(PYTHON)" -m venv $(@D) || { rm -rf $(@D); exit 1; }
-	@echo "Installing dlt, to measure against, into $(@D) (once; a minute) ..."
-	@$(@D)/bin/python -m pip install --quiet -r $<
+	@$(INSTALL) $(@D) "dlt, to measure against," -r $<
 	@touch $@
 
 bench: $(STAMP) $(TOOLS)/dlt/.installed ## Measure the speed goals (minutes; BENCH_EVENTS=10000000 for the full size, more in docs/performance.md)
@@ -95,7 +99,7 @@ docs: $(STAMP) ## Write docs/cli.md from the commands' own help, and dbt's pages
 constraints: ## Resolve every dependency anew (from pyproject.toml) and write constraints.txt
 	@rm -rf build/lock && "$(PYTHON)" -m venv build/lock
 	@# One file for all Pythons: from 3.13 on, newer releases of it and dbt-bigquery want different google-cloud-storage.
-	@build/lock/bin/python -m pip install --quiet --upgrade setuptools -e '.[backfill,bigquery,receiver,google-function,aws-lambda,sandbox,dev]' 'google-cloud-aiplatform<1.149'
+	@build/lock/bin/python -m pip install --quiet --upgrade setuptools uv -e '.[$(EXTRAS)]' 'google-cloud-aiplatform<1.149'
 	@{ echo "# Exact versions of everything that make setup installs, so that every install is the same."; \
 	   echo "# Written by make constraints."; \
 	   build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > constraints.txt

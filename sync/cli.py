@@ -1313,17 +1313,26 @@ def sandbox(port: int, rate: float | None, webhooks: str | None, state: Path | N
     help="Where the demo works; emptied first.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same events.")
+@click.option(
+    "--days",
+    type=click.IntRange(2, 3),
+    default=2,
+    show_default=True,
+    help="3: a third day, on which the other ten platforms are connected.",
+)
 @click.option("--keep", is_flag=True, help="Leave the sandbox running at the end.")
-def demo(events: int, directory: Path, seed: int, keep: bool) -> None:
+def demo(events: int, directory: Path, seed: int, days: int, keep: bool) -> None:
     """Show the whole loop: webhooks land, dbt builds, a push, a second day.
 
     \b
-    Example:
+    Examples:
+      contact-sync demo
+      contact-sync demo --days 3
       contact-sync demo --events 20000
     """
     from sync import demo as the_demo
 
-    sys.exit(the_demo.run(events=events, directory=directory, seed=seed, keep=keep))
+    sys.exit(the_demo.run(events=events, directory=directory, seed=seed, days=days, keep=keep))
 
 
 def main() -> None:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 
-def run(*, events: int, directory: Path, seed: int, keep: bool) -> int:
+def run(*, events: int, directory: Path, seed: int, keep: bool, days: int = 2) -> int:
     """Shows the whole loop on this machine, with made-up data and a sandbox of the platform.
 
+    Two `days` with one platform pushed to; on a third the other ten are connected.
     Works in `directory` (emptied first, if a demonstration made it) and nowhere else. Returns 0 if
     the sandbox's list was equal to the mart's after each push, else 1. With `keep` the sandbox
     stays until Ctrl-C. Raises SyncError where a command does not succeed.
@@ -14,4 +15,5 @@ def run(*, events: int, directory: Path, seed: int, keep: bool) -> int:
     from sync.demo.tour import Tour, make_console
     from sync.demo.workspace import Workspace
 
-    return Tour(Workspace(directory), make_console()).run(events=events, seed=seed, keep=keep)
+    tour = Tour(Workspace(directory), make_console(), days=days)
+    return tour.run(events=events, seed=seed, keep=keep)

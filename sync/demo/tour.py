@@ -1,9 +1,9 @@
-"""The demonstration itself: three days, told with what the commands and the warehouse say."""
+"""The demonstration itself: its days, told with what the commands and the warehouse say."""
 
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich import box
 from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sync.demo import facts, platforms
@@ -40,16 +41,21 @@ _PLATFORMS: Final = {
 }
 # Where an opt-in elsewhere may not undo an opt-out (docs/destinations.md).
 _NOT_UNDONE: Final = frozenset({"attentive"})
+# Unit tests are for whoever changes a rule.
+_WHOLE: Final = ("--exclude-resource-type", "unit_test")
+# What production runs every five minutes.
+_FREQUENT: Final = ("--selector", "frequent")
 # Where the output is no terminal.
 _WIDTH: Final = 100
 
 
 class Tour:
-    """Runs the three days in a workspace and tells them; remembers what was not as it should be."""
+    """Runs the days in a workspace and tells them; remembers what was not as it should be."""
 
-    def __init__(self, workspace: Workspace, console: Console) -> None:
+    def __init__(self, workspace: Workspace, console: Console, *, days: int = 2) -> None:
         self._workspace = workspace
         self._console = console
+        self._days = days
         self._url = ""
         self._wrong: list[str] = []
 
@@ -67,7 +73,8 @@ class Tour:
             self._workspace.base_url = f"{url}/sendgrid"
             self._first_day(events, seed)
             self._second_day()
-            self._third_day()
+            if self._days > 2:
+                self._third_day()
             self._close(time.monotonic() - started)
             if keep and not self._wrong:
                 self._hold()
@@ -82,7 +89,7 @@ class Tour:
             summary = land(landing, events=events, seed=seed, start=START, days=DAYS)
             told = land_first_days(landing, start=START, days=DAYS)
         self._landed(summary, told)
-        self._build()
+        self._build(_WHOLE)
         quarantined = facts.quarantined_by_reason(self._workspace)
         self._say(
             "Every event is one row of [bold]events[/], however often it came. "
@@ -96,7 +103,7 @@ class Tour:
         landed = land_second_day(self._workspace.landing, start=START, days=DAYS)
         self._head("Day two", f"{landed} more webhooks come in")
         before = facts.states(self._workspace)
-        self._build()
+        self._build(_FREQUENT)
         after = facts.states(self._workspace)
         self._push()
         self._people(before, after)
@@ -111,7 +118,7 @@ class Tour:
             "webhooks come in: Ava unsubscribes from email (SendGrid), answers STOP to a text "
             "(Twilio) and forbids push in the app (Segment)."
         )
-        self._build()
+        self._build(_WHOLE)
         self._push_everywhere()
         self._matrix("Asked for Ava, every platform says", refuses=True)
         reports = facts.webhooks_of_sandbox(self._url)
@@ -121,7 +128,7 @@ class Tour:
             f"\nThe platforms report {len(reports):,} changes back that were our own, and Ava opts "
             f"in again, on each channel by an act of hers ({landed} webhooks)."
         )
-        self._build()
+        self._build(_WHOLE)
         own = facts.own_events(self._workspace)
         self._say(
             f"  {own:,} events are the platforms' repetitions of what we told them "
@@ -146,13 +153,13 @@ class Tour:
             + "."
         )
 
-    def _build(self) -> None:
+    def _build(self, selection: Sequence[str]) -> None:
+        self._command(f"dbt build {' '.join(selection)}")
         started = time.monotonic()
-        with self._working("dbt build"):
-            self._workspace.build()
-        self._command(
-            "dbt build --exclude-resource-type unit_test", f"{time.monotonic() - started:.0f} s"
-        )
+        with self._working("Reading the dbt project, building, testing", is_long=True) as progress:
+            steps = self._workspace.build(selection, progress)
+        seconds = time.monotonic() - started
+        self._say(f"  {steps:,} steps (seeds, models, tests) in {seconds:.0f} s, none failed.")
 
     def _list(self) -> None:
         listed = facts.listed_by_channel(self._workspace)
@@ -165,20 +172,20 @@ class Tour:
         self._show(table)
 
     def _push(self) -> None:
-        with self._working("contact-sync plan"):
-            plan = self._workspace.command("plan", "--destination", "sendgrid")
         self._command("contact-sync plan --destination sendgrid")
+        with self._working("Planning"):
+            plan = self._workspace.command("plan", "--destination", "sendgrid")
         part = plan["destinations"][0]
         self._say(
             f"  To SendGrid: {_actions(part['counts'])}, in {_number(part['calls'], 'call')}."
         )
         for fault in plan["guard"]:
             self._say(f"  The guard would stop a push that names no plan: {escape(fault)}.")
-        with self._working("contact-sync push"):
+        self._command(f"contact-sync push --destination sendgrid --plan {plan['hash']}")
+        with self._working("Pushing"):
             report = self._workspace.command(
                 "push", "--destination", "sendgrid", "--plan", plan["hash"]
             )
-        self._command(f"contact-sync push --destination sendgrid --plan {plan['hash']}")
         pushed = report["destinations"][0]
         self._say(
             f"  SendGrid (a sandbox at {self._url}) confirmed "
@@ -187,13 +194,15 @@ class Tour:
         self._compare()
 
     def _push_everywhere(self) -> None:
-        with self._working("contact-sync plan"):
-            plan = self._workspace.command("plan")
         self._command("contact-sync plan")
-        with self._working("contact-sync push"):
+        with self._working("Planning"):
+            plan = self._workspace.command("plan")
+        items = sum(part["items"] for part in plan["destinations"])
+        self._say(f"  To {len(plan['destinations'])} platforms: {_number(items, 'change')}.")
+        self._command(f"contact-sync push --plan {plan['hash']}")
+        with self._working("Pushing"):
             # What a platform cannot do is rejected, and exit code 1.
             report = self._workspace.command("push", "--plan", plan["hash"], may_end_with=(0, 1))
-        self._command(f"contact-sync push --plan {plan['hash']}")
         table = _table("Platform", ">Planned", ">Calls", ">Done", ">Rejected", ">Absent")
         planned = {part["destination"]: part for part in plan["destinations"]}
         for part in report["destinations"]:
@@ -275,9 +284,12 @@ class Tour:
             self._data(f"What the commands said: {shown(self._workspace.log)}")
             return
         place = shown(self._workspace.directory)
-        self._say(
-            f"\nDone in {seconds:.0f} s. Everything is in {place}. Look around, for a start with:\n"
-        )
+        self._say(f"\nDone in {seconds:.0f} s. Everything is in {place}.")
+        if self._days < 3:
+            self._say("The tour of all eleven platforms is a third day, with either of:\n")
+            self._data("  make demo DAYS=3")
+            self._data(f"  {console_command()} demo --days 3\n")
+        self._say("Look around, for a start with:\n")
         self._data(f"  {console_command()} status --profiles-dir {place}")
 
     def _hold(self) -> None:
@@ -316,17 +328,23 @@ class Tour:
     def _head(self, title: str, text: str) -> None:
         self._say(f"\n[bold cyan]{title}[/]: {text}")
 
-    def _command(self, command: str, took: str = "") -> None:
-        self._say(f"\n[bold]$ {command}[/]{f'   ({took})' if took else ''}")
+    def _command(self, command: str) -> None:
+        self._say(f"\n[bold]$ {command}[/]")
 
     @contextmanager
-    def _working(self, name: str) -> Iterator[None]:
-        """A spinner on a terminal, nothing elsewhere."""
-        if self._console.is_terminal:
-            with self._console.status(f"{name} ..."):
-                yield
-        else:
-            yield
+    def _working(self, name: str, *, is_long: bool = False) -> Iterator[Callable[[int, int], None]]:
+        """A line on a terminal counts the seconds and the steps; elsewhere it is said, if long."""
+        if not self._console.is_terminal:
+            if is_long:
+                self._say(f"  {name} ...")
+            yield lambda _done, _total: None
+            return
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=self._console, transient=True) as line:
+            task = line.add_task(f"{name} ...")
+            yield lambda done, total: line.update(
+                task, description=f"{name}: {done:,} of {total:,}"
+            )
 
 
 def difference(mart: set[str], platform: set[str]) -> str | None:

@@ -7,7 +7,8 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ _OURS: Final = ("CONTACT_SYNC_", "DBT_", *(f"{name.upper()}_" for name in names(
 _MARK: Final = ".contact-sync-demo"
 # What a failed command's log is searched for, so that the cause is told and not only the place.
 _CAUSE: Final = re.compile(r"error|failure|fail ", re.IGNORECASE)
+# How dbt numbers what it has done: `63 of 163 OK created sql view model ...`. Hooks have their own.
+_STEP: Final = re.compile(r" (\d+) of (\d+) (?!START|.*\bhook\b)")
 
 
 class CommandFailed(SyncError):
@@ -82,12 +85,21 @@ class Workspace:
             ours["SENDGRID_BASE_URL"] = self.base_url
         return kept | self.settings | ours
 
-    def build(self) -> None:
-        """`dbt build` without the unit tests, which are for whoever changes a rule."""
-        self._run(
-            [*_DBT, "build", "--exclude-resource-type", "unit_test", "--target", "duckdb"],
-            "dbt build",
-        )
+    def build(self, selection: Sequence[str], on_step: Callable[[int, int], None]) -> int:
+        """`dbt build` of a selection; calls `on_step` after each step, gives how many there were.
+
+        A step is a seed, a model, a snapshot or a test. Raises CommandFailed.
+        """
+        steps = 0
+
+        def heard(line: str) -> None:
+            nonlocal steps
+            if found := _STEP.search(line):
+                steps = int(found[2])
+                on_step(int(found[1]), steps)
+
+        self._run([*_DBT, "build", *selection, "--target", "duckdb"], "dbt build", on_line=heard)
+        return steps
 
     def use_all_platforms(self, url: str) -> None:
         """From now on every row of the destinations is enabled, and found in the sandbox."""
@@ -113,33 +125,54 @@ class Workspace:
         return open_warehouse(target, read_only=True).rows(sql, parameters)
 
     def _run(
-        self, command: Sequence[str], name: str, *, may_end_with: tuple[int, ...] = (0,)
+        self,
+        command: Sequence[str],
+        name: str,
+        *,
+        may_end_with: tuple[int, ...] = (0,),
+        on_line: Callable[[str], None] | None = None,
     ) -> str:
-        """The command's output. Raises CommandFailed with the end of it."""
-        done = subprocess.run(
-            command,
-            cwd=self.project,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        """The command's output, each line given to `on_line` as it comes.
+
+        Raises CommandFailed with the end of it.
+        """
+        with (
+            # A file: a pipe that nobody reads meanwhile could fill up.
+            tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+            subprocess.Popen(
+                command,
+                cwd=self.project,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            ) as process,
+        ):
+            assert process.stdout is not None
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if on_line is not None:
+                    on_line(line)
+            code = process.wait()
+            errors.seek(0)
+            stdout, stderr = "".join(said), errors.read()
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"$ {name}\n{done.stdout}{done.stderr}\n")
-        if done.returncode not in may_end_with:
-            lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+            log.write(f"$ {name}\n{stdout}{stderr}\n")
+        if code not in may_end_with:
+            lines = [line for line in (stdout + stderr).splitlines() if line.strip()]
             telling = [line for line in lines if _CAUSE.search(line)] or lines
             raise CommandFailed(
                 "\n".join(
                     [
-                        f"{name} ended with exit code {done.returncode}:",
+                        f"{name} ended with exit code {code}:",
                         *(f"  {line.strip()}" for line in telling[-6:]),
                         f"All that it said is in {self.log}",
                     ]
                 )
             )
-        return done.stdout
+        return stdout
 
 
 def find_project() -> Path:

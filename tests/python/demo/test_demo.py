@@ -11,11 +11,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from sync import demo
+from sync.cli import cli
 from sync.demo import facts
 from sync.demo.story import PEOPLE
-from sync.demo.tour import difference
+from sync.demo.tour import Tour, difference
 from sync.demo.workspace import CommandFailed, Workspace, find_project
 from sync.destinations import get, names
 from sync.errors import ConfigError
@@ -26,10 +28,13 @@ from sync.sandbox.server import running
 def shown(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The directory and the output of a small demonstration, run as a user runs it."""
+    """The directory and the output of a small demonstration of all days, run as a user runs it."""
     directory = tmp_path_factory.mktemp("demo") / "work"
     done = subprocess.run(
-        [sys.executable, "-m", "sync", "demo", "--events", "300", "--directory", str(directory)],
+        [
+            *(sys.executable, "-m", "sync", "demo", "--days", "3"),
+            *("--events", "300", "--directory", str(directory)),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -171,6 +176,64 @@ def test_the_sandbox_is_gone_afterwards(shown: Shown) -> None:
     url = next(word for word in done.stdout.split() if word.startswith("http://127.0.0.1:"))
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url.rstrip(").,"), timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], ["first", "second"]),
+        (["--days", "2"], ["first", "second"]),
+        (["--days", "3"], ["first", "second", "third"]),
+    ],
+)
+def test_two_days_are_told_and_end_with_how_to_see_the_third(
+    arguments: list[str], told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    for day in ("first", "second", "third"):
+        monkeypatch.setattr(Tour, f"_{day}_day", lambda *_, day=day: seen.append(day))
+    directory = tmp_path / "work"
+    done = CliRunner().invoke(cli, ["demo", "--directory", str(directory), *arguments])
+    assert done.exit_code == 0, done.output
+    assert seen == told
+    shows_how = ["make demo DAYS=3" in done.output, "contact-sync demo --days 3" in done.output]
+    assert shows_how == [len(told) == 2] * 2
+    assert done.output.rstrip().endswith(f"contact-sync status --profiles-dir {directory}")
+
+
+@pytest.mark.parametrize("days", ["1", "4"])
+def test_other_numbers_of_days_are_refused(days: str) -> None:
+    assert CliRunner().invoke(cli, ["demo", "--days", days]).exit_code == 2
+
+
+def test_make_shows_as_many_days_as_it_is_asked_for() -> None:
+    def told(*arguments: str) -> str:
+        command = ["make", "--dry-run", "-C", str(find_project()), "demo", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert "contact-sync demo --events 2000 --days 2" in told()
+    assert "contact-sync demo --events 2000 --days 3" in told("DAYS=3")
+
+
+def test_the_steps_of_a_build_are_counted_without_what_only_begins_and_without_hooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [
+        "01:03:50  1 of 1 START hook: contact_sync.on-run-start.0 ........ [RUN]",
+        "01:03:50  1 of 1 OK hook: contact_sync.on-run-start.0 ........... [OK in 0.29s]",
+        "01:03:50  1 of 3 START seed file main.topics .................... [RUN]",
+        "01:03:51  1 of 3 OK loaded seed file main.topics ................ [INSERT 2 in 0.10s]",
+        "01:03:52  2 of 3 PASS not_null_topics_topic ..................... [PASS in 0.03s]",
+        "01:03:53  3 of 3 OK created sql view model main.events .......... [OK in 0.04s]",
+        "01:03:54  1 of 1 OK hook: contact_sync.on-run-end.0 ............. [OK in 0.10s]",
+    ]
+    script = f"print({chr(10).join(lines)!r})"
+    monkeypatch.setattr("sync.demo.workspace._DBT", (sys.executable, "-c", script))
+    workspace = Workspace(tmp_path / "demo")
+    workspace.prepare()
+    seen: list[tuple[int, int]] = []
+    assert workspace.build([], lambda *step: seen.append(step)) == 3
+    assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_the_default_directory_is_ignored_by_git() -> None:
