@@ -8,6 +8,7 @@ REASONS = "models/intermediate/int_suppression_reasons.sql"
 STATE = "models/intermediate/int_contact_state.sql"
 BUILDS = "tests/python/models/test_builds.py"
 BAD_INPUT = "tests/python/models/test_bad_input.py"
+STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
 GUARD = "tests/python/sync/test_guard.py"
 CRASH = "tests/python/sync/test_crash.py"
@@ -48,7 +49,7 @@ MUTANTS = [
         "coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as event_type",
         "case when trait_value then 'subscribe'"
         " else coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') end as event_type",
-        unit_tests("the_mapping_says_what_an_event_means_and_an_unknown_one_is_other"),
+        (f"{STAGING}/test_segment.py::test_a_body_becomes_its_events",),
     ),
     Mutant(
         "echoes are ignored",
@@ -145,7 +146,7 @@ MUTANTS = [
         "seeds/provider_events.csv",
         "postmark,subscriptionchange,manualsuppression/*,block",
         "postmark,subscriptionchange,manualsuppression/*,unsubscribe",
-        ("tests/python/staging/test_postmark.py",),
+        (f"{STAGING}/test_postmark.py::test_a_body_becomes_its_events",),
     ),
     Mutant(
         "a machine's open is taken for the person's",
@@ -219,21 +220,21 @@ MUTANTS = [
         "sync/backfill/merging.sql",
         "refused_at is null or told_at > refused_at",
         "refused_at is null or told_at >= refused_at",
-        (BACKFILL,),
+        (f"{BACKFILL}::test_at_the_same_second_the_refusal_wins",),
     ),
     Mutant(
         "an export's opt-in without a time counts as one with a time",
         "sync/backfill/merging.sql",
         "when kind = 'opted_in' then said_at",
         "when kind = 'opted_in' then coalesce(said_at, as_of)",
-        (BACKFILL,),
+        (f"{BACKFILL}::test_an_opt_in_without_a_time_is_a_baseline_and_ends_nothing",),
     ),
     Mutant(
         "an export's opt-in of one mailbox frees the person's others",
         "sync/backfill/merging.sql",
         "filter (kind = 'opted_in' and named_id is not null)",
         "filter (kind = 'opted_in')",
-        (BACKFILL,),
+        (f"{BACKFILL}::test_an_opt_in_that_names_one_mailbox_leaves_the_refusal_of_another",),
     ),
     Mutant(
         "a lock is not renewed",
@@ -254,7 +255,7 @@ MUTANTS = [
         "sync/delivery/calls.py",
         "            self._schedule.move(pause)\n            raise\n",
         "            raise\n",
-        (f"{DELIVERY}::test_a_platform_slower_than_its_documents_is_obeyed",),
+        ("tests/python/sync/test_rate.py::test_no_call_starts_before_the_platform_said",),
     ),
     Mutant(
         "the guard's floor is off",

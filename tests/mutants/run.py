@@ -71,7 +71,8 @@ def run_tests(directory: Path, targets: Sequence[str]) -> tuple[str, str] | None
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *targets],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(directory)},
+        # Wide, or pytest leaves out what a test said.
+        env={**os.environ, "PYTHONPATH": str(directory), "COLUMNS": "1000"},
         capture_output=True,
         text=True,
         check=False,
@@ -107,22 +108,23 @@ def unbroken(mutants: Sequence[Mutant]) -> tuple[str, str] | None:
         return run_tests(Path(name), list(dict.fromkeys(t for m in mutants for t in m.seen_by)))
 
 
-def with_rows(text: str, rows: dict[str, str]) -> str:
-    """A Markdown text with these rows (by mutant) in its table, the others as before."""
-    before, begin, rest = text.partition(BEGIN)
-    old, end, after = rest.partition(END)
+def table_of(text: str) -> dict[str, str]:
+    """The rows of the table in a Markdown text, by the name of the mutant."""
+    _, begin, rest = text.partition(BEGIN)
+    table, end, _ = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"the lines {BEGIN.strip()} and {END.strip()} are not in it")
-    known = {line.split(" | ")[0].removeprefix("| "): line for line in old.splitlines()}
-    kept = [{**known, **rows}[m.name] for m in MUTANTS if m.name in {**known, **rows}]
-    head = ["| Rule broken | In | Caught by |", "|---|---|---|"]
-    return before + begin + "\n".join([*head, *kept]) + "\n" + end + after
+    return {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
 
 
-def row(mutant: Mutant, found: Found) -> str:
-    """The row of a Markdown table."""
+def with_row(text: str, mutant: Mutant, found: Found) -> str:
+    """A Markdown text with the row of this mutant in its table, the others as before."""
     test = f"`{found.test.removeprefix('tests/python/')}`" if found.test else "nothing"
-    return f"| {mutant.name} | `{mutant.file}` | {test} |"
+    rows = {**table_of(text), mutant.name: f"| {mutant.name} | `{mutant.file}` | {test} |"}
+    head = ["| Rule broken | In | Caught by |", "|---|---|---|"]
+    table = "\n".join([*head, *(rows[m.name] for m in MUTANTS if m.name in rows)])
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}{table}\n{END}{rest.partition(END)[2]}"
 
 
 def arguments() -> argparse.Namespace:
@@ -145,13 +147,16 @@ def main() -> int:
     results: dict[str, Found] = {}
     started = time.monotonic()
     with ThreadPoolExecutor(asked.jobs) as pool:
-        sound = pool.submit(unbroken, wanted)
         futures = {pool.submit(catch, m, whole=asked.whole): m for m in wanted}
+        sound = pool.submit(unbroken, wanted)
         for number, future in enumerate(as_completed(futures), 1):
             mutant, found = futures[future], future.result()
             results[mutant.name] = found
             console.print(f"[{number}/{len(wanted)}] {mutant.name} ({found.seconds:.0f} s)")
             console.print(f"    {found.test or 'SURVIVED'}\n    {found.why}")
+            if asked.markdown is not None:
+                text = asked.markdown.read_text()
+                asked.markdown.write_text(with_row(text, mutant, found))
         trouble = sound.result()
     table = Table("Rule broken", "In", "Caught by", "Seconds", title=f"{len(wanted)} mutants")
     for mutant in wanted:
@@ -165,9 +170,6 @@ def main() -> int:
     )
     if trouble is not None:
         console.print(f"{trouble[0]} fails where nothing is broken, too: {trouble[1]}")
-    if asked.markdown is not None:
-        rows = {mutant.name: row(mutant, results[mutant.name]) for mutant in wanted}
-        asked.markdown.write_text(with_rows(asked.markdown.read_text(), rows))
     return 1 if survivors or trouble is not None else 0
 
 

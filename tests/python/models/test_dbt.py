@@ -74,7 +74,7 @@ def failures(nodes: dict[str, Any]) -> dict[str, str]:
 @pytest.mark.parametrize("name", unit_tests())
 def test_unit_test_of_a_model(unit_test_results: dict[str, Any], name: str) -> None:
     node = unit_test_results[name]
-    assert node.status == "pass", node.message
+    assert node.status == "pass", f"{node.status}: {node.message}"
 
 
 def test_the_first_build_and_its_data_tests_succeed(

@@ -100,11 +100,11 @@ def receiving(
     environment: Mapping[str, str],
     *options: str,
     landing: Path | None = None,
-    first: Callable[[], None] | None = None,
+    prepare: Callable[[], None] | None = None,
 ) -> Iterator[Server]:
     """A receiver with these variables, on a free port, landing in directory/landing.
 
-    first: called in its process before it starts.
+    prepare: called in its process before it starts.
     """
     landing = landing or directory / "landing"
     directory.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,7 @@ def receiving(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            preexec_fn=first,
+            preexec_fn=prepare,
         )
     reader: threading.Thread | None = None
     try:

@@ -97,7 +97,7 @@ def test_what_the_disk_does_not_confirm_is_answered_503_and_not_believed(
     tmp_path: Path, call: str
 ) -> None:
     """Lines and names of files reach memory, where a kill leaves them, and never the disk."""
-    with receiving(tmp_path, SECRETS, first=partial(kernel.fail, call)) as server:
+    with receiving(tmp_path, SECRETS, prepare=partial(kernel.fail, call)) as server:
         assert post(server, "sendgrid", "a@example.org") == 503
         assert post(server, "postmark", "b@example.org") == 503
         assert server.send("GET", "/healthz").status == 503
