@@ -165,8 +165,10 @@ def main() -> int:
     console.print(table)
     survivors = sum(found.test is None for found in results.values())
     minutes = (time.monotonic() - started) / 60
+    spent = sum(os.times()[2:4]) / 60
     console.print(
-        f"{len(wanted) - survivors} caught, {survivors} survived, in {minutes:.1f} minutes"
+        f"{len(wanted) - survivors} caught, {survivors} survived,"
+        f" in {minutes:.1f} minutes ({spent:.1f} of a processor)"
     )
     if trouble is not None:
         console.print(f"{trouble[0]} fails where nothing is broken, too: {trouble[1]}")
