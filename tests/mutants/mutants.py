@@ -229,8 +229,8 @@ MUTANTS = [
     Mutant(
         "an export's opt-in of one mailbox frees the person's others",
         "sync/backfill/merging.sql",
-        "filter (kind = 'opted_in' and named_id is not null)",
-        "filter (kind = 'opted_in')",
+        "    named_id as external_id,\n",
+        "    person as external_id,\n",
         (f"{BACKFILL}::test_an_opt_in_that_names_one_mailbox_leaves_the_refusal_of_another",),
     ),
     Mutant(
