@@ -1242,8 +1242,8 @@ def backfill(
                 progress=progress,
                 kept=None if found is None else _kept(found, project_dir),
             )
-    except SyncError:
-        # The database may take the end of the process for a fault of its own.
+    except Exception:
+        # The database, or who reads the file, may take the end of the process for its own fault.
         if is_ended.is_set():
             sys.exit(143)
         raise

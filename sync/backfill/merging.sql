@@ -153,8 +153,7 @@ select
     *,
     max(told_at) filter (kind = 'opted_in') over whole as granted_at,
     max(told_at) filter (kind <> 'opted_in') over whole as refused_at,
-    -- A grant frees what it names: the contact, or this address.
-    max(told_at) filter (kind = 'opted_in' and named_id is not null) over whole as contact_granted_at,
+    -- Whatever row says so: a grant of this address.
     max(told_at) filter (kind = 'opted_in') over at_address as address_granted_at
 from candidates
 where kind in ('opted_in', 'opted_out', 'complained')

@@ -5,25 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REASONS = "models/intermediate/int_suppression_reasons.sql"
-STATE = "models/intermediate/int_contact_state.sql"
-DBT = "tests/python/models/test_dbt.py"
-BUILDS = "tests/python/models/test_builds.py"
-BAD_INPUT = "tests/python/models/test_bad_input.py"
-HISTORIES = "tests/python/histories"
 STAGING = "tests/python/staging"
-SYNC = "tests/python/sync"
+DELIVERY = "tests/python/sync/test_delivery.py"
+GUARD = "tests/python/sync/test_guard.py"
+CRASH = "tests/python/sync/test_crash.py"
 BACKFILL = "tests/python/sync/test_backfill.py"
+VECTORS = "tests/python/receiver/test_vectors.py"
+FAULTS = "tests/python/receiver/test_faults.py"
+NOT_STORED = "tests/python/receiver/test_not_stored.py"
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One break. likely: the tests that are run first; the whole suite follows if they pass."""
+    """One break. seen_by: the tests of `make test` that are enough to catch it, as pytest's ids."""
 
     name: str
     file: str
     before: str
     after: str
-    likely: str
+    seen_by: tuple[str, ...]
+
+
+def unit_tests(*names: str) -> tuple[str, ...]:
+    """The ids of unit tests of the dbt project."""
+    place = "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
+    return tuple(f"{place}[{name}]" for name in names)
 
 
 MUTANTS = [
@@ -32,7 +38,7 @@ MUTANTS = [
         "models/intermediate/int_contact_addresses.sql",
         "where channel <> 'push' or is_last_namer",
         "where is_last_namer",
-        DBT,
+        unit_tests("the_label_is_the_contact_that_named_the_address_last"),
     ),
     Mutant(
         "a positive trait lifts a refusal",
@@ -40,56 +46,58 @@ MUTANTS = [
         "coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as event_type",
         "case when trait_value then 'subscribe'"
         " else coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') end as event_type",
-        STAGING,
+        (f"{STAGING}/test_segment.py::test_a_body_becomes_its_events",),
     ),
     Mutant(
         "echoes are ignored",
         REASONS,
         "    from refusal_events\n    where is_echo\n",
         "    from refusal_events\n    where is_echo and 1 = 0\n",
-        DBT,
+        unit_tests("the_first_unexplained_echo_counts_at_its_own_time_and_a_later_one_does_not"),
     ),
     Mutant(
         "an explained echo counts again",
         REASONS,
         "not (reached.is_echo and reached.event_id in (select explained_echoes.event_id from explained_echoes))",
         "true",
-        DBT,
+        unit_tests(
+            "an_echo_adds_nothing_where_an_earlier_act_that_reaches_the_address_is_on_record"
+        ),
     ),
     Mutant(
         "a tie goes to the grant",
         "macros/rules.sql",
         "{{ granted }}.effective_at > {{ refusal }}.effective_at",
         "{{ granted }}.effective_at >= {{ refusal }}.effective_at",
-        DBT,
+        unit_tests("at_the_same_instant_the_reason_wins"),
     ),
     Mutant(
         "the watermark is the event's time",
         "models/intermediate/int_standing_copies.sql",
         "{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}",
         "{%- set new = 'event_timestamp > ' ~ watermark('copy_day') if is_incremental() %}",
-        BUILDS,
+        unit_tests("an_earlier_copy_that_lands_late_replaces_what_was_built"),
     ),
     Mutant(
         "absence releases",
         "models/intermediate/int_list_changes.sql",
         "    from judged\n    inner join states\n",
         "    from judged\n    left join states\n",
-        DBT,
+        unit_tests("absence_is_never_a_release"),
     ),
     Mutant(
         "what a platform repeats of our own refusal counts",
         "models/marts/events.sql",
         "            else\n                suppressed_at is not null\n",
         "            else\n                false and suppressed_at is not null\n",
-        DBT,
+        unit_tests("what_a_platform_reports_because_we_told_it_is_our_own"),
     ),
     Mutant(
         "a refusal says subscribed",
         "models/intermediate/int_profile_changes.sql",
         "        and (action = 'subscribe' or not subscribed_status)\n",
         "",
-        DBT,
+        unit_tests("a_refusal_never_says_subscribed"),
     ),
     Mutant(
         "the ledger is written before the answer",
@@ -97,14 +105,14 @@ MUTANTS = [
         "        try:\n            for outcome in self._deliver(batch, doubt):\n",
         "        self._write([Outcome(item, 'confirmed', 200, None, 1) for item in batch])\n"
         "        try:\n            for outcome in self._deliver(batch, doubt):\n",
-        SYNC,
+        (f"{DELIVERY}::test_a_platform_that_refuses_everything_hides_nothing",),
     ),
     Mutant(
         "the guard is off",
         "sync/delivery/push.py",
         "        if faults:\n            text = ",
         "        if False:\n            text = ",
-        SYNC,
+        (f"{GUARD}::test_a_failed_build_is_not_pushed[duckdb]",),
     ),
     Mutant(
         "one bad element loses its batch",
@@ -112,111 +120,173 @@ MUTANTS = [
         "            when addressed.shape_error is not null then addressed.shape_error\n",
         "            when max(addressed.shape_error) over (partition by addressed.delivery_id) is not null"
         " then 'wrong shape'\n",
-        BAD_INPUT,
+        unit_tests("what_cannot_be_read_is_quarantined_with_its_text"),
     ),
     Mutant(
         "a duplicate is counted",
         "macros/aggregate.sql",
         "order by {{ order }}) = 1",
         "order by {{ order }}) >= 1",
-        DBT,
+        unit_tests("of_several_copies_the_earliest_received_stands"),
     ),
     Mutant(
         "a grant lifts the refusal of an address linked later",
         REASONS,
         "and (standing_refusals.external_id is not null or standing_refusals.linked_at <= grants.effective_at)",
         "and true",
-        DBT,
+        unit_tests(
+            "a_grant_by_contact_ends_no_address_only_refusal_that_was_not_yet_linked_when_it_was_given"
+        ),
     ),
     Mutant(
         "a machine's act is taken for the person's",
         "seeds/provider_events.csv",
         "postmark,subscriptionchange,manualsuppression/*,block",
         "postmark,subscriptionchange,manualsuppression/*,unsubscribe",
-        STAGING,
+        (f"{STAGING}/test_postmark.py::test_a_body_becomes_its_events",),
     ),
     Mutant(
         "a machine's open is taken for the person's",
         "models/intermediate/int_last_signs_of_life.sql",
         "and not is_machine",
         "and true",
-        DBT,
+        unit_tests("a_machines_open_is_no_sign_of_life_where_it_does_not_count"),
     ),
     Mutant(
         "a clock in the future wins",
         "models/intermediate/int_events__unioned.sql",
         "case when event_timestamp < received_at then event_timestamp else received_at end",
         "coalesce(event_timestamp, received_at)",
-        DBT,
+        unit_tests("nothing_happens_after_it_was_received"),
     ),
     Mutant(
         "a refusal stays at its address",
         REASONS,
         "    union all\n    select * from reached_by_link\n",
         "",
-        DBT,
+        unit_tests(
+            "a_refusal_by_address_reaches_every_contact_ever_named_with_it_and_all_their_addresses"
+        ),
     ),
     Mutant(
         "one device's opt-out spreads to the others",
         REASONS,
         "        and refusals.channel <> 'push'\n",
         "",
-        HISTORIES,
+        unit_tests("a_push_permission_that_names_a_token_is_that_tokens_alone"),
     ),
     Mutant(
         "a grant to one list opens another",
         "macros/rules.sql",
         "or ({{ granted }}.source = {{ refusal }}.source and {{ granted }}.topic = {{ refusal }}.topic)",
         "or true",
-        DBT,
+        unit_tests(
+            "a_grant_of_one_list_ends_that_lists_refusals_and_those_that_name_no_list_and_one_of_none_ends_all"
+        ),
     ),
     Mutant(
         "what a superseded copy named stays",
         "models/intermediate/int_superseded_events.sql",
         "        is_correction\n",
         "        is_correction and 1 = 0\n",
-        HISTORIES,
+        unit_tests("the_copies_that_a_correction_replaced_are_superseded"),
     ),
     Mutant(
         "linked contacts are not computed anew",
         "models/intermediate/int_touched_contacts.sql",
         "    from reached_ids\n    inner join edges\n        on reached_ids.contact_id = edges.from_id\n",
         "    from reached_ids\n    inner join edges\n        on reached_ids.contact_id = edges.from_id and 1 = 0\n",
-        HISTORIES,
+        unit_tests("a_new_event_touches_the_whole_group_that_is_linked_with_what_it_names"),
     ),
     Mutant(
         "a newcomer with one unread message is unengaged",
         "models/marts/unengaged.sql",
         "last_sent_at > base_at",
         "last_sent_at >= base_at",
-        DBT,
+        unit_tests("a_newcomer_with_one_unread_message_is_never_unengaged"),
     ),
     Mutant(
         "a release is not read again before its batch",
         "sync/delivery/drain.py",
         "            sendable = self._still_wanted(sendable)\n",
         "",
-        SYNC,
+        (f"{DELIVERY}::test_a_refusal_that_arrives_during_the_run_stops_the_release[duckdb]",),
     ),
     Mutant(
         "of two exports that say the opposite at one second the opt-in lands",
         "sync/backfill/merging.sql",
         "refused_at is null or told_at > refused_at",
         "refused_at is null or told_at >= refused_at",
-        BACKFILL,
+        (f"{BACKFILL}::test_at_the_same_second_the_refusal_wins",),
     ),
     Mutant(
         "an export's opt-in without a time counts as one with a time",
         "sync/backfill/merging.sql",
         "when kind = 'opted_in' then said_at",
         "when kind = 'opted_in' then coalesce(said_at, as_of)",
-        BACKFILL,
+        (f"{BACKFILL}::test_an_opt_in_without_a_time_is_a_baseline_and_ends_nothing",),
     ),
     Mutant(
         "an export's opt-in of one mailbox frees the person's others",
         "sync/backfill/merging.sql",
-        "filter (kind = 'opted_in' and named_id is not null)",
-        "filter (kind = 'opted_in')",
-        BACKFILL,
+        "    named_id as external_id,\n",
+        "    person as external_id,\n",
+        (f"{BACKFILL}::test_an_opt_in_that_names_one_mailbox_leaves_the_refusal_of_another",),
+    ),
+    Mutant(
+        "a lock is not renewed",
+        "sync/delivery/push.py",
+        "            errors = renew([(lease, job.part.tally) for job, lease in held])\n",
+        "            errors = renew([])\n",
+        (f"{CRASH}::test_a_run_that_outlasts_its_lock_keeps_it[duckdb]",),
+    ),
+    Mutant(
+        "a poison item is swallowed",
+        "sync/delivery/drain.py",
+        "            yield Outcome.of_error(items[0], error)\n",
+        "",
+        (f"{DELIVERY}::test_a_poison_item_is_isolated_and_all_others_confirmed",),
+    ),
+    Mutant(
+        "Retry-After is ignored",
+        "sync/delivery/calls.py",
+        "            self._schedule.move(pause)\n            raise\n",
+        "            raise\n",
+        ("tests/python/sync/test_rate.py::test_no_call_starts_before_the_platform_said",),
+    ),
+    Mutant(
+        "the guard's floor is off",
+        "sync/delivery/guard.py",
+        "max(int(self.part * total), self.floor)",
+        "int(self.part * total)",
+        (f"{GUARD}::test_up_to_the_floor_any_share_passes[suppress-duckdb]",),
+    ),
+    Mutant(
+        "a signature is not compared",
+        "sync/receiver/verification.py",
+        '    if not any(matches):\n        raise Refused("the signature does not match")',
+        '    if not matches:\n        raise Refused("the signature does not match")',
+        (f"{VECTORS}::test_it_is_refused_by_another_secret",),
+    ),
+    Mutant(
+        "a delivery is answered before the disk has it",
+        "sync/receiver/sinks/files.py",
+        "            if self._sync:\n",
+        "            if self._sync and False:\n",
+        (f"{FAULTS}::test_what_the_disk_does_not_confirm_is_answered_503_and_not_believed",),
+    ),
+    Mutant(
+        "a torn line is believed",
+        "sync/receiver/sinks/files.py",
+        "                os.ftruncate(file.descriptor, file.size)\n",
+        "",
+        (f"{FAULTS}::test_a_full_disk_is_answered_503_and_half_a_line_is_not_believed",),
+    ),
+    Mutant(
+        "what must not be kept of a body is kept",
+        "sync/receiver/sources/base.py",
+        """re.sub(pattern, r'\\1""', text, flags=re.DOTALL)""",
+        "text",
+        (f"{NOT_STORED}::test_the_api_key_of_mparticle_is_blanked",),
     ),
 ]

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -96,9 +96,16 @@ def clean_environment() -> dict[str, str]:
 
 @contextmanager
 def receiving(
-    directory: Path, environment: Mapping[str, str], *options: str, landing: Path | None = None
+    directory: Path,
+    environment: Mapping[str, str],
+    *options: str,
+    landing: Path | None = None,
+    prepare: Callable[[], None] | None = None,
 ) -> Iterator[Server]:
-    """A receiver with these variables, on a free port, landing in directory/landing."""
+    """A receiver with these variables, on a free port, landing in directory/landing.
+
+    prepare: called in its process before it starts.
+    """
     landing = landing or directory / "landing"
     directory.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "profiles.example.yml", directory / "profiles.yml")
@@ -121,6 +128,7 @@ def receiving(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            preexec_fn=prepare,
         )
     reader: threading.Thread | None = None
     try:

@@ -6,13 +6,14 @@ import json
 import resource
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.python.conftest import Warehouse
-from tests.python.receiver import signing
+from tests.python.receiver import kernel, signing
 from tests.python.receiver.load import HEADERS, SECRETS, body, under_load
 from tests.python.receiver.server import Server, receiving
 
@@ -89,6 +90,19 @@ def test_a_full_disk_is_answered_503_and_half_a_line_is_not_believed(
     events = warehouse.values("select address from main.events order by 1")
     assert events == ["after@example.org", "before@example.org"]
     assert warehouse.values("select reason from main.quarantined_deliveries") == []
+
+
+@pytest.mark.parametrize("call", ["fdatasync", "fsync"], ids=["of lines", "of names"])
+def test_what_the_disk_does_not_confirm_is_answered_503_and_not_believed(
+    tmp_path: Path, call: str
+) -> None:
+    """Lines and names of files reach memory, where a kill leaves them, and never the disk."""
+    with receiving(tmp_path, SECRETS, prepare=partial(kernel.fail, call)) as server:
+        assert post(server, "sendgrid", "a@example.org") == 503
+        assert post(server, "postmark", "b@example.org") == 503
+        assert server.send("GET", "/healthz").status == 503
+        assert "Input/output error" in server.log
+        assert server.rows() == []
 
 
 def test_a_landing_that_cannot_be_made_is_answered_503(tmp_path: Path) -> None:

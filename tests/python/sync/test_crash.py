@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import sync.delivery.push
 from sync.delivery.lock import Lease, Tally, new_run_id
 from sync.errors import LockHeld, LockLost
 from tests.python.sync.engines import ENGINES
@@ -182,6 +184,35 @@ def test_a_renewed_lock_outlives_its_first_expiry(world: World) -> None:
     lease.renew(Tally())
     with pytest.raises(LockHeld):
         Lease(warehouse, new_run_id(), "sendgrid", None).take()
+
+
+def test_a_run_that_outlasts_its_lock_keeps_it(
+    world: World, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync.delivery.push, "RENEW_EVERY", timedelta(milliseconds=200))
+    world.already_pushed()
+    world.want("a@example.com")
+    sandbox.fault("slow", seconds=60, count=1)
+
+    def is_held() -> bool:
+        now = datetime.now(UTC).replace(tzinfo=None)
+        return world.sql("select max(expires_at) > ? from raw.sync_runs", [now]) == [(True,)]
+
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(world.push)
+        try:
+            wait_until(lambda: sandbox.call_count() >= 1, "the first call")
+            # As if it had been sending for longer than the lock lasts.
+            world.sql(
+                "update raw.sync_runs set expires_at = expires_at - interval 61 second where true"
+            )
+            wait_until(is_held, "a renewal", seconds=30)
+            second = world.cli("push", *EVERYTHING)
+        finally:
+            sandbox.heal()
+        assert second.returncode == 4, second.stderr
+        assert run.result(60).exit_code == 0
+    assert sandbox.call_count() == 1
 
 
 def test_a_run_that_lost_its_lock_notices_and_leaves_the_new_holder_alone(world: World) -> None:

@@ -6,13 +6,16 @@ import email.utils
 import itertools
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from sync.delivery.calls import Caller, RetryPolicy
 from sync.delivery.rate import Schedule
+from sync.destinations.base import Request
 from sync.errors import DestinationDown, Stopped
-from sync.http import seconds_to_wait
-from tests.python.sync.world import SandboxClient, World
+from sync.http import HttpClient, seconds_to_wait
+from tests.python.sync.world import KEY, SandboxClient, World, wait_until
 
 
 class Clock:
@@ -130,3 +133,26 @@ def test_a_short_pause_is_waited_for(world: World, sandbox: SandboxClient) -> No
     sandbox.fault("error", status=429, retry_after=0.3, count=3)
     assert world.push_freely().exit_code == 0
     assert world.ledger()[0]["attempts"] == 4
+
+
+def test_no_call_starts_before_the_platform_said(sandbox: SandboxClient) -> None:
+    sandbox.fault("error", status=429, retry_after=250, count=1)
+    clock = Clock()
+    schedule = Schedule(None, clock=clock)
+    stop = threading.Event()
+    with (
+        HttpClient(
+            f"{sandbox.url}/sendgrid", {"Authorization": f"Bearer {KEY}"}, timeout=10, connections=1
+        ) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        caller = Caller(client, schedule, stop, policy=RetryPolicy(), pool=pool)
+        call = pool.submit(caller.call, Request("GET", "/v3/suppression/bounces"))
+        try:
+            wait_until(lambda: call.done() or schedule.reserve() == 1250.0, "the pause")
+            assert not call.done()
+        finally:
+            stop.set()
+        with pytest.raises(Stopped):
+            call.result(20)
+    assert sandbox.call_count() == 1
