@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -44,7 +45,7 @@ def emulator() -> Iterator[str]:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=directory,
-                env={**os.environ, "TMPDIR": directory},
+                env={**os.environ, "TMPDIR": directory, "TRANSLATIONS": str(_translations())},
             )
         try:
             endpoint = f"http://127.0.0.1:{rest}"
@@ -54,6 +55,15 @@ def emulator() -> Iterator[str]:
         finally:
             process.kill()
             process.communicate()
+
+
+@cache
+def _translations() -> Path:
+    """Where the emulators of one test run keep what they translated; the workers share it."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    directory = Path(tempfile.gettempdir()) / f"contact-sync-translations-{run}"
+    directory.mkdir(exist_ok=True)
+    return directory / "translations.sqlite"
 
 
 def _command(rest: int, grpc: int) -> list[str]:

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.python.size import sized
+
 from .warehouse import project_with_seeds
 from .world import Rules
 
-# Histories per build set; `CONTACT_SYNC_HISTORIES=20000 make test TESTS=tests/python/histories` for
-# more.
-COUNT = int(os.environ.get("CONTACT_SYNC_HISTORIES", "2000"))
+# Histories per build set.
+COUNT = int(os.environ.get("CONTACT_SYNC_HISTORIES") or sized(small=400, deep=20_000))
 SEED = int(os.environ.get("CONTACT_SYNC_HISTORIES_SEED", "20261122"))
 
 TOPICS = "source,topic,suppresses\nsendgrid,318,true\nsendgrid,319,false\n"

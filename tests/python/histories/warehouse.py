@@ -16,6 +16,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from tests.python.spent import spending
+
 from .oracle import Table
 from .payloads import Line
 
@@ -23,6 +25,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 Marts = tuple[Table, Table]
 # When a build wrote the row: no part of the state.
 BUILD_TIMES = ("computed_at",)
+# What dbt parsed, by project: it does not depend on the warehouse.
+_manifests: dict[Path, Manifest] = {}
 MARTS = {"suppression_list": ("channel", "address"), "contact_profiles": ("contact_id",)}
 
 
@@ -38,7 +42,6 @@ class Warehouse:
         self._database = home / "built.duckdb"
         self._project = project
         self._vars = dbt_vars
-        self._manifest: Manifest | None = None
         self._landed = 0
         self.builds = 0
         shutil.copy(project / "profiles.example.yml", home / "profiles.yml")
@@ -66,22 +69,21 @@ class Warehouse:
         Raises AssertionError with dbt's message if that fails.
         """
         selection = selection or ("--select", *(f"+{mart}" for mart in MARTS))
-        with self._environment():
-            if self._manifest is None:
-                self._manifest = self._invoke(dbtRunner(), ["parse"], as_of)
-                self._invoke(self._runner(), ["seed"], as_of)
+        with self._environment(), spending("dbt"):
+            if self._project not in _manifests:
+                _manifests[self._project] = self._invoke(dbtRunner(), ["parse"], as_of)
+            runner = dbtRunner(manifest=_manifests[self._project])
+            if not self.builds:
+                self._invoke(runner, ["seed"], as_of)
             # run, not build: everything but tests, which `make test` runs elsewhere.
-            self._invoke(self._runner(), ["run", *selection], as_of)
+            self._invoke(runner, ["run", *selection], as_of)
         self.builds += 1
-
-    def _runner(self) -> dbtRunner:
-        return dbtRunner(manifest=self._manifest)
 
     def _invoke(self, runner: dbtRunner, command: list[str], as_of: datetime) -> Any:
         variables = {"as_of": as_of.isoformat(sep=" "), **self._vars}
         result = runner.invoke(
             [
-                "--quiet",
+                *("--quiet", "--no-write-json", "--log-level-file", "none"),
                 *command,
                 *(
                     "--project-dir",

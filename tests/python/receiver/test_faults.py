@@ -16,8 +16,9 @@ from tests.python.conftest import Warehouse
 from tests.python.receiver import kernel, signing
 from tests.python.receiver.load import HEADERS, SECRETS, body, under_load
 from tests.python.receiver.server import Server, receiving
+from tests.python.size import sized
 
-KILLS = 10
+KILLS = sized(small=5, deep=100)
 
 
 def post(server: Server, source: str, address: str) -> int:
@@ -29,7 +30,7 @@ def landing_files(server: Server) -> list[Path]:
     return sorted(server.landing.glob("webhook_deliveries/**/*.ndjson"))
 
 
-def test_what_was_taken_before_ten_kills_is_an_event_once(
+def test_what_was_taken_before_a_kill_is_an_event_once(
     tmp_path: Path, warehouse: Warehouse
 ) -> None:
     taken: list[str] = []

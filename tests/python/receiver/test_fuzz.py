@@ -28,8 +28,9 @@ from tests.python.conftest import ROOT, Warehouse
 from tests.python.receiver import signing
 from tests.python.receiver.load import TOKEN
 from tests.python.receiver.server import read_landing
+from tests.python.size import sized
 
-BODIES = 10_000
+BODIES = sized(small=1_000, deep=100_000)
 #: Of each source, built afterwards.
 SAMPLE = 150
 #: A body limit that some of the bodies exceed.

@@ -13,11 +13,13 @@ import pytest
 import sync.delivery.push
 from sync.delivery.lock import Lease, Tally, new_run_id
 from sync.errors import LockHeld, LockLost
+from tests.python.size import sized
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World, addresses, wait_until
 
 pytestmark = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
+KILLS = sized(small=6, deep=220)
 EVERYTHING = ("--max-suppress", "100%:1000000", "--max-release", "100%:1000000")
 
 
@@ -44,17 +46,17 @@ def test_kill_9_at_random_points_loses_and_hides_nothing(
     world.environment["SENDGRID_BATCH_SIZE"] = "2"
     sandbox.fault("slow", seconds=0.01)
     kills = 0
-    for number in range(22):
+    for number in range(KILLS):
         world.want(*addresses(10, f"bounced{number}-"))
         sandbox.fill({"bounces": addresses(2, f"back{number}-")})
         world.want(*addresses(2, f"back{number}-"), action="release")
         # 0: while it starts. Others: after so many calls, somewhere between answer and ledger.
         kills += killed_after(world, sandbox, calls=randomness.randint(0, 14))
-    assert kills >= 20
+    assert kills >= KILLS - 2
     last = world.cli("push", *EVERYTHING)
     assert last.returncode == 0, last.stderr
-    wanted = {address for number in range(22) for address in addresses(10, f"bounced{number}-")}
-    freed = {address for number in range(22) for address in addresses(2, f"back{number}-")}
+    wanted = {address for number in range(KILLS) for address in addresses(10, f"bounced{number}-")}
+    freed = {address for number in range(KILLS) for address in addresses(2, f"back{number}-")}
     lists = sandbox.lists()
     assert set(lists["global"]) == wanted
     assert lists["bounces"] == []

@@ -6,8 +6,10 @@ is nearly all of its time.
 """
 
 import functools
+import hashlib
 import os
 import re
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -106,18 +108,35 @@ def _plain(text: str) -> tuple[str, dict[str, str]]:
     return plain, {stand_in: value for value, stand_in in stand_ins.items()}
 
 
+def _shared() -> sqlite3.Connection:
+    """Translations by name, shared by all emulators that are told of the same file."""
+    known = sqlite3.connect(
+        os.environ.get("TRANSLATIONS", ":memory:"),
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=60,
+    )
+    known.execute("pragma journal_mode = wal")
+    known.execute("pragma synchronous = off")
+    known.execute("create table if not exists translations (name text primary key, made text)")
+    return known
+
+
 def _translate_once() -> None:
     """A statement is translated once for all tests, whatever project, times and ids are in it."""
-    known: dict[tuple[str, str], str] = {}
+    known = _shared()
 
     def once(project: str, sql: str, key: str, make: Callable[[str, str], str]) -> str:
         plain, values = _plain(f"{project}\n{sql}")
-        if (plain, key) not in known:
+        name = hashlib.sha256(f"{key}\n{plain}".encode()).hexdigest()
+        found = known.execute("select made from translations where name = ?", [name]).fetchone()
+        if found is None:
             made = make(*plain.split("\n", 1))
             if not all(stand_in in made for stand_in in values):
                 return make(project, sql)
-            known[plain, key] = made
-        made = known[plain, key]
+            known.execute("insert or ignore into translations values (?, ?)", [name, made])
+        else:
+            made = str(found[0])
         for stand_in, value in values.items():
             made = made.replace(stand_in, value)
         return made
