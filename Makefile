@@ -29,20 +29,21 @@ DAYS ?= 2
 export BENCH_EVENTS ?= 1000000
 # What pytest is given: `make test TESTS="tests/python/demo -k generator"`.
 TESTS ?=
-# One worker per core of a small runner; one file stays on one worker, so that module fixtures are made once.
-PYTEST_ARGS ?= -n 2 --dist loadfile
+# One worker per core of a small runner; one file stays on one worker, so that module fixtures are made once. The
+# longest files come first (tests/python/conftest.py), so that the workers end together.
+PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := False
 # A caller's PYTHONPATH would shadow what .venv holds.
 unexport PYTHONPATH
 
-.PHONY: help setup demo test lint format bench mutants docs constraints clean
+.PHONY: help setup demo test test-deep lint format bench mutants docs constraints clean
 
 help: ## Print this list
 	@echo "contact-sync: one place that knows whether a person may be contacted, and makes every platform obey."
 	@echo
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "New here? 'make demo' shows the whole loop in about a minute. Then 'make test'."
 
@@ -63,10 +64,14 @@ demo: $(DEMO_STAMP) ## Show the loop in two days: webhooks in, build, push to a 
 
 $(TOOL_STAMPS): $(TOOLS)/%/.installed: tests/tools/%/requirements.txt | $(STAMP)
 	@$(INSTALL) $(@D) "the $* of BigQuery's tests" -r $<
+	@if [ $* = analyzer ]; then echo '{"tables": {}, "scripts": ["select 1"]}' | $(@D)/bin/python -m tests.tools.analyzer.analyze >/dev/null; fi
 	@touch $@
 
 test: $(STAMP) $(TOOL_STAMPS) ## Run every test: the dbt project's unit and data tests, and the Python tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS) $(TESTS)
+
+test-deep: ## The same tests with many more histories, spoiled bodies and kills (an hour)
+	@TEST_SIZE=deep $(MAKE) test
 
 lint: $(STAMP) ## Check style and types: ruff, mypy, sqlfluff
 	@$(BIN)/ruff check .

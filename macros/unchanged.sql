@@ -65,7 +65,7 @@
 {%- endmaterialization %}
 
 {% materialization view, adapter='bigquery' -%}
-    {{ return(leave_unchanged() if is_unchanged() else dbt_bigquery.materialization_view_bigquery()) }}
+    {{ return(leave_unchanged() if is_unchanged() else dbt.materialization_view_bigquery()) }}
 {%- endmaterialization %}
 
 {% materialization seed, default -%}
