@@ -70,15 +70,18 @@ class Builder:
 
         Raises CommandFailed where a model or a test fails.
         """
-        self.database(name).parent.mkdir(parents=True, exist_ok=True)
         results = self.target / "run_results.json"
         results.unlink(missing_ok=True)
+        done = self.command(name, command, memory_limit)
+        return _read_results(json.loads(results.read_text(encoding="utf-8")), done)
+
+    def command(self, name: str, command: tuple[str, ...], memory_limit: str | None = None) -> Run:
+        """What a dbt command cost. Raises CommandFailed where it fails."""
+        self.database(name).parent.mkdir(parents=True, exist_ok=True)
         profiles = self._write_profile(memory_limit)
         arguments = (*_DBT, "--quiet", *command, "--vars", json.dumps({"as_of": AS_OF.isoformat()}))
-        done = run(
-            arguments, self._directory / "logs" / f"{name}.log", self._environment(name, profiles)
-        )
-        return _read_results(json.loads(results.read_text(encoding="utf-8")), done)
+        log = self._directory / "logs" / f"{name}.log"
+        return run(arguments, log, self._environment(name, profiles))
 
     def compiled(self, model: str) -> str:
         """A model's SQL as the last build ran it; of an incremental one, that build's branch."""

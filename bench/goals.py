@@ -45,6 +45,9 @@ GOALS: Final = {
     "help": Goal(8, "contact-sync --help", "< 0.3 s"),
     "plan_seconds": Goal(8, "contact-sync plan, time", "< 20 s"),
     "plan_memory": Goal(8, "contact-sync plan, peak memory", "<= 1 GB"),
+    "overhead_empty": Goal(9, "frequent, nothing landed / dbt parse, CPU", "<= 2.0"),
+    "overhead_full": Goal(9, "frequent, nothing new / dbt parse, CPU", "<= 2.0"),
+    "statements": Goal(9, "statements of frequent with nothing new", "<= 15"),
 }
 """Every goal that the bench can measure; that a kill loses nothing is shown by a test."""
 

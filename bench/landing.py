@@ -16,6 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from bench.process import CommandFailed, run_worker, say
+from bench.settings import Settings
 from sync.demo.generator import SOURCES, START, land
 
 DAYS: Final = 120
@@ -55,6 +57,24 @@ def read_landed(directory: Path) -> Landed | None:
     except FileNotFoundError:
         return None
     return Landed(**landed) if landed.get("version") == _VERSION else None
+
+
+def land_for(settings: Settings) -> tuple[Path, Landed]:
+    """The directory with what a run measures, landed once for each size and seed.
+
+    Raises CommandFailed where it cannot be landed.
+    """
+    size = f"{settings.events}-{settings.people}-{settings.seed}"
+    place = settings.directory / "landings" / size
+    landed = read_landed(place)
+    if landed is None:
+        say(f"landing {settings.events:,} events and the increment")
+        arguments = (settings.events, settings.people, settings.seed, place)
+        run_worker("landing", *map(str, arguments), log=settings.directory / "logs" / "landing.log")
+        landed = read_landed(place)
+    if landed is None:
+        raise CommandFailed(f"nothing complete was landed in {place}")
+    return place, landed
 
 
 def show_increment(directory: Path, landed: Landed, *, shown: bool) -> None:

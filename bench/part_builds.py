@@ -7,9 +7,9 @@ from typing import Any
 
 from bench.builds import EVERYTHING, FREQUENT, FULL, Build, Builder
 from bench.goals import Result, Verdict, median, table
-from bench.landing import AS_OF, Landed, read_landed, show_increment
+from bench.landing import AS_OF, Landed, land_for, show_increment
 from bench.parses import Parses, count_parses
-from bench.process import CommandFailed, Run, run_worker, say
+from bench.process import Run, run_worker, say
 from bench.settings import Settings
 
 _KEPT_SQL = ("unengaged", "int_events__unioned")
@@ -57,14 +57,13 @@ class _Measurer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._logs = settings.directory / "logs"
-        size = f"{settings.events}-{settings.people}-{settings.seed}"
-        self._place = settings.directory / "landings" / size
+        self._place, self._landed = land_for(settings)
         self._landing = self._place / "landing"
         self._builder = Builder(settings, self._landing)
 
     def measure(self) -> Measures:
         """Each step is told as it begins."""
-        landed = self._land()
+        landed = self._landed
         measures = Measures(landed)
         show_increment(self._place, landed, shown=False)
         for pair in range(1, self._settings.pairs + 1):
@@ -84,22 +83,6 @@ class _Measurer:
         self._measure_silence(measures)
         self._count_parses(measures)
         return measures
-
-    def _land(self) -> Landed:
-        landed = read_landed(self._place)
-        if landed is None:
-            say(f"landing {self._settings.events:,} events and the increment")
-            arguments = (
-                self._settings.events,
-                self._settings.people,
-                self._settings.seed,
-                self._place,
-            )
-            run_worker("landing", *map(str, arguments), log=self._logs / "landing.log")
-            landed = read_landed(self._place)
-        if landed is None:
-            raise CommandFailed(f"nothing complete was landed in {self._place}")
-        return landed
 
     def _measure_pair(self, measures: Measures, pair: str) -> None:
         builder = self._builder

@@ -47,6 +47,7 @@ PARTS: Final = {
     "push": "goal 6: push against dlt and against one call per address; drains under a limit",
     "drains": "goal 6: a drain of every destination under its own limit",
     "receive": "goal 7: the receiver under load, against a server that lands nothing",
+    "overhead": "goal 9: what a frequent run with nothing new costs, against dbt parse",
     "plan": "goal 8: contact-sync plan with many deltas, contact-sync --help",
 }
 """What can be measured on its own: (name, meaning)."""
