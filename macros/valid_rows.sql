@@ -1,7 +1,7 @@
 {#- All that must hold of the rows of a model, in one query: a build pays for each query, and BigQuery
     for each time that a column is read. Fails with one row whose columns say what is wrong and how often.
-    unique: columns, or lists of columns that are unique together. accepted_values: values by column.
-    relationships: {to, field} by column. As in dbt's own tests, only not_null minds a null. -#}
+    unique: columns, or lists of text columns that are unique together. accepted_values: values by column.
+    relationships: {to, field} by column. Nulls fail not_null only. Which column failed: run the test's compiled query. -#}
 {% test valid_rows(model, unique=[], not_null=[], accepted_values={}, relationships={}) %}
 with
 

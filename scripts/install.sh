@@ -53,7 +53,7 @@ Could not make $environment: on Debian and Ubuntu, install the package python3-v
     fi
 fi
 
-# uv is a convenience: that it cannot be installed is no fault.
+# uv is optional: without it, pip installs.
 uv=$(command -v uv || true)
 if [ -z "$uv" ]; then
     if ! [ -x "$own/uv" ]; then

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,8 +17,11 @@ from typing import Any, ClassVar
 
 import duckdb
 import pytest
+from dbt.artifacts.resources.base import FileHash
 from dbt.cli.main import dbtRunner
+from dbt.constants import MAXIMUM_SEED_SIZE
 from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.nodes import SeedNode
 
 from tests.python.spent import spending
 
@@ -125,7 +128,8 @@ class Warehouse:
                     parsed = _invoke(dbtRunner(), "parse", **{**options, "vars": "{}"})
                     assert parsed.success, parsed.exception
                     _manifests[target] = parsed.result
-                return _invoke(dbtRunner(manifest=_manifests[target]), *arguments, **options)
+                with seeds_of(project, _manifests[target]) as manifest:
+                    return _invoke(dbtRunner(manifest=manifest), *arguments, **options)
             finally:
                 _close_connections()
 
@@ -187,8 +191,43 @@ def _targets() -> Path:
 
 
 def _target(project: Path, adapter: str) -> Path:
-    """Where this process keeps what dbt makes of a project for an adapter."""
-    return _targets() / f"{abs(hash(project))}-{adapter}"
+    """Where this process keeps what dbt makes of a project's code for an adapter."""
+    is_ours = (project / "macros").is_symlink() and adapter == "duckdb"
+    return _targets() / f"{abs(hash(ROOT if is_ours else project))}-{adapter}"
+
+
+def project_with_seeds(directory: Path, seeds: Mapping[str, str] | None = None) -> Path:
+    """The dbt project in a directory: our own code, and seeds of its own (file name: text)."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for part in ("models", "macros", "snapshots", "tests", "dbt_project.yml", "selectors.yml"):
+        (directory / part).symlink_to(ROOT / part)
+    shutil.copy(ROOT / "profiles.example.yml", directory)
+    shutil.copytree(ROOT / "seeds", directory / "seeds")
+    for name, text in (seeds or {}).items():
+        assert (directory / "seeds" / name).exists(), f"no seed {name}"
+        (directory / "seeds" / name).write_text(text, encoding="utf-8")
+    return directory
+
+
+@contextmanager
+def seeds_of(project: Path, manifest: Manifest) -> Iterator[Manifest]:
+    """The manifest of our own code, with the seeds of another project: dbt parses once for both."""
+    seeds = [node for node in manifest.nodes.values() if isinstance(node, SeedNode)]
+    before = [(seed.root_path, seed.checksum) for seed in seeds]
+    try:
+        for seed in seeds:
+            seed.root_path = str(project)
+            path = project / seed.original_file_path
+            is_large = path.stat().st_size > MAXIMUM_SEED_SIZE
+            seed.checksum = (
+                FileHash.path(seed.original_file_path)
+                if is_large
+                else FileHash.from_contents(path.read_text(encoding="utf-8"))
+            )
+        yield manifest
+    finally:
+        for seed, (root_path, checksum) in zip(seeds, before, strict=True):
+            seed.root_path, seed.checksum = root_path, checksum
 
 
 #: What dbt parsed, by target directory: it depends neither on variables nor on the warehouse.
@@ -208,9 +247,32 @@ def _close_connections() -> None:
     close()
 
 
+@cache
+def _template() -> Path:
+    """A database in which everything was built once, when nothing had landed."""
+    warehouse = Warehouse(_targets() / "template")
+    warehouse.build("--exclude-resource-type", "test")
+    warehouse.rows("delete from raw.builds")
+    warehouse.rows("delete from raw.watermarks")
+    return warehouse.database
+
+
+def new_built_warehouse(directory: Path) -> Warehouse:
+    """A warehouse whose tables are there, and empty: a first build of it is cheap."""
+    warehouse = Warehouse(directory)
+    shutil.copy(_template(), warehouse.database)
+    return warehouse
+
+
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Warehouse:
-    """An empty warehouse of one test."""
+    """A warehouse of one test, in which nothing has landed yet; its tables are there."""
+    return new_built_warehouse(tmp_path)
+
+
+@pytest.fixture
+def fresh_warehouse(tmp_path: Path) -> Warehouse:
+    """A warehouse of one test, without a database."""
     return Warehouse(tmp_path)
 
 

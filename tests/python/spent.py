@@ -1,4 +1,4 @@
-"""Where the processor time of a test run goes: told at its end, by file and by who spent it.
+"""Where the processor time of a test run goes: printed at its end, by file and by who spent it.
 
 Each report carries what was spent since the one before it, fixtures included: the sum is all of it.
 Times are in seconds.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from typing import Any
@@ -73,7 +74,8 @@ class Project:
             variables["as_of"] = datetime.now(UTC).isoformat()
         result = self.warehouse.dbt("compile", *options, **variables)
         assert result.success, result.exception
-        done = [run.node for run in result.result.results]
+        # Copies: the next compilation writes into the same nodes.
+        done = [copy(run.node) for run in result.result.results]
         nodes = {node.unique_id: node for node in done if node.resource_type in KINDS}
         reads = {name: node.depends_on.nodes for name, node in nodes.items()}
         return [nodes[name] for name in TopologicalSorter(reads).static_order() if name in nodes]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -60,9 +62,13 @@ def emulator() -> Iterator[str]:
 @cache
 def _translations() -> Path:
     """Where the emulators of one test run keep what they translated; the workers share it."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
-    directory = Path(tempfile.gettempdir()) / f"contact-sync-translations-{run}"
-    directory.mkdir(exist_ok=True)
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        directory = Path(tempfile.mkdtemp(prefix="contact-sync-translations-"))
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    else:
+        directory = Path(tempfile.gettempdir()) / f"contact-sync-translations-{run}"
+        directory.mkdir(exist_ok=True)
     return directory / "translations.sqlite"
 
 

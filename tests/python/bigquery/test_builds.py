@@ -92,6 +92,13 @@ def test_a_build_and_its_data_tests_succeed(built: Mapping[str, Built], name: st
     assert failed == {}
 
 
+def test_a_build_leaves_views_and_seeds_alone_that_did_not_change(
+    built: Mapping[str, Built],
+) -> None:
+    left = [text for text in built["empty again"].statuses.values() if "unchanged" in text]
+    assert len(left) > 30
+
+
 @pytest.mark.parametrize("name", BUILDS[:2])
 def test_nothing_is_made_of_nothing(built: Mapping[str, Built], name: str) -> None:
     assert {table: rows for table, rows in built[name].bigquery.items() if rows} == {}
@@ -133,6 +140,20 @@ def test_the_increment_changed_what_is_compared(built: Mapping[str, Built]) -> N
             Counter(compared(row) for row in built[name].bigquery[table]) for name in FILLED
         )
         assert before != after, table
+
+
+def test_a_build_with_unit_tests_succeeds_on_a_fresh_warehouse(
+    new_bigquery: Callable[[], BigQueryWarehouse],
+) -> None:
+    """A plain `dbt build` runs them before there is a table to read columns of."""
+    selected = ("+int_placements", "+int_known_states")
+    run = new_bigquery().dbt("build", "--select", *selected)
+    tested = {
+        n.node.name: n.status for n in run.result.results if n.node.resource_type == "unit_test"
+    }
+    assert tested
+    assert set(tested.values()) == {"pass"}
+    assert run.success
 
 
 def compared(row: Row) -> tuple[tuple[str, Any], ...]:

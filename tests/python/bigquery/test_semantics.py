@@ -22,10 +22,13 @@ from tests.python.bigquery.emulator import emulator
 from tests.python.bigquery.test_types import MODELS
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import Warehouse
+from tests.python.size import sized
 from tests.python.staging.bad_bodies import bad_bodies
 from tests.python.staging.bodies import CONTACTS, SOURCES, land_fixtures
 
 DAYS = 120
+#: Of the demo's generator.
+EVENTS = sized(small=60, deep=1_500)
 #: After everything that is landed.
 NOW = datetime.combine(generator.START, datetime.min.time(), UTC) + timedelta(days=DAYS + 2)
 #: About the run and where a row was landed, not about contacts. The last two hold the text of a
@@ -64,7 +67,7 @@ def land_everything(warehouse: Warehouse) -> None:
     opened = {"id": "7", "recipient_email": "noa@example.org", "open_date": "2026-08-30T10:00:00Z"}
     warehouse.land_rows("email_opens", [opened])
     warehouse.land_rows("contacts", CONTACTS)
-    generator.land(warehouse.landing, events=150, seed=7, days=DAYS)
+    generator.land(warehouse.landing, events=EVENTS, seed=7, days=DAYS)
     story.land_first_days(warehouse.landing, start=generator.START, days=DAYS)
     story.land_second_day(warehouse.landing, start=generator.START, days=DAYS)
 

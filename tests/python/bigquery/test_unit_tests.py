@@ -1,7 +1,6 @@
 """Every dbt unit test of the project, run by GoogleSQL's reference implementation.
 
-dbt makes the query of each for BigQuery in a plain build, and a macro of the tests tells it in
-place of running it.
+dbt makes the query of each for BigQuery, and a macro of the tests tells it in place of running it.
 """
 
 from __future__ import annotations
@@ -19,14 +18,13 @@ import pytest
 import yaml
 
 from tests.python.bigquery.analyzer import Outcome, Step, evaluate
-from tests.python.bigquery.compiled import declared
+from tests.python.bigquery.compiled import Project, declared
 from tests.python.bigquery.emulator import emulator
 from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 from tests.python.conftest import ROOT
 
 MACROS = Path(__file__).parent / "unit_macros"
 TOLD = "unit test "
-FINE = {"success", "pass"}
 
 
 def names() -> Iterator[str]:
@@ -75,17 +73,15 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[UnitTest]:
         warehouse = BigQueryWarehouse(
             directory, project=emulator_project(MACROS), endpoint=endpoint
         )
-        manifest = warehouse.dbt("parse").result
+        seeded = warehouse.dbt("seed")
+        assert seeded.success, seeded.exception
+        project = Project(warehouse)
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
-            run = warehouse.dbt("build")
-        problems = {r.node.name: r.message for r in run.result.results if r.status not in FINE}
-        assert problems == {}, "a plain build on a fresh warehouse"
-    columns = {
-        name: declared(node)
-        for name, node in manifest.nodes.items()
-        if node.resource_type == "model"
-    }
+            run = warehouse.dbt("test", "--select", "test_type:unit")
+        errors = [r.message for r in run.result.results if r.status == "error"]
+        assert errors == []
+    columns = {node.unique_id: declared(node) for node in project.models()}
     found = [
         json.loads(line.partition(TOLD)[2]) for line in text.getvalue().splitlines() if TOLD in line
     ]

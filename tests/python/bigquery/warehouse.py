@@ -40,7 +40,7 @@ def emulator_project(*macros: Path) -> Path:
 
 @dataclass
 class BigQueryWarehouse(Warehouse):
-    """A project of its own on an emulator, its datasets `raw` and `marts`, that dbt builds."""
+    """The datasets `raw` and `marts` of an emulator, that dbt builds; a new warehouse empties them."""
 
     endpoint: str = ""
     #: One for all, so that dbt parses once: a new warehouse empties the emulator of the last one's.

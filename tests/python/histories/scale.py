@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from tests.python.conftest import project_with_seeds
 from tests.python.size import sized
 
-from .warehouse import project_with_seeds
 from .world import Rules
 
 # Histories per build set.

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.python.conftest import ROOT
+
 from .oracle import Row, RowState, State, Table, event_id, marts, standing_events
-from .warehouse import REPOSITORY
 from .world import Copy, Event, Rules
 
 RULES = Rules(
@@ -109,7 +110,7 @@ def told() -> Told:
 
 
 def test_the_rules_of_the_oracle_are_those_of_the_seeds() -> None:
-    shipped = Rules.from_seeds(REPOSITORY / "seeds")
+    shipped = Rules.from_seeds(ROOT / "seeds")
     assert (shipped.policy, shipped.releases) == (RULES.policy, RULES.releases)
     assert not shipped.counting_topics
     assert "postmark" in shipped.sources_without_sent

@@ -20,11 +20,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.python.conftest import ROOT, project_with_seeds
+
 from .payloads import Line, lines
 from .scale import COUNT, SEED
 from .strategies import AS_OF, collect, histories
 from .trial import differences, world_of
-from .warehouse import REPOSITORY, Warehouse, project_with_seeds
+from .warehouse import Warehouse
 from .witnesses import WITNESSES
 
 # dbt leaves its log file to the garbage collector.
@@ -47,7 +49,7 @@ class Clock:
 
 def every_row_enabled() -> str:
     """seeds/destinations.csv with every row enabled."""
-    path = REPOSITORY / "seeds" / "destinations.csv"
+    path = ROOT / "seeds" / "destinations.csv"
     rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,17 +16,17 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 
+from tests.python.conftest import ROOT, seeds_of
 from tests.python.spent import spending
 
 from .oracle import Table
 from .payloads import Line
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 Marts = tuple[Table, Table]
 # When a build wrote the row: no part of the state.
 BUILD_TIMES = ("computed_at",)
-# What dbt parsed, by project: it does not depend on the warehouse.
-_manifests: dict[Path, Manifest] = {}
+# What dbt parsed, once: it depends neither on the warehouse nor on the seeds.
+_manifests: list[Manifest] = []
 MARTS = {"suppression_list": ("channel", "address"), "contact_profiles": ("contact_id",)}
 
 
@@ -35,7 +35,7 @@ class Warehouse:
     `project`.
     """
 
-    def __init__(self, home: Path, project: Path = REPOSITORY, **dbt_vars: Any) -> None:
+    def __init__(self, home: Path, project: Path = ROOT, **dbt_vars: Any) -> None:
         self.home = home
         self.landing = home / "landing"
         self.landing.mkdir(parents=True)
@@ -70,13 +70,14 @@ class Warehouse:
         """
         selection = selection or ("--select", *(f"+{mart}" for mart in MARTS))
         with self._environment(), spending("dbt"):
-            if self._project not in _manifests:
-                _manifests[self._project] = self._invoke(dbtRunner(), ["parse"], as_of)
-            runner = dbtRunner(manifest=_manifests[self._project])
-            if not self.builds:
-                self._invoke(runner, ["seed"], as_of)
-            # run, not build: everything but tests, which `make test` runs elsewhere.
-            self._invoke(runner, ["run", *selection], as_of)
+            if not _manifests:
+                _manifests.append(self._invoke(dbtRunner(), ["parse"], as_of))
+            with seeds_of(self._project, _manifests[0]) as manifest:
+                runner = dbtRunner(manifest=manifest)
+                if not self.builds:
+                    self._invoke(runner, ["seed"], as_of)
+                # run, not build: everything but tests, which `make test` runs elsewhere.
+                self._invoke(runner, ["run", *selection], as_of)
         self.builds += 1
 
     def _invoke(self, runner: dbtRunner, command: list[str], as_of: datetime) -> Any:
@@ -154,16 +155,3 @@ class Warehouse:
 def _failures(result: Any) -> str:
     failed = [each for each in result.results if each.status not in ("success", "pass")]
     return "\n".join(f"{each.node.name}: {each.message}" for each in failed)
-
-
-def project_with_seeds(home: Path, seeds: Mapping[str, str]) -> Path:
-    """A copy of the dbt project under `home` with other seeds: file name -> text."""
-    for part in ("dbt_project.yml", "profiles.example.yml"):
-        shutil.copy(REPOSITORY / part, home / part)
-    for folder in ("models", "macros", "seeds", "snapshots"):
-        if (REPOSITORY / folder).is_dir():
-            shutil.copytree(REPOSITORY / folder, home / folder)
-    for name, text in seeds.items():
-        assert (home / "seeds" / name).exists(), f"no seed {name}"
-        (home / "seeds" / name).write_text(text, encoding="utf-8")
-    return home

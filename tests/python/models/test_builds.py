@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.python.conftest import ROOT, Warehouse
+from tests.python.conftest import Warehouse, project_with_seeds
 
 MARTS = (
     "events",
@@ -178,13 +178,13 @@ def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
 
 
 def test_the_frequent_schedule_runs_on_an_empty_database_without_unengaged(
-    warehouse: Warehouse,
+    fresh_warehouse: Warehouse,
 ) -> None:
-    warehouse.land("sendgrid", [event(1)])
-    warehouse.build("--selector", "frequent")
-    assert warehouse.values("select address from main.sync_deltas") == ["person1@example.org"]
+    fresh_warehouse.land("sendgrid", [event(1)])
+    fresh_warehouse.build("--selector", "frequent")
+    assert fresh_warehouse.values("select address from main.sync_deltas") == ["person1@example.org"]
     with pytest.raises(duckdb.CatalogException):
-        warehouse.rows("select * from main.unengaged")
+        fresh_warehouse.rows("select * from main.unengaged")
 
 
 def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(warehouse: Warehouse) -> None:
@@ -209,7 +209,7 @@ def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(warehouse: Wareh
 def test_a_policy_row_that_means_nothing_fails_the_build(
     warehouse: Warehouse, tmp_path: Path, seed: str, row: str
 ) -> None:
-    project = copy_of_the_project(tmp_path / "project")
+    project = project_with_seeds(tmp_path / "project")
     with (project / "seeds" / seed).open("a") as out:
         out.write(row + "\n")
     result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", project=project)
@@ -220,7 +220,7 @@ def test_a_policy_row_that_means_nothing_fails_the_build(
 def test_a_precedence_that_stands_twice_fails_the_build(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
-    project = copy_of_the_project(tmp_path / "project")
+    project = project_with_seeds(tmp_path / "project")
     policy = project / "seeds" / "suppression_policy.csv"
     policy.write_text(policy.read_text().replace("block,operator,4", "block,operator,3"))
     result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", project=project)
@@ -228,7 +228,7 @@ def test_a_precedence_that_stands_twice_fails_the_build(
 
 
 def test_one_cell_makes_opt_outs_universal(warehouse: Warehouse, tmp_path: Path) -> None:
-    project = copy_of_the_project(tmp_path / "project")
+    project = project_with_seeds(tmp_path / "project")
     policy = project / "seeds" / "suppression_policy.csv"
     policy.write_text(
         policy.read_text().replace("unsubscribe,consent,2,same", "unsubscribe,consent,2,all")
@@ -253,14 +253,3 @@ def test_one_cell_makes_opt_outs_universal(warehouse: Warehouse, tmp_path: Path)
         ("email", "mia@example.org", "unsubscribe"),
         ("sms", "+12025550141", "unsubscribe"),
     ]
-
-
-def copy_of_the_project(directory: Path) -> Path:
-    """The dbt project in a directory of its own, to change a seed in."""
-    import shutil
-
-    for name in ("models", "macros", "seeds", "snapshots", "tests/data"):
-        shutil.copytree(ROOT / name, directory / name)
-    for name in ("dbt_project.yml", "selectors.yml"):
-        shutil.copy(ROOT / name, directory / name)
-    return directory

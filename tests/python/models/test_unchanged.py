@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.python.conftest import Warehouse
-from tests.python.models.test_builds import copy_of_the_project
+from tests.python.conftest import ROOT, Warehouse, project_with_seeds
 
 #: A seed, views over it and over the ledger, and what they need.
 PART = ("topics", "suppression_policy", "stg_brevo__events", "+int_filings")
@@ -65,21 +65,49 @@ def test_a_view_that_is_gone_is_made_again(built: Warehouse) -> None:
 def test_what_a_run_that_died_was_replacing_is_made_again(built: Warehouse) -> None:
     # As is_unchanged() writes it before it replaces a view: what stands there may be new or old.
     name = f"{built.database.stem}.main.topics"
-    execute(built, f"insert into raw.built_code values ('{name}', '')")
+    execute(built, f"insert into raw.built_code values ('{name}', 'replaced by a run that died')")
     said = build(built)
     assert said.keys() - unchanged(said) == {"topics"}
     assert unchanged(build(built)) == said.keys()
 
 
-def test_a_changed_row_of_a_seed_is_loaded_and_all_that_could_read_it_made_again(
-    warehouse: Warehouse, tmp_path: Path
-) -> None:
-    build(warehouse)
-    project = copy_of_the_project(tmp_path / "project")
+def test_a_changed_row_of_a_seed_is_loaded(warehouse: Warehouse, tmp_path: Path) -> None:
+    assert "topics" in unchanged(build(warehouse))
+    project = project_with_seeds(tmp_path / "project")
     with (project / "seeds" / "topics.csv").open("a") as out:
         out.write("sendgrid,318,true\n")
-    assert unchanged(build(warehouse, project=project)) == set()
+    assert "topics" not in unchanged(build(warehouse, project=project))
     assert warehouse.values("select topic from main.topics") == ["318"]
+
+
+def test_a_seed_that_dbt_knows_by_its_path_alone_is_always_loaded(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    rows = "".join(f"sendgrid,{'t' * 100}{n},false\n" for n in range(10_000))
+    header = "source,topic,suppresses\n"
+    project = project_with_seeds(tmp_path / "project", {"topics.csv": header + rows})
+    build(warehouse, project=project)
+    with (project / "seeds" / "topics.csv").open("a") as out:
+        out.write("sendgrid,318,true\n")
+    assert "topics" not in unchanged(build(warehouse, project=project))
+    assert warehouse.values("select topic from main.topics where suppresses") == ["318"]
+
+
+def test_a_view_that_was_a_table_for_a_while_is_a_view_again(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    assert "int_filings" in unchanged(build(warehouse))
+    project = project_with_seeds(tmp_path / "project")
+    for part in ("models", "macros"):
+        (project / part).unlink()
+        shutil.copytree(ROOT / part, project / part)
+    model = project / "models" / "intermediate" / "int_filings.sql"
+    model.write_text(model.read_text().replace("materialized='view'", "materialized='table'"))
+    build(warehouse, project=project)
+    kind = "select table_type from information_schema.tables where table_name = 'int_filings'"
+    assert warehouse.values(kind) == ["BASE TABLE"]
+    assert "int_filings" not in unchanged(build(warehouse))
+    assert warehouse.values(kind) == ["VIEW"]
 
 
 def failures(warehouse: Warehouse, model: str) -> list[tuple[str, Any]]:

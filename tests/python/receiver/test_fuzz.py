@@ -1,4 +1,4 @@
-"""Ten thousand bodies per source that were spoiled: each is answered, and each landed one is
+"""Many bodies per source that were spoiled: each is answered, and each landed one is
 accounted for.
 
 They go through the whole application in this process, half of them with the relay's token (to land)

@@ -10,7 +10,7 @@ import pytest
 from sync.sandbox.platforms import all_platforms
 from sync.sandbox.server import running
 from tests.python.bigquery.emulator import emulator
-from tests.python.conftest import Warehouse
+from tests.python.conftest import Warehouse, new_built_warehouse
 from tests.python.sync.cases import all_cases
 from tests.python.sync.engines import ENGINES, BigQuery, DuckDb, Engine
 from tests.python.sync.world import KEY, SandboxClient, World
@@ -45,7 +45,7 @@ def world(tmp_path: Path, sandbox: SandboxClient, engine: Engine) -> World:
 
 @pytest.fixture(scope="session")
 def bigquery_endpoint() -> Iterator[str]:
-    """One emulator per test process; every world has a project of its own on it."""
+    """One emulator per test process; a world has a project of its own on it, dbt one for all."""
     with emulator() as endpoint:
         yield endpoint
 
@@ -54,7 +54,7 @@ def bigquery_endpoint() -> Iterator[str]:
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """What dbt builds, on DuckDB and on BigQuery."""
     if request.param == "duckdb":
-        return Warehouse(tmp_path)
+        return new_built_warehouse(tmp_path)
     from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 
     endpoint = request.getfixturevalue("bigquery_endpoint")

@@ -22,7 +22,7 @@ from sync.backfill.command import BackfillReport, Options, backfill
 from sync.errors import ConfigError
 from sync.profile import Target
 from sync.progress import Lines
-from tests.python.conftest import ROOT, Warehouse
+from tests.python.conftest import ROOT, Warehouse, new_built_warehouse
 from tests.python.sync.engines import ENGINES
 
 EXPORTS = ROOT / "tests" / "fixtures" / "exports"
@@ -718,7 +718,7 @@ def test_without_the_extra_the_command_names_it(tmp_path: Path) -> None:
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """What dbt builds, on DuckDB and on BigQuery."""
     if request.param == "duckdb":
-        return Warehouse(tmp_path)
+        return new_built_warehouse(tmp_path)
     from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 
     endpoint = request.getfixturevalue("bigquery_endpoint")

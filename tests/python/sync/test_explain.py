@@ -20,8 +20,7 @@ from sync.evidence import write_evidence
 from sync.explain import read_explanation
 from sync.warehouse.duckdb import DuckDbWarehouse
 from tests.python.bigquery.analyzer import analyze
-from tests.python.conftest import ROOT, Warehouse
-from tests.python.histories.warehouse import project_with_seeds
+from tests.python.conftest import ROOT, Warehouse, new_built_warehouse, project_with_seeds
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import KEY, SandboxClient
 
@@ -147,7 +146,7 @@ def people(
     sandbox_process: SandboxClient,
 ) -> People:
     directory = tmp_path_factory.mktemp("people")
-    warehouse = Warehouse(directory)
+    warehouse = new_built_warehouse(directory)
     if request.param == "bigquery":
         from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 

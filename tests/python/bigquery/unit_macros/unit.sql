@@ -1,4 +1,4 @@
-{#- For the tests on GoogleSQL: a unit test is not run but told. An emulator needs a minute for one of a large model. -#}
+{#- For the tests on GoogleSQL: a unit test is not run but told, for GoogleSQL's own library to run. -#}
 {% materialization unit, adapter='bigquery' %}
     {%- set rows = config.get('expected_rows') -%}
     {%- do print('unit test ' ~ tojson({'name': model.name, 'tests': model.tested_node_unique_id, 'sql': sql, 'rows': rows})) -%}
