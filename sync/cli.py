@@ -1243,7 +1243,7 @@ def backfill(
                 kept=None if found is None else _kept(found, project_dir),
             )
     except Exception:
-        # The database, or who reads the file, may take the end of the process for its own fault.
+        # SIGTERM can surface as an error of the database or of the file's reader.
         if is_ended.is_set():
             sys.exit(143)
         raise

@@ -286,7 +286,7 @@ class Tour:
         place = shown(self._workspace.directory)
         self._say(f"\nDone in {seconds:.0f} s. Everything is in {place}.")
         if self._days < 3:
-            self._say("The tour of all eleven platforms is a third day, with either of:\n")
+            self._say("See all eleven platforms on a third day:\n")
             self._data("  make demo DAYS=3")
             self._data(f"  {console_command()} demo --days 3\n")
         self._say("Look around, for a start with:\n")

@@ -146,14 +146,10 @@ def test_a_build_with_unit_tests_succeeds_on_a_fresh_warehouse(
     new_bigquery: Callable[[], BigQueryWarehouse],
 ) -> None:
     """A plain `dbt build` runs them before there is a table to read columns of."""
-    selected = ("+int_placements", "+int_known_states")
-    run = new_bigquery().dbt("build", "--select", *selected)
-    tested = {
-        n.node.name: n.status for n in run.result.results if n.node.resource_type == "unit_test"
-    }
-    assert tested
-    assert set(tested.values()) == {"pass"}
-    assert run.success
+    cautious = ("--indirect-selection", "cautious")
+    run = new_bigquery().dbt("build", *cautious, "--select", "+int_placements", "+int_known_states")
+    assert run.success, [n.message for n in run.result.results if n.status == "error"]
+    assert "unit_test" in {n.node.resource_type for n in run.result.results}
 
 
 def compared(row: Row) -> tuple[tuple[str, Any], ...]:

@@ -40,7 +40,7 @@ def emulator_project(*macros: Path) -> Path:
 
 @dataclass
 class BigQueryWarehouse(Warehouse):
-    """The datasets `raw` and `marts` of an emulator, that dbt builds; a new warehouse empties them."""
+    """Datasets `raw` and `marts` of an emulator, that dbt builds; a new warehouse empties them."""
 
     endpoint: str = ""
     #: One for all, so that dbt parses once: a new warehouse empties the emulator of the last one's.
