@@ -23,10 +23,10 @@ def event(kind: str, email: str, **more: Any) -> dict[str, Any]:
     return {"email": email, "event": kind, "timestamp": 1.7e9, "sg_event_id": email, **more}
 
 
-@on_duckdb
 def test_staff_end_a_block_and_a_bounce_and_never_a_persons_refusal(
-    warehouse: Warehouse, sandbox: SandboxClient
+    fresh_warehouse: Warehouse, sandbox: SandboxClient
 ) -> None:
+    warehouse = fresh_warehouse
     warehouse.land(
         "sendgrid",
         [event("bounce", "bounced@example.com", type="bounce"), event("unsubscribe", "left@x.io")],
