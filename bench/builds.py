@@ -45,11 +45,12 @@ class Build:
 class Builder:
     """The project's builds, in the work directory and nowhere else."""
 
-    def __init__(self, settings: Settings, landing: Path) -> None:
+    def __init__(self, settings: Settings, landing: Path, target: str = "target") -> None:
         self._settings = settings
         self._landing = landing
         self._directory = settings.directory
-        self.target = self._directory / "target"
+        # dbt parses anew where the place of the database is another than that of the last run.
+        self.target = self._directory / target
 
     def database(self, name: str) -> Path:
         """Where the database of that name lies: all have one file name, as compiled SQL has."""

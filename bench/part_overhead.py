@@ -26,7 +26,8 @@ def measure(settings: Settings) -> Result:
     nothing.mkdir(parents=True, exist_ok=True)
     place, landed = land_for(settings)
     show_increment(place, landed, shown=False)
-    projects = {EMPTY: Builder(settings, nothing), FULL: Builder(settings, place / "landing")}
+    landings = {EMPTY: nothing, FULL: place / "landing"}
+    projects = {name: Builder(settings, landing, name) for name, landing in landings.items()}
     for name, builder in projects.items():
         say(f"{name}: a first build")
         builder.remove(name)
