@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import shutil
@@ -128,6 +129,9 @@ class Warehouse:
                     parsed = _invoke(dbtRunner(), "parse", **{**options, "vars": "{}"})
                     assert parsed.success, parsed.exception
                     _manifests[target] = parsed.result
+                    # It lives as long as this process: no later collection has to walk through it.
+                    gc.collect()
+                    gc.freeze()
                 with seeds_of(project, _manifests[target]) as manifest:
                     return _invoke(dbtRunner(manifest=manifest), *arguments, **options)
             finally:

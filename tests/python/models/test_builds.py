@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -197,6 +198,13 @@ def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(warehouse: Wareh
     assert warehouse.values("select ok from raw.builds order by started_at") == [True, False]
 
 
+def build_policy(warehouse: Warehouse, project: Path) -> Any:
+    """The policy's seeds and their tests: what a build comes to before any model."""
+    return warehouse.dbt(
+        "build", "--select", "suppression_policy", "suppression_releases", project=project
+    )
+
+
 @pytest.mark.parametrize(
     ("seed", "row"),
     [
@@ -212,7 +220,7 @@ def test_a_policy_row_that_means_nothing_fails_the_build(
     project = project_with_seeds(tmp_path / "project")
     with (project / "seeds" / seed).open("a") as out:
         out.write(row + "\n")
-    result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    result = build_policy(warehouse, project)
     assert not result.success
     assert any(node.status == "fail" for node in result.result.results)
 
@@ -223,8 +231,9 @@ def test_a_precedence_that_stands_twice_fails_the_build(
     project = project_with_seeds(tmp_path / "project")
     policy = project / "seeds" / "suppression_policy.csv"
     policy.write_text(policy.read_text().replace("block,operator,4", "block,operator,3"))
-    result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    result = build_policy(warehouse, project)
     assert not result.success
+    assert any(node.status == "fail" for node in result.result.results)
 
 
 def test_one_cell_makes_opt_outs_universal(warehouse: Warehouse, tmp_path: Path) -> None:
