@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from tests.python.conftest import Warehouse, project_with_seeds
+from tests.python.conftest import Warehouse, new_built_warehouse, project_with_seeds
 
 MARTS = (
     "events",
@@ -50,95 +52,167 @@ def history_rows(warehouse: Warehouse) -> int:
     return int(warehouse.values("select count(*) from main.contact_state")[0])
 
 
-def test_a_build_with_nothing_new_changes_nothing(warehouse: Warehouse) -> None:
-    warehouse.land("sendgrid", [event(1), event(2, "open"), event(3, email="nobody")])
+#: What one test lands before the first shared build and, after its yield, before the second.
+Landing = Generator[None, None, None]
+LANDINGS: list[Callable[[Warehouse], Landing]] = []
+
+
+def lands(landing: Callable[[Warehouse], Landing]) -> Callable[[Warehouse], Landing]:
+    """Takes it into the shared builds: with files, deliveries and addresses that no other uses."""
+    LANDINGS.append(landing)
+    return landing
+
+
+@dataclass(frozen=True)
+class Increments:
+    """A warehouse after the builds that tests share: two that found something and one with nothing
+    new, with what was quarantined after the first and all that stood after the second.
+    """
+
+    warehouse: Warehouse
+    quarantined_at_first: list[dict[str, Any]]
+    marts_at_second: dict[str, list[str]]
+    history_at_second: int
+
+
+QUARANTINED = "select source, reason from main.quarantined_deliveries order by all"
+
+
+@pytest.fixture(scope="module")
+def increments(tmp_path_factory: pytest.TempPathFactory) -> Increments:
+    warehouse = new_built_warehouse(tmp_path_factory.mktemp("increments"))
+    landings = [landing(warehouse) for landing in LANDINGS]
+    for landing in landings:
+        next(landing)
     warehouse.build()
-    before, history = marts(warehouse), history_rows(warehouse)
+    quarantined = warehouse.rows(QUARANTINED)
+    for landing in landings:
+        assert next(landing, "landed") == "landed"
     warehouse.build()
-    assert marts(warehouse) == before
-    assert history_rows(warehouse) == history
+    found = Increments(warehouse, quarantined, marts(warehouse), history_rows(warehouse))
+    warehouse.build()
+    return found
+
+
+@lands
+def of_every_kind(warehouse: Warehouse) -> Landing:
+    warehouse.land("sendgrid", [event(10), event(11, "open"), event(12, email="nobody")])
+    yield
+
+
+def test_a_build_with_nothing_new_changes_nothing(increments: Increments) -> None:
+    assert all(increments.marts_at_second[mart] for mart in ("events", "quarantined_deliveries"))
+    assert marts(increments.warehouse) == increments.marts_at_second
+    assert history_rows(increments.warehouse) == increments.history_at_second
+
+
+@lands
+def a_file_that_grows(warehouse: Warehouse) -> Landing:
+    warehouse.append(DAY, line("grown/1", event(20)), "grown.ndjson")
+    yield
+    warehouse.append(DAY, line("grown/2", event(21)), "grown.ndjson")
 
 
 def test_a_file_that_has_grown_is_taken_once_more_and_only_what_is_new(
-    warehouse: Warehouse,
+    increments: Increments,
 ) -> None:
-    warehouse.append(DAY, line("first", event(1)), "live.ndjson")
-    warehouse.build()
-    warehouse.append(DAY, line("second", event(2)), "live.ndjson")
-    warehouse.build()
-    taken = warehouse.rows(
-        "select delivery_id, count(*) as n from main.int_events__unioned group by 1 order by 1"
+    taken = increments.warehouse.rows(
+        "select delivery_id, count(*) as n from main.int_events__unioned"
+        " where delivery_id like 'grown/%' group by 1 order by 1"
     )
-    assert taken == [{"delivery_id": "first", "n": 1}, {"delivery_id": "second", "n": 1}]
+    assert taken == [{"delivery_id": "grown/1", "n": 1}, {"delivery_id": "grown/2", "n": 1}]
 
 
-def test_a_torn_last_line_is_counted_and_taken_when_it_is_whole(warehouse: Warehouse) -> None:
-    whole = line("torn", event(1))
-    path = warehouse.landing / DAY / "live.ndjson"
+@lands
+def a_torn_last_line(warehouse: Warehouse) -> Landing:
+    whole = line("torn/2", event(31))
+    path = warehouse.landing / DAY / "torn.ndjson"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(line("torn/1", event(30)) + "\n" + whole[:40])
+    yield
+    path.write_text(line("torn/1", event(30)) + "\n" + whole + "\n")
+
+
+def test_a_torn_last_line_is_counted_and_taken_when_it_is_whole(increments: Increments) -> None:
+    torn = {"source": "sendgrid", "reason": "unreadable line"}
+    assert increments.quarantined_at_first.count(torn) == 1
+    taken = "select delivery_id from main.events where delivery_id like 'torn/%' order by 1"
+    assert increments.warehouse.values(taken) == ["torn/1", "torn/2"]
+
+
+@lands
+def lines_that_cannot_be_read(warehouse: Warehouse) -> Landing:
+    folder = DAY.replace("sendgrid", "postmark")
+    warehouse.append(folder, "not a delivery", "live.ndjson")
+    yield
+    warehouse.append(folder, "nor this one", "live.ndjson")
+
+
+def test_every_unreadable_line_of_a_file_that_grows_is_counted(increments: Increments) -> None:
+    unreadable = {"source": "postmark", "reason": "unreadable line"}
+    assert increments.quarantined_at_first.count(unreadable) == 1
+    assert increments.warehouse.rows(QUARANTINED).count(unreadable) == 2
+
+
+@lands
+def a_file_written_anew(warehouse: Warehouse) -> Landing:
+    path = warehouse.landing / "contacts" / "contacts.ndjson"
     path.parent.mkdir(parents=True)
-    path.write_text(line("first", event(2)) + "\n" + whole[:40])
-    warehouse.build()
-    assert warehouse.values("select reason from main.quarantined_deliveries") == ["unreadable line"]
-    path.write_text(line("first", event(2)) + "\n" + whole + "\n")
-    warehouse.build()
-    assert warehouse.values("select delivery_id from main.events order by 1") == ["first", "torn"]
-
-
-def test_every_unreadable_line_of_a_file_that_grows_is_counted(warehouse: Warehouse) -> None:
-    warehouse.append(DAY, "not a delivery", "live.ndjson")
-    warehouse.build()
-    warehouse.append(DAY, "nor this one", "live.ndjson")
-    warehouse.build()
-    reasons = warehouse.values("select reason from main.quarantined_deliveries")
-    assert reasons == ["unreadable line", "unreadable line"]
+    row = {"external_id": "c-40", "email": "a@example.org", "updated_at": "2026-01-01"}
+    path.write_text(json.dumps(row) + "\n")
+    yield
+    path.write_text(json.dumps({**row, "email": "b@example.org"}) + "\n")
 
 
 def test_a_file_written_anew_in_place_with_the_same_size_is_read_again(
-    warehouse: Warehouse,
+    increments: Increments,
 ) -> None:
-    path = warehouse.landing / "contacts" / "contacts.ndjson"
-    path.parent.mkdir(parents=True)
-    for email in ("a@example.org", "b@example.org"):
-        row = {"external_id": "c-1", "email": email, "updated_at": "2026-01-01"}
-        path.write_text(json.dumps(row) + "\n")
-        warehouse.build()
-    linked = warehouse.values("select address from main.int_contact_identifiers order by 1")
+    linked = increments.warehouse.values(
+        "select address from main.int_contact_identifiers where external_id = 'c-40' order by 1"
+    )
     assert linked == ["a@example.org", "b@example.org"]
+
+
+@lands
+def a_file_that_is_weeks_late(warehouse: Warehouse) -> Landing:
+    warehouse.append(DAY, line("today", event(50)), "today.ndjson")
+    yield
+    late = line("late", event(51), received_at="2026-03-01T00:00:00Z")
+    warehouse.append("webhook_deliveries/source=sendgrid/date=2026-03-01", late, "late.ndjson")
+
+
+def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(
+    increments: Increments,
+) -> None:
+    assert increments.warehouse.values(
+        "select address from main.suppression_list where address like 'person5%' order by 1"
+    ) == ["person50@example.org", "person51@example.org"]
+
+
+@lands
+def a_copy_that_was_received_earlier(warehouse: Warehouse) -> Landing:
+    later = {**event(60), "timestamp": None, "email": "wrong60@example.org"}
+    warehouse.append(DAY, line("copy/2", later, received_at="2026-05-02T10:00:00Z"), "a.ndjson")
+    yield
+    earlier = {**event(60), "timestamp": None}
+    warehouse.append(DAY, line("copy/1", earlier, received_at="2026-05-02T09:00:00Z"), "b.ndjson")
+
+
+def test_an_earlier_received_copy_that_lands_later_takes_the_place_of_the_other(
+    increments: Increments,
+) -> None:
+    listed = increments.warehouse.rows(
+        "select address, event_timestamp from main.suppression_list where address like '%60@%'"
+    )
+    assert [(row["address"], row["event_timestamp"].hour) for row in listed] == [
+        ("person60@example.org", 9)
+    ]
 
 
 def test_a_run_that_leaves_out_what_a_push_reads_is_no_build(warehouse: Warehouse) -> None:
     warehouse.land("sendgrid", [event(1)])
     warehouse.build("--select", "+events", "--indirect-selection", "cautious")
     assert warehouse.values("select count(*) from raw.builds") == [0]
-
-
-def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(
-    warehouse: Warehouse,
-) -> None:
-    warehouse.append(DAY, line("today", event(1)), "today.ndjson")
-    warehouse.build()
-    late = line("late", event(2), received_at="2026-03-01T00:00:00Z")
-    warehouse.append("webhook_deliveries/source=sendgrid/date=2026-03-01", late, "late.ndjson")
-    warehouse.build()
-    assert warehouse.values("select address from main.suppression_list order by 1") == [
-        "person1@example.org",
-        "person2@example.org",
-    ]
-
-
-def test_an_earlier_received_copy_that_lands_later_takes_the_place_of_the_other(
-    warehouse: Warehouse,
-) -> None:
-    later = {**event(1), "timestamp": None, "email": "wrong@example.org"}
-    warehouse.append(DAY, line("later", later, received_at="2026-05-02T10:00:00Z"), "a.ndjson")
-    warehouse.build()
-    earlier = {**event(1), "timestamp": None}
-    warehouse.append(DAY, line("earlier", earlier, received_at="2026-05-02T09:00:00Z"), "b.ndjson")
-    warehouse.build()
-    listed = warehouse.rows("select address, event_timestamp from main.suppression_list")
-    assert [(row["address"], row["event_timestamp"].hour) for row in listed] == [
-        ("person1@example.org", 9)
-    ]
 
 
 def test_as_of_hides_what_was_received_later_until_it_has_passed(warehouse: Warehouse) -> None:
