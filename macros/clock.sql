@@ -1,11 +1,17 @@
 {#- The instant that stands for now: var('as_of') or the start of the run. A UTC timestamp. -#}
 {% macro as_of() -%}
-    {{ utc_literal(var('as_of', none) or run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
+    {{ utc_literal(var('as_of', none) or run_stamp()) }}
 {%- endmacro %}
 
 {#- When this run takes what it reads: the watermark of every incremental model. -#}
 {% macro taken_now() -%}
-    {{ utc_literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
+    {{ utc_literal(run_stamp()) }}
+{%- endmacro %}
+
+{#- The start of the run; later, where another run that began after this one has ended before it could begin to read
+    (check_clock): what this one takes must lie after what that one has seen. -#}
+{% macro run_stamp() -%}
+    {{ return((graph.get('run_stamp') if execute) or run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
 {%- endmacro %}
 
 {#- A UTC timestamp literal from ISO text (no zone = UTC). Everything here names its zone: a BigQuery project

@@ -75,7 +75,8 @@ known as {{ inlined() }} (
         reason,
         event_id,
         run_id,
-        delta_id
+        delta_id,
+        is_unknown
     from {{ ref('int_known_answers') }}
 
 ),
@@ -147,7 +148,7 @@ listed as (
     where
         (files.audience <> 'seen' or seen.address is not null)
         {%- if not with_known %}
-        and (known.action is null or known.action <> 'suppress')
+        and (known.action is null or known.action <> 'suppress' or known.is_unknown)
         {%- endif %}
 
 ),

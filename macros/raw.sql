@@ -5,9 +5,11 @@
         {%- for statement in adapter.dispatch('raw_tables')() -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}
+        {%- do graph.update({'run_stamp': none}) -%}
         {%- do read_built_code() -%}
         {%- do check_clock() -%}
         {%- do adapter.dispatch('open_landing')() -%}
+        {%- do check_landing() -%}
         {%- if var('as_of', none) is not none -%}
             {#- Before anything can be hidden, and whatever becomes of the run. -#}
             {%- do run_query(
@@ -37,6 +39,7 @@
         ~ ", plan_hash " ~ text ~ ")" ~ (" partition by date(expires_at) cluster by destination" if target.type == "bigquery"),
         "create table if not exists " ~ raw_table('watermarks') ~ " (relation " ~ text ~ ", taken_until " ~ timestamp
         ~ ", as_of " ~ timestamp ~ ")" ~ (" partition by date(taken_until)" if target.type == "bigquery"),
+        "create table if not exists " ~ raw_table('landing_archived') ~ " (landing_part " ~ text ~ ", archived_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('built_code') ~ " (relation " ~ text ~ ", code_hash " ~ text ~ ")",
         "create table if not exists " ~ raw_table('forgotten') ~ " (name_hash " ~ text ~ ", kind " ~ text ~ ", channel " ~ text
         ~ ", reason " ~ text ~ ", refused_at " ~ timestamp ~ ", forgotten_at " ~ timestamp ~ ")",
@@ -173,15 +176,24 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Stops the run where time went backwards since the last recorded build. -#}
+{#- Stops the run where a build of the future is on record, or as_of went backwards. Of two builds that overlap
+    the one that began first may end last: only the clock's now is compared with what is on record. -#}
 {% macro check_clock() -%}
+    {%- set noted = "select started_at from " ~ raw_table('builds') ~ " union all select taken_until from " ~ raw_table('watermarks') -%}
     {%- set last = run_query(
-        "select coalesce(max(started_at) >= " ~ taken_now() ~ ", false), coalesce(max(as_of) > " ~ as_of() ~ ", false),"
-        ~ " cast(max(as_of) as " ~ dbt.type_string() ~ ") from " ~ raw_table('builds')
+        "select coalesce(max(started_at) > " ~ timestamp_plus(utc_now(), 5, 'minute') ~ ", false),"
+        ~ " (select coalesce(max(as_of) > " ~ (as_of() if var('as_of', none) is not none else 'greatest(' ~ utc_now() ~ ', max(started_at))')
+        ~ ", false) from " ~ raw_table('builds') ~ "),"
+        ~ " (select cast(max(as_of) as " ~ dbt.type_string() ~ ") from " ~ raw_table('builds') ~ "),"
+        ~ " cast(max(started_at) as " ~ dbt.type_string() ~ "),"
+        ~ " case when max(started_at) >= " ~ taken_now() ~ " then cast(greatest(" ~ utc_now() ~ ", "
+        ~ timestamp_plus('max(started_at)', 1, 'microsecond') ~ ") as " ~ dbt.type_string() ~ ") end"
+        ~ " from (" ~ noted ~ ") as noted"
     ) -%}
     {%- if last.columns[0].values()[0] -%}
         {{ exceptions.raise_compiler_error(
-            "The clock of this machine is behind the last recorded build: set it right, then build again."
+            "A build of the future is on record (" ~ last.columns[3].values()[0] ~ "): the clock of this machine is behind, or one was"
+            ~ " ahead. Set the clocks right, then `dbt run-operation forget_the_future` and `dbt build --full-refresh`."
         ) }}
     {%- elif last.columns[1].values()[0] -%}
         {{ exceptions.raise_compiler_error(
@@ -189,6 +201,7 @@
             ~ "). It moves forward only: build into a fresh schema to see the past."
         ) }}
     {%- endif -%}
+    {%- do graph.update({'run_stamp': last.columns[4].values()[0]}) -%}
 {%- endmacro %}
 
 {#- on-run-end: notes which landing files were taken, until when each incremental model has seen its inputs,
@@ -208,11 +221,78 @@
             {%- do run_query("insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values " ~ seen | join(', ')) -%}
         {%- endif -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
+        {%- set is_ok = not failed and not graph.lost_parts -%}
         {%- if failed or 'sync_deltas' in done | map(attribute='name') -%}
             {%- do run_query(
                 "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
-                ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('false' if failed else 'true') ~ ")"
+                ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
             ) -%}
         {%- endif -%}
     {%- endif -%}
+{%- endmacro %}
+
+{#- For `dbt run-operation`, after a clock that was ahead was set right: takes back what builds of the future noted.
+    What they built carries stamps of the future, so a full refresh has to follow. -#}
+{% macro forget_the_future() -%}
+    {%- for table, column in [('builds', 'started_at'), ('watermarks', 'taken_until'), ('landing_taken', 'taken_at')] -%}
+        {%- do run_query("delete from " ~ raw_table(table) ~ " where " ~ column ~ " > " ~ utc_now()) -%}
+    {%- endfor -%}
+    {%- do print("What builds of the future noted is forgotten. Next: dbt build --full-refresh") -%}
+{%- endmacro %}
+
+{#- Parts of the landing that were taken once and are gone: a file by its path below the landing folder, which may
+    be moved; on BigQuery a day's partition. -#}
+{% macro lost_parts(archived) -%}
+    select distinct {{ part_name('taken.landing_part') }} as lost_part
+    from {{ raw_table('landing_taken') }} as taken
+    where
+        {{ part_name('taken.landing_part') }} not in (
+            select {{ part_name('landing_part') }} from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
+            {%- if archived %}
+            union all
+            select {{ part_name('landing_part') }} from {{ raw_table('landing_archived') }}
+            {%- endif %}
+        )
+        {{ "and taken.landing_part not like '%/all' and taken.landing_part not like '%/__NULL__'" if target.type == 'bigquery' }}
+{%- endmacro %}
+
+{% macro part_name(column) -%}
+    {%- if target.type == 'bigquery' -%}
+        {{ column }}
+    {%- else -%}
+        regexp_extract({{ column }}, '((webhook_deliveries|email_sends|email_opens|contacts)/.*)$', 1)
+    {%- endif -%}
+{%- endmacro %}
+
+{#- on-run-start: what was taken once and is gone makes a build not ok, unless it was archived on purpose; a full
+    refresh, which would forget the refusals in it, does not begin at all. -#}
+{% macro check_landing() -%}
+    {%- set lost = run_query(lost_parts(archived=not flags.FULL_REFRESH) ~ " order by 1").columns[0].values() | list -%}
+    {%- set told = lost[:5] | join(', ') ~ (' and ' ~ (lost | length - 5) ~ ' more' if lost | length > 5 else '') -%}
+    {%- if lost and flags.FULL_REFRESH and flags.WHICH in ('build', 'run') -%}
+        {{ exceptions.raise_compiler_error(
+            "A full refresh would forget the refusals in what was taken once and is gone from the landing: " ~ told
+            ~ ". Bring it back (is the folder mounted?), then build again. Nothing was changed."
+        ) }}
+    {%- elif lost -%}
+        {%- do exceptions.warn(
+            "Gone from the landing since it was taken: " ~ told ~ ". This build is recorded as not ok, and nothing is pushed on it."
+            ~ " Bring it back, or, if it was archived on purpose: dbt run-operation archive_landing (docs/operations.md)."
+        ) -%}
+    {%- endif -%}
+    {%- do graph.update({'lost_parts': lost}) -%}
+{%- endmacro %}
+
+{#- For `dbt run-operation archive_landing --args '{before: 2026-01-01}'`: says that parts of days before that date,
+    now gone from the landing, were archived on purpose. Builds go on without them; a full refresh needs them back. -#}
+{% macro archive_landing(before) -%}
+    {%- do adapter.dispatch('open_landing')() -%}
+    {%- set day = "replace(substr(regexp_extract(lost_part, r'[0-9]{4}-?[0-9]{2}-?[0-9]{2}'), 1, 10), '-', '')" -%}
+    {%- if target.type != 'bigquery' -%}{%- set day = "replace(regexp_extract(lost_part, '[0-9]{4}-?[0-9]{2}-?[0-9]{2}'), '-', '')" -%}{%- endif -%}
+    {%- set found = "select lost_part from (" ~ lost_parts(archived=true) ~ ") as lost where " ~ day ~ " between '1' and '" ~ (before | string | replace('-', '')) ~ "' and " ~ day ~ " < '" ~ (before | string | replace('-', '')) ~ "'" -%}
+    {%- set parts = run_query(found ~ " order by 1").columns[0].values() | list -%}
+    {%- if parts -%}
+        {%- do run_query("insert into " ~ raw_table('landing_archived') ~ " (landing_part, archived_at) select lost_part, " ~ utc_now() ~ " from (" ~ found ~ ") as gone") -%}
+    {%- endif -%}
+    {%- do print(parts | length ~ " parts of days before " ~ before ~ " are noted as archived. A full refresh needs them back.") -%}
 {%- endmacro %}

@@ -61,6 +61,10 @@ def _print_destination_plan(part: DestinationPlan) -> None:
     if part.problem:
         click.echo(f"{part.destination}: {part.problem}")
         return
+    for warning in part.warnings:
+        click.echo(f"Warning: {warning}")
+    if part.unknown:
+        click.echo(f"{_named(part)}: {unknown_keys(part.unknown)}")
     if not part.counts:
         click.echo(f"{_named(part)}: nothing to send\n")
         return
@@ -78,6 +82,14 @@ def _print_destination_plan(part: DestinationPlan) -> None:
     click.echo()
 
 
+def unknown_keys(items: int) -> str:
+    """What a release without an answer leaves behind."""
+    return (
+        f"{items:,} in an unknown state (a release or subscribe had no answer): a refusal of them "
+        "is sent again"
+    )
+
+
 def _named(part: DestinationPlan | Checked) -> str:
     """The destination, and where it is if not at the platform."""
     return part.destination if part.place is None else f"{part.destination} at {part.place}"
@@ -93,9 +105,11 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "destination": part.destination,
                 "place": part.place,
                 "items": part.items,
+                "unknown": part.unknown,
                 "calls": part.calls,
                 "seconds": round(part.seconds, 1),
                 "guard": part.guard,
+                "warnings": part.warnings,
                 "problem": part.problem,
                 "counts": [
                     {
@@ -146,6 +160,8 @@ def print_report(report: Report) -> None:
     """What was sent, per destination; errors go to standard error."""
     for part in report.parts:
         click.echo(f"{part.destination}: {_summary(part)}")
+        for warning in part.warnings:
+            click.echo(f"Warning: {warning}")
         if part.held_policy:
             click.echo(
                 f"{part.destination}: {part.held_policy:,} releases that no event explains (reason "
@@ -208,6 +224,7 @@ def report_json(report: Report) -> dict[str, Any]:
                 "failed": part.tally.failed,
                 "withdrawn": part.tally.withdrawn,
                 "held_policy": part.held_policy,
+                "warnings": part.warnings,
                 "calls": part.calls,
                 "rate_limited": part.refusals,
                 "seconds": round(part.seconds, 3),
@@ -367,6 +384,8 @@ def print_reconciled(done: Reconciled) -> None:
                 for one in found.differences
             ],
         )
+    if found.unknown:
+        click.echo(f"{found.destination}: {unknown_keys(found.unknown)}")
     for row in found.unreadable:
         click.echo(f"{found.destination} shows no list of {f'{row.channel} {row.scope}'.strip()}")
     if found.forgotten:
@@ -393,6 +412,7 @@ def reconciled_json(done: Reconciled) -> dict[str, Any]:
         "wanted": found.wanted,
         "entries": found.entries,
         "forgotten": found.forgotten,
+        "unknown": found.unknown,
         "unreadable": [list(row) for row in found.unreadable],
         "items": found.items,
         "differences": [one._asdict() for one in found.differences],

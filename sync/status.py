@@ -106,8 +106,20 @@ SECTIONS: tuple[Section, ...] = (
         ("destination", "outcome", "items"),
         """
         select destination, outcome, count(*) as items from {raw}.sync_ledger
+        where outcome <> 'intended'
         group by destination, outcome order by destination, outcome
         """,
+    ),
+    Section(
+        "unknown",
+        "In an unknown state: a release or subscribe had no answer",
+        ("destination", "channel", "scope", "items"),
+        """
+        select destination, channel, scope, count(*) as items from {marts}.int_known_answers
+        where is_unknown group by destination, channel, scope order by destination, channel, scope
+        """,
+        "The next push tries again; a refusal that comes meanwhile is sent again. "
+        "`contact-sync reconcile` shows what the platform has.",
     ),
     Section(
         "pending",

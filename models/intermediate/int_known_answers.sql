@@ -4,20 +4,21 @@
 
 with
 
-known_states as {{ inlined() }} (
+compact_states as {{ inlined() }} (
 
     select * from {{ ref('int_known_states') }}
-    where matter = 'known'
+    where matter in ('known', 'intended')
 
 ),
 
 -- What was written since the last build, and a day before it.
-recent_answers as {{ inlined() }} (
+recent_rows as {{ inlined() }} (
 
-    select * from {{ ref('int_ledger_answers') }}
-    where
-        {{ pushed_since(ref('int_known_states')) }}
-        and {{ ledger_matter('outcome') }} = 'known'
+    select
+        *,
+        {{ ledger_matter('outcome') }} as matter
+    from {{ ref('int_ledger_answers') }}
+    where {{ pushed_since(ref('int_known_states')) }}
 
 ),
 
@@ -53,6 +54,20 @@ latest_events as (
 
     select * from {{ ref('int_latest_events') }}
     where last_at is not null
+
+),
+
+known_states as {{ inlined() }} (
+
+    select * from compact_states
+    where matter = 'known'
+
+),
+
+recent_answers as {{ inlined() }} (
+
+    select * from recent_rows
+    where matter = 'known'
 
 ),
 
@@ -108,6 +123,48 @@ answered as {{ inlined() }} (
         delta_id,
         pushed_at as known_at
     from recently_known
+
+),
+
+intents as (
+
+    select
+        {{ key | join(',\n        ') }},
+        max(pushed_at) as intended_at
+    from (
+        select
+            {{ key | join(',\n            ') }},
+            pushed_at
+        from compact_states
+        where matter = 'intended'
+        union all
+        select
+            {{ key | join(',\n            ') }},
+            pushed_at
+        from recent_rows
+        where matter = 'intended'
+    ) as both_parts
+    group by {{ key | join(', ') }}
+
+),
+
+-- A positive verb went out, or was about to, and no answer to it is on record: nobody knows what the platform has.
+unanswered as (
+
+    select
+        {% for name in key -%}
+        intents.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from intents
+    left join answered
+        on
+            {% for name in key -%}
+            intents.{{ name }} = answered.{{ name }}
+            {{ 'and' if not loop.last }}
+            {% endfor %}
+    where
+        answered.known_at is null
+        or intents.intended_at >= answered.known_at
 
 ),
 
@@ -208,34 +265,40 @@ trusted as (
             order by known_at desc, case when action = 'suppress' then 0 else 1 end, run_id desc, delta_id desc
         ) = 1
 
+),
+
+known as (
+
+    select answered.*
+    from answered
+    left join trusting
+        on
+            answered.destination = trusting.destination
+            and answered.channel = trusting.channel
+            and answered.scope = trusting.scope
+    where trusting.destination is null
+
+    union all
+
+    select * from trusted
+
 )
 
 select
     {% for name in key -%}
-    answered.{{ name }},
+    known.{{ name }},
     {% endfor -%}
-    answered.action,
-    answered.reason,
-    answered.event_id,
-    answered.run_id,
-    answered.delta_id,
-    answered.known_at
-from answered
-left join trusting
+    known.action,
+    known.reason,
+    known.event_id,
+    known.run_id,
+    known.delta_id,
+    known.known_at,
+    unanswered.destination is not null as is_unknown
+from known
+left join unanswered
     on
-        answered.destination = trusting.destination
-        and answered.channel = trusting.channel
-        and answered.scope = trusting.scope
-where trusting.destination is null
-
-union all
-
-select
-    {{ key | join(',\n    ') }},
-    action,
-    reason,
-    event_id,
-    run_id,
-    delta_id,
-    known_at
-from trusted
+        {% for name in key -%}
+        known.{{ name }} = unanswered.{{ name }}
+        {{ 'and' if not loop.last }}
+        {% endfor %}

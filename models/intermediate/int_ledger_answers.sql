@@ -50,4 +50,4 @@ left join filings
         and ledger.channel = filings.channel
         and coalesce(ledger.scope, '') = filings.scope
         and ledger.reason = filings.reason
-where ledger.outcome in ('confirmed', 'accepted', 'rejected', 'absent')
+where ledger.outcome in ('intended', 'confirmed', 'accepted', 'rejected', 'absent')

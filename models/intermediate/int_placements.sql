@@ -16,7 +16,8 @@ ledger as (
     select * from {{ source('raw', 'sync_ledger') }}
     where
         (
-            outcome in ('confirmed', 'accepted')
+            -- An intent: the call may have gone out before the run died.
+            outcome in ('confirmed', 'accepted', 'intended')
             -- No answer, or none that can be read: it may have taken effect all the same.
             or (
                 outcome = 'failed'
@@ -54,7 +55,7 @@ placements as (
         address,
         action,
         run_id,
-        max(case when outcome <> 'failed' then 1 else 0 end) = 1 as is_certain,
+        max(case when outcome in ('confirmed', 'accepted') then 1 else 0 end) = 1 as is_certain,
         max(attempts) as attempts,
         max(pushed_at) as pushed_at
     from ledger
@@ -86,7 +87,9 @@ left join runs
 {% if is_incremental() -%}
 left join {{ this }} as stored
     on placements.placement_id = stored.placement_id
--- The day before the last build is read again; what stood then is no news.
-where stored.placement_id is null
+-- The day before the last build is read again; what stood then is no news, unless its answer came since.
+where
+    stored.placement_id is null
+    or placements.pushed_at > stored.pushed_at
 {%- endif %}
 {{ stored_by(['destination', 'channel', 'address']) if not is_incremental() }}

@@ -125,6 +125,7 @@ told as (
         profiles.*,
         known.action as known_action,
         known.reason as known_reason,
+        known.is_unknown,
         known.run_id as known_run_id,
         known.delta_id as known_delta_id
     from profiles
@@ -216,7 +217,8 @@ first_refusals as (
 
 ),
 
--- Told once; and once more where what was a fault of the address has become the person's will.
+-- Told once; and once more where a subscribe was left unanswered, or where what was a fault of the address has become
+-- the person's will.
 suppressions as (
 
     select
@@ -238,6 +240,7 @@ suppressions as (
     where
         told.known_action is null
         or told.known_action <> 'suppress'
+        or told.is_unknown
         or (first_refusals.attribute = 'consent' and coalesce(policy.attribute, '') <> 'consent')
 
 ),

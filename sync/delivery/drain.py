@@ -199,12 +199,10 @@ class Drain:
         action = batch[0].action
         if action == "suppress":
             verb = self._destination.suppress
-        elif action == "release":
-            verb = self._destination.release
-            sendable = self._still_wanted(sendable)
         else:
-            verb = self._destination.subscribe
+            verb = self._destination.release if action == "release" else self._destination.subscribe
             sendable = self._still_wanted(sendable)
+            self._ledger.intend(sendable)
         # So that a row of items at fault is not always met first, and never lets others be met.
         random.shuffle(sendable)
         if sendable:

@@ -10,6 +10,9 @@ from typing import Any
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Spool
 
+# Clocks of two machines may differ so much.
+_CLOCK_SKEW = timedelta(minutes=5)
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -40,7 +43,7 @@ class Facts:
     """What the guard judges by, for all destinations.
 
     listed, recorded: rows of suppression_list and of the ledger. sizes: of the list, by channel.
-    pushed: the destination rows ever pushed to.
+    pushed: the destination rows ever pushed to. personal: reasons that only a person gives.
     """
 
     newest_build: Mapping[str, Any] | None
@@ -48,6 +51,7 @@ class Facts:
     recorded: int
     sizes: Mapping[str, int] = field(default_factory=dict)
     pushed: frozenset[tuple[str, str, str]] = frozenset()
+    personal: frozenset[str] = frozenset()
 
 
 def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
@@ -64,9 +68,10 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
         queries += [
             "select channel, count(*) as items from {marts}.suppression_list group by channel",
             "select distinct destination, channel, scope from {raw}.sync_ledger",
+            "select reason from {marts}.suppression_policy where attribute = 'consent'",
         ]
     builds, totals, *more = warehouse.rows_of_each(queries)
-    sizes, pushed = more or ([], [])
+    sizes, pushed, personal = more or ([], [], [])
     return Facts(
         newest_build=builds[0] if builds else None,
         listed=totals[0]["listed"],
@@ -75,6 +80,7 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
         pushed=frozenset(
             (row["destination"], row["channel"], row["scope"] or "") for row in pushed
         ),
+        personal=frozenset(row["reason"] for row in personal),
     )
 
 
@@ -87,6 +93,11 @@ def build_faults(facts: Facts, limits: Limits, now: datetime) -> list[str]:
     if not newest["ok"]:
         faults.append("the newest build failed, or one of its tests did: run `dbt build`")
     age = now - newest["ended_at"]
+    if age < -_CLOCK_SKEW:
+        faults.append(
+            f"the newest build is {_hours(-age)} in the future: a clock was ahead. Set the clocks "
+            "right, then `dbt run-operation forget_the_future` and `dbt build --full-refresh`"
+        )
     if age > limits.max_age:
         faults.append(
             f"the newest build is {_hours(age)} old (--max-age {_hours(limits.max_age)}): "
@@ -109,7 +120,7 @@ def change_faults(
         by_action = {"suppress": 0, "release": 0, "subscribe": 0}
         for count in counts:
             if (count.channel, count.scope) == (channel, scope):
-                by_action[count.action] += count.items
+                by_action[count.action] += count.items - _personal(facts, count)
         freed = by_action["release"] + by_action["subscribe"]
         # Freed addresses have left the list: it was that much longer.
         listed = facts.sizes.get(channel, 0)
@@ -124,6 +135,34 @@ def change_faults(
                 f"(--max-release: {limits.max_release})"
             )
     return faults
+
+
+def personal_refusals(
+    facts: Facts, destination: str, counts: Sequence[DeltaCount], limits: Limits
+) -> list[str]:
+    """Rows with more refusals by persons than --max-suppress: sent all the same, and worth a look.
+
+    No number of them holds them back: one newsletter makes many people leave, and each has the
+    right to be obeyed.
+    """
+    told = []
+    for channel, scope in sorted({(count.channel, count.scope) for count in counts}):
+        of_row = [count for count in counts if (count.channel, count.scope) == (channel, scope)]
+        personal = sum(_personal(facts, count) for count in of_row)
+        listed = facts.sizes.get(channel, 0)
+        if personal > limits.max_suppress.of(listed):
+            told.append(
+                f"{destination} {channel}{f' {scope}' if scope else ''}: {personal:,} complaints "
+                f"and opt-outs, unusually many for {listed:,} listed; they pass the guard"
+            )
+    return told
+
+
+def _personal(facts: Facts, count: DeltaCount) -> int:
+    """Suppressions that a person asked for, one for each event: more of them a machine made."""
+    if count.action != "suppress" or count.reason not in facts.personal:
+        return 0
+    return min(count.items, count.events)
 
 
 def _hours(span: timedelta) -> str:

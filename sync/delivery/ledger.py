@@ -1,4 +1,8 @@
-"""What was done, written after the platform answered: fast batches share an append."""
+"""What was done, written after the platform answered: fast batches share an append.
+
+What frees a person is written before it is sent too, as `intended`: if its answer is lost, the
+models know that nobody knows what the platform has.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 from sync.delivery.lock import utc_now
-from sync.destinations.base import Outcome
+from sync.destinations.base import Item, Outcome
 from sync.errors import SyncError
 from sync.warehouse.base import LedgerRow, Warehouse
 
@@ -22,13 +27,39 @@ _OPEN_FOR = 0.5
 _WAIT_FOR_MORE = 0.02
 _PAUSE = 0.1
 _MOST_ROWS = 20_000
+# Rows of a machine whose clock was ahead; older ones are no rivals.
+_RECENT = timedelta(days=2)
+
+
+class Clock:
+    """Stamps that rise: none is before one that is on record, though machines' clocks differ."""
+
+    def __init__(self, after: datetime | None = None) -> None:
+        self._last = after or datetime.min
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """Naive UTC, later than every stamp before it."""
+        with self._lock:
+            self._last = max(utc_now(), self._last + timedelta(microseconds=1))
+            return self._last
+
+
+def clock_of(warehouse: Warehouse) -> Clock:
+    """A clock that goes on where the ledger ends."""
+    (newest,) = warehouse.rows(
+        "select max(pushed_at) as pushed_at from {raw}.sync_ledger where pushed_at >= @since",
+        {"since": utc_now() - _RECENT},
+    )
+    return Clock(newest["pushed_at"])
 
 
 class LedgerWriter:
     """Appends outcomes to raw.sync_ledger from one thread. Leaving it waits for everything."""
 
-    def __init__(self, warehouse: Warehouse, run_id: str) -> None:
+    def __init__(self, warehouse: Warehouse, run_id: str, clock: Clock) -> None:
         self._warehouse = warehouse
+        self._clock = clock
         self._run_id = run_id
         self._queue: queue.Queue[Sequence[LedgerRow] | None] = queue.Queue(_QUEUED_BATCHES)
         self._error: SyncError | None = None
@@ -51,12 +82,22 @@ class LedgerWriter:
         if self._error is not None and error is None:
             raise self._error
 
+    def intend(self, items: Sequence[Item]) -> None:
+        """Writes that these are about to be sent; raises where that cannot be written."""
+        intents = [Outcome(item, "intended", None, None, 0) for item in items]
+        with self._warehouse.session(patient=True):
+            self._warehouse.append_ledger(self._rows(intents))
+
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Hands outcomes over; raises the error of an earlier append, which ended all writing."""
         if self._error is not None:
             raise self._error
-        now = utc_now()
-        rows = [
+        if outcomes:
+            self._queue.put(self._rows(outcomes))
+
+    def _rows(self, outcomes: Sequence[Outcome]) -> list[LedgerRow]:
+        now = self._clock.now()
+        return [
             LedgerRow(
                 self._run_id,
                 item.delta_id,
@@ -76,8 +117,6 @@ class LedgerWriter:
             )
             for item, result, status, error, attempts in outcomes
         ]
-        if rows:
-            self._queue.put(rows)
 
     def _run(self) -> None:
         while (rows := self._next()) is not None:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from sync.delivery import settings
-from sync.delivery.guard import Facts, Limits, build_faults, change_faults, read_facts
+from sync.delivery.guard import (
+    Facts,
+    Limits,
+    build_faults,
+    change_faults,
+    personal_refusals,
+    read_facts,
+)
 from sync.delivery.lock import utc_now
 from sync.delivery.shard import Shard
 from sync.destinations import get, names
@@ -15,6 +22,12 @@ from sync.destinations.base import Action
 from sync.errors import ConfigError, PlanChanged, UnknownDestination
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Snapshot, Spool
+
+#: Keys of each destination of which nobody knows what the platform has.
+UNKNOWN = """
+    select destination, count(*) as items from {marts}.int_known_answers
+    where is_unknown group by destination
+"""
 
 
 @dataclass(slots=True)
@@ -31,6 +44,9 @@ class DestinationPlan:
     seconds: float = 0.0
     guard: list[str] = field(default_factory=list)
     problem: str | None = None
+    #: Keys that a positive verb without an answer left unknown: refusals of them are sent again.
+    unknown: int = 0
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def items(self) -> int:
@@ -110,6 +126,9 @@ def make_plan(
             facts = read_facts(warehouse, spools)
             jobs = 1 if shard is None else shard.count
             parts = [_part(spool, facts, limits, environment, jobs) for spool in spools]
+            unknown = {row["destination"]: row["items"] for row in warehouse.rows(UNKNOWN)}
+            for part in parts:
+                part.unknown = unknown.get(part.destination, 0)
             found = plan_hash(spool.fingerprint() for spool in spools)
     return Plan(found, build_faults(facts, limits, utc_now()), parts)
 
@@ -121,6 +140,7 @@ def _part(
     part = DestinationPlan(spool.destination, place, counts=spool.counts())
     _estimate(part, environment, jobs)
     part.guard = change_faults(facts, spool.destination, spool.pending, limits)
+    part.warnings = personal_refusals(facts, spool.destination, spool.pending, limits)
     return part
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from sync.delivery.calls import Caller
 from sync.delivery.connection import connected
 from sync.delivery.drain import Drain
-from sync.delivery.guard import build_faults, change_faults, read_facts
-from sync.delivery.ledger import LedgerWriter
+from sync.delivery.guard import build_faults, change_faults, personal_refusals, read_facts
+from sync.delivery.ledger import Clock, LedgerWriter, clock_of
 from sync.delivery.lock import LEASE, RENEW_EVERY, Lease, new_run_id, renew, take, utc_now
 from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
 from sync.delivery.report import Options, Part, Progress, Report
@@ -187,6 +187,7 @@ def _guard(jobs: Sequence[_Job], warehouse: Warehouse, options: Options) -> None
             continue
         name = job.part.destination
         faults = general + change_faults(facts, name, job.spool.pending, limits)
+        job.part.warnings += personal_refusals(facts, name, job.spool.pending, limits)
         if faults:
             text = "\n  - ".join(["", *faults])
             job.part.error = GuardStop(
@@ -208,10 +209,11 @@ def _deliver(
     ready = [job for job in ready if job.is_ready]
     if not ready:
         return
+    clock = clock_of(warehouse)
     threads = [
         threading.Thread(
             target=_run_one,
-            args=(job, warehouse, run_id, progress, stop),
+            args=(job, warehouse, run_id, clock, progress, stop),
             name=job.part.destination,
             daemon=True,
         )
@@ -269,6 +271,7 @@ def _run_one(
     job: _Job,
     warehouse: Warehouse,
     run_id: str,
+    clock: Clock,
     progress: Progress,
     stop: threading.Event,
 ) -> None:
@@ -283,7 +286,7 @@ def _run_one(
     caller: Caller | None = None
     try:
         with (
-            LedgerWriter(warehouse, run_id) as ledger,
+            LedgerWriter(warehouse, run_id, clock) as ledger,
             connected(kind, settings, stop=stop, workers=workers) as (destination, caller),
         ):
             job.drain = Drain(

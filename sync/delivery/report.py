@@ -54,6 +54,8 @@ class Part:
     #: Why the latest of the failed items failed.
     failure: str | None = None
     error: SyncError | None = None
+    #: What somebody should look at, though nothing was held back for it.
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:

@@ -22,7 +22,8 @@ from sync.errors import (
 )
 
 Action = Literal["suppress", "release", "subscribe"]
-Result = Literal["confirmed", "accepted", "rejected", "absent", "failed"]
+#: `intended`: about to be sent; the others tell how it ended.
+Result = Literal["intended", "confirmed", "accepted", "rejected", "absent", "failed"]
 
 
 class Item(NamedTuple):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self
 
 import duckdb
 
+from sync.delivery.plan import UNKNOWN
 from sync.destinations.base import Entry
 from sync.errors import ListNotReadable, UnknownScope
 from sync.landing import Statement
@@ -55,12 +56,14 @@ class Comparison:
     """What was found. entries: read at the platform; wanted: that should be there.
 
     forgotten: entries of people who were forgotten. unreadable: rows whose list nobody can read.
+    unknown: keys that a release without an answer left in an unknown state.
     """
 
     destination: str
     entries: int = 0
     wanted: int = 0
     forgotten: int = 0
+    unknown: int = 0
     unreadable: tuple[Row, ...] = ()
     differences: list[Difference] = field(default_factory=list)
 
@@ -105,6 +108,8 @@ class Reconciliation:
         found = Comparison(self._name)
         with self._warehouse.session():
             self._load_ours()
+            unknown = self._warehouse.rows(UNKNOWN)
+            found.unknown = sum(row["items"] for row in unknown if row["destination"] == self._name)
         deleted = self._load_theirs(reader, advance)
         self._connection.execute(_SQL.read_text(encoding="utf-8"))
         found.entries = self._count("entries")

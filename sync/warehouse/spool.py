@@ -30,13 +30,17 @@ _SENDABLE = {True: "true", False: "reason <> 'policy'"}
 
 @dataclass(frozen=True, slots=True)
 class DeltaCount:
-    """How many deltas of one destination row share an action and a reason."""
+    """How many deltas of one destination row share an action and a reason.
+
+    events: how many different events stand behind them (counted of what is pending only).
+    """
 
     channel: str
     scope: str
     action: str
     reason: str
     items: int
+    events: int = 0
 
 
 class Snapshot:
@@ -163,7 +167,8 @@ class Snapshot:
         The guard judges it whole: a release of everybody is no better in small portions.
         """
         counts = (
-            "select destination, channel, scope, action, reason, count(*) as items from {0}"
+            "select destination, channel, scope, action, reason, count(*) as items,"
+            " count(distinct event_id) as events from {0}"
             " where destination in ({1}) group by destination, channel, scope, action, reason"
             " order by destination, channel, scope, min(priority), action, reason"
         )

@@ -336,3 +336,88 @@ def test_one_cell_makes_opt_outs_universal(warehouse: Warehouse, tmp_path: Path)
         ("email", "mia@example.org", "unsubscribe"),
         ("sms", "+12025550141", "unsubscribe"),
     ]
+
+
+def is_ok(warehouse: Warehouse) -> bool:
+    return bool(warehouse.values("select ok from raw.builds order by ended_at desc limit 1")[0])
+
+
+def test_a_build_without_what_was_taken_once_is_not_ok_until_it_is_back(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.append(DAY, line("first", event(1)), "a.ndjson")
+    warehouse.build()
+    assert is_ok(warehouse)
+    away = warehouse.landing.rename(warehouse.directory / "unmounted")
+    warehouse.build()
+    assert not is_ok(warehouse)
+    # A full refresh would forget the refusal: it does not begin.
+    result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", "--full-refresh")
+    assert not result.success
+    assert "webhook_deliveries/source=sendgrid/date=2026-05-02/a.ndjson" in told_by(result)
+    assert warehouse.values("select address from main.suppression_list") == ["person1@example.org"]
+    away.rename(warehouse.landing)
+    warehouse.build("--full-refresh")
+    assert is_ok(warehouse)
+
+
+def test_what_was_archived_on_purpose_is_missed_by_a_full_refresh_only(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.append(DAY, line("first", event(1)), "a.ndjson")
+    later = line("second", event(2), received_at="2026-05-03T08:00:00Z")
+    warehouse.append("webhook_deliveries/source=sendgrid/date=2026-05-03", later, "b.ndjson")
+    warehouse.build()
+    (warehouse.landing / DAY / "a.ndjson").unlink()
+    done = warehouse.dbt("run-operation", "archive_landing", "--args", "{before: 2026-05-03}")
+    assert done.success
+    warehouse.build("--selector", "frequent")
+    assert is_ok(warehouse)
+    assert not warehouse.dbt("build", "--select", "events", "--full-refresh").success
+
+
+def test_after_a_clock_that_was_ahead_the_message_says_the_way_out(warehouse: Warehouse) -> None:
+    warehouse.append(DAY, line("first", event(1)), "a.ndjson")
+    warehouse.build()
+    for table, columns in (("builds", "started_at"), ("watermarks", "taken_until")):
+        warehouse.rows(f"update raw.{table} set {columns} = {columns} + interval 1 year")
+    warehouse.rows("update raw.builds set ended_at = ended_at + interval 1 year")
+    result = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
+    assert "dbt run-operation forget_the_future" in told_by(result)
+    assert warehouse.dbt("run-operation", "forget_the_future").success
+    warehouse.append(DAY, line("second", event(2)), "b.ndjson")
+    warehouse.build("--full-refresh")
+    assert warehouse.values("select delivery_id from main.events order by 1") == ["first", "second"]
+
+
+def test_of_two_builds_the_one_that_began_first_may_read_last(warehouse: Warehouse) -> None:
+    warehouse.append(DAY, line("first", event(1)), "a.ndjson")
+    warehouse.build()
+    # As if another run began after this one and ended before this one could open the database.
+    for table, column in (("builds", "started_at"), ("watermarks", "taken_until")):
+        warehouse.rows(f"update raw.{table} set {column} = {column} + interval 2 minute")
+    warehouse.append(DAY, line("second", event(2)), "b.ndjson")
+    warehouse.build()
+    assert warehouse.values("select address from main.suppression_list order by 1") == [
+        "person1@example.org",
+        "person2@example.org",
+    ]
+
+
+def test_a_refusal_that_something_else_than_a_grant_would_end_fails_the_build_by_name(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    project = project_with_seeds(tmp_path / "project")
+    with (project / "seeds" / "suppression_releases.csv").open("a") as out:
+        out.write("unsubscribe,delivered\n")
+    warehouse.land("sendgrid", [event(1)])
+    result = warehouse.dbt("build", "--exclude-resource-type", "unit_test", project=project)
+    assert not result.success
+    assert "not by unsubscribe,delivered" in told_by(result)
+    assert warehouse.values("select count(*) from main.suppression_list") == [0]
+
+
+def told_by(result: Any) -> str:
+    """Everything that a run of dbt said of what went wrong."""
+    nodes = getattr(result.result, "results", [])
+    return "\n".join([str(result.exception), *(str(node.message) for node in nodes)])

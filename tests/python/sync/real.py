@@ -16,7 +16,16 @@ def run(
     warehouse: Warehouse, sandbox: SandboxClient, *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """A command as a user runs it beside the database."""
-    return subprocess.run(
+    process = started(warehouse, sandbox, *arguments, **environment)
+    out, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
+
+
+def started(
+    warehouse: Warehouse, sandbox: SandboxClient, *arguments: str, **environment: str
+) -> subprocess.Popen[str]:
+    """The same, under way."""
+    return subprocess.Popen(
         [sys.executable, "-m", "sync", *arguments, "--profiles-dir", "profiles"],
         cwd=warehouse.directory,
         env={
@@ -29,9 +38,9 @@ def run(
             "SENDGRID_RATE": "0",
             **environment,
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
 
 

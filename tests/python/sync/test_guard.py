@@ -163,3 +163,47 @@ def test_a_limit_does_not_carry_an_implausible_change_past_the_guard(
     world.want(*addresses(20))
     limits = Limits(max_suppress=Share(0.1, 9), max_release=Share(0.1, 9))
     assert "20 to suppress" in refused(world.push(limits=limits, limit=5), sandbox)
+
+
+def say_stop(world: World, people: int) -> None:
+    """So many people leave, each by an event of their own."""
+    world.want(*addresses(people), reason="unsubscribe")
+    world.sql("update wanted set event_id = delta_id where reason = 'unsubscribe'")
+
+
+def test_refusals_by_persons_pass_whatever_their_number(
+    world: World, sandbox: SandboxClient
+) -> None:
+    """One newsletter makes more people leave than a young list has."""
+    world.already_pushed()
+    world.list_addresses(10)
+    say_stop(world, 150)
+    report = world.push()
+    assert report.exit_code == 0
+    assert len(sandbox.lists()["global"]) == 150
+    assert "150 complaints and opt-outs" in report.parts[0].warnings[0]
+
+
+def test_refusals_of_one_event_are_a_machines(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.list_addresses(10)
+    world.want(*addresses(150), reason="unsubscribe")
+    world.sql("update wanted set event_id = 'one' where true")
+    assert "149 to suppress" in refused(world.push(), sandbox)
+
+
+def test_refusals_by_persons_carry_no_bounces_past_the_guard(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.list_addresses(10)
+    say_stop(world, 150)
+    world.want(*addresses(150, "bounced"), reason="bounce")
+    assert "150 to suppress" in refused(world.push(), sandbox)
+
+
+def test_a_build_from_the_future_is_not_pushed(world: World, sandbox: SandboxClient) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    world.build(age=-timedelta(hours=7))
+    assert "7 h in the future" in refused(world.push(), sandbox)

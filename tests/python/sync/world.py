@@ -104,6 +104,10 @@ class World:
         self.engine.create()
         self.build()
         self.enable("sendgrid")
+        self.sql(
+            "insert into suppression_policy values ('complaint', 'consent'),"
+            " ('unsubscribe', 'consent'), ('bounce', 'deliverability')"
+        )
         self.environment = {
             "SENDGRID_API_KEY": KEY,
             "SENDGRID_BASE_URL": f"{self.sandbox.url}/sendgrid",
@@ -210,13 +214,19 @@ class World:
         return [row.delta_id for row in rows]
 
     def ledger(self) -> list[dict[str, Any]]:
-        """What the runs under test recorded, in order."""
+        """The outcomes that the runs under test recorded, in order."""
         rows = self.sql(
             "select address, action, reason, outcome, http_status, error, attempts, run_id,"
-            " delta_id from raw.sync_ledger where run_id <> 'earlier' order by pushed_at, address"
+            " delta_id from raw.sync_ledger where run_id <> 'earlier' and outcome <> 'intended'"
+            " order by pushed_at, address"
         )
         names = ("address", "action", "reason", "outcome", "http_status", "error", "attempts")
         return [dict(zip((*names, "run_id", "delta_id"), row, strict=True)) for row in rows]
+
+    def intents(self) -> set[str]:
+        """Addresses that were about to be freed."""
+        rows = self.sql("select distinct address from raw.sync_ledger where outcome = 'intended'")
+        return {row[0] for row in rows}
 
     def outcomes(self) -> dict[str, str]:
         """The latest outcome by address."""
