@@ -9,6 +9,8 @@ STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
 GUARD = "tests/python/sync/test_guard.py"
 CRASH = "tests/python/sync/test_crash.py"
+REAL = "tests/python/sync/test_real_models.py"
+BUILDS = "tests/python/models/test_builds.py"
 BACKFILL = "tests/python/sync/test_backfill.py"
 VECTORS = "tests/python/receiver/test_vectors.py"
 FAULTS = "tests/python/receiver/test_faults.py"
@@ -239,6 +241,27 @@ MUTANTS = [
         "            errors = renew([(lease, job.part.tally) for job, lease in held])\n",
         "            errors = renew([])\n",
         (f"{CRASH}::test_a_run_that_outlasts_its_lock_keeps_it[duckdb]",),
+    ),
+    Mutant(
+        "a release is not on record before it is sent",
+        "sync/delivery/drain.py",
+        "            self._ledger.intend(sendable)\n",
+        "",
+        (f"{REAL}::test_a_refusal_after_a_release_without_an_answer_is_sent_again[duckdb]",),
+    ),
+    Mutant(
+        "an unanswered release is forgotten",
+        "macros/lists.sql",
+        " or known.is_unknown)",
+        ")",
+        unit_tests("what_is_listed_and_not_known_is_suppressed"),
+    ),
+    Mutant(
+        "a build without its landing is ok",
+        "macros/raw.sql",
+        "not failed and not graph.lost_parts",
+        "not failed",
+        (f"{BUILDS}::test_a_build_without_what_was_taken_once_is_not_ok_until_it_is_back",),
     ),
     Mutant(
         "a poison item is swallowed",

@@ -88,14 +88,14 @@ def test_a_refusal_after_a_release_without_an_answer_is_sent_again(
     )
     warehouse.build("--selector", "frequent")
     # The platform takes her off its list, and its answer is lost.
-    sandbox.fault("reset_after", method="DELETE")
+    sandbox.fault("reset_after", method="DELETE", path="/global/")
     code, report = cli(warehouse, sandbox, "push")
     assert (code, report["destinations"][0]["failed"]) == (1, 1)
     sandbox.heal()
     assert sandbox.lists()["global"] == ["left@example.com"]
     assert cli(warehouse, sandbox, "plan")[1]["destinations"][0]["unknown"] == 1
     assert [row["items"] for row in cli(warehouse, sandbox, "status")[1]["unknown"]] == [1]
-    assert cli(warehouse, sandbox, "reconcile", "sendgrid")[1]["unknown"] == 1
+    assert cli(warehouse, sandbox, "reconcile", "--destination", "sendgrid")[1]["unknown"] == 1
     warehouse.land(
         "sendgrid", [event("unsubscribe", who, 1_777_750_000)], received_at="2026-05-03T20:00:00Z"
     )
