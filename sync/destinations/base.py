@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 from urllib.parse import quote
 
@@ -75,6 +76,7 @@ class Request:
     form: fields of a form in place of JSON. headers: besides those of every call. host: scheme and
     host where it is not the destination's own. is_repeatable: whether sending it twice does no
     more than once; one that is not is never repeated after an end that leaves its effect unknown.
+    is_whole_list: whether the answer is a list without pages, which may be large.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -87,6 +89,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     host: str | None = None
     is_repeatable: bool = True
+    is_whole_list: bool = False
 
     @property
     def label(self) -> str:
@@ -111,6 +114,29 @@ class Response:
     status: int
     data: Any
     attempts: int = 1
+
+
+class Limit(NamedTuple):
+    """A documented limit of one credential: at most so many calls within any so many seconds.
+
+    method, path: the calls that it counts, by a pattern of Request.path. each: the part of the path
+    whose every value is counted apart.
+    """
+
+    calls: int
+    seconds: float
+    path: str = "*"
+    method: str = "*"
+    each: str = ""
+
+    @property
+    def is_of_all_calls(self) -> bool:
+        """Whether no call is outside it."""
+        return self == Limit(self.calls, self.seconds)
+
+    def counts(self, request: Request) -> bool:
+        """Whether the call is one of those that it limits."""
+        return self.method in ("*", request.method) and fnmatchcase(request.path, self.path)
 
 
 class Api(Protocol):
@@ -161,8 +187,10 @@ class Destination(ABC):
     variables: ClassVar[tuple[Variable, ...]]
     #: The channels that it can be told about.
     channels: ClassVar[frozenset[str]]
-    #: Documented limit of one credential; <NAME>_RATE replaces it.
+    #: How calls are spaced, within the limit of one credential; <NAME>_RATE replaces it.
     calls_per_second: ClassVar[float]
+    #: The limits that its documents name; none: calls_per_second is all that is known.
+    limits: ClassVar[tuple[Limit, ...]] = ()
     #: Items per call; <NAME>_BATCH_SIZE replaces it.
     batch_size: ClassVar[int]
     #: Most items that are released together: they are read again right before.

@@ -250,8 +250,8 @@ MUTANTS = [
     Mutant(
         "Retry-After is ignored",
         "sync/delivery/calls.py",
-        "            self._schedule.move(pause)\n            raise\n",
-        "            raise\n",
+        "        self._schedule.move(seconds)\n",
+        "",
         ("tests/python/sync/test_rate.py::test_no_call_starts_before_the_platform_said",),
     ),
     Mutant(
