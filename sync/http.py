@@ -82,6 +82,7 @@ _LIST_TAKES = 10.0
 _GRACE = 4.0
 _TICK = 0.2
 _GZIP = 31
+_HEADROOM = 100
 
 Judge = Callable[[int, object], type[PlatformError] | None]
 
@@ -289,13 +290,18 @@ def _any_json(content: bytes) -> Any:
 def _parsed(content: bytes) -> Any:
     """JSON in UTF-8, -16 or -32, whatever charset the answer names; ValueError where it is none."""
     try:
-        found = json.loads(content)
+        found = _loaded(content, _HEADROOM)
         if b"\\ud" in content.lower():
             # Half a character: no text that could be stored or shown.
             json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
     return found
+
+
+def _loaded(content: bytes, deeper: int) -> Any:
+    """Parsed so many frames deeper than it is read: what was parsed can be shown, too."""
+    return _loaded(content, deeper - 1) if deeper else json.loads(content)
 
 
 def _body(request: Request) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 from sync.destinations.identifiers import why_not_addressable
@@ -23,6 +24,7 @@ from sync.errors import (
 )
 
 Action = Literal["suppress", "release", "subscribe"]
+_Cursor = TypeVar("_Cursor", int, str)
 Result = Literal["confirmed", "accepted", "rejected", "absent", "failed"]
 
 
@@ -337,6 +339,33 @@ def expect_list(data: object, label: str, key: str | None = None) -> list[Any]:
     return found
 
 
+def expect_rows(data: object, label: str, key: str | None = None) -> list[dict[str, Any]]:
+    """data (or data[key]) if it is a list of objects, else AnswerUnreadable."""
+    found = expect_list(data, label, key)
+    if not all(isinstance(row, dict) for row in found):
+        raise AnswerUnreadable(f"{label}: the answer's list holds what is no object.")
+    return found
+
+
+def pages_of(
+    label: str, first: _Cursor, read: Callable[[_Cursor], tuple[list[Any], _Cursor | None]]
+) -> Iterator[list[Any]]:
+    """The pages of a list. read: the rows at a cursor, and the cursor that follows, if any does.
+
+    Raises AnswerUnreadable where a page or its cursor comes again: it would have no end.
+    """
+    cursor: _Cursor | None = first
+    seen: set[object] = set()
+    while cursor is not None:
+        rows, following = read(cursor)
+        marks = {cursor, hashlib.sha256(repr(rows).encode()).digest()}
+        if marks & seen:
+            raise AnswerUnreadable(f"{label}: the same page came twice; the list has no end.")
+        seen |= marks
+        yield rows
+        cursor = following
+
+
 def member_of(row: object, name: str, label: str) -> str:
     """A member of a listed row as text, else AnswerUnreadable."""
     value = row.get(name) if isinstance(row, dict) else None
@@ -348,15 +377,17 @@ def member_of(row: object, name: str, label: str) -> str:
 def instant_of(text: object) -> datetime | None:
     """When an entry was made: epoch seconds, ISO 8601 or RFC 2822; aware. None where unsaid."""
     said = str(text or "").strip()
-    if said.isdigit():
-        return datetime.fromtimestamp(int(said), UTC)
-    for parse in (datetime.fromisoformat, parsedate_to_datetime, _spaced):
+    for parse in (_epoch, datetime.fromisoformat, parsedate_to_datetime, _spaced):
         try:
             found = parse(said)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError, OSError):
             continue
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     return None
+
+
+def _epoch(text: str) -> datetime:
+    return datetime.fromtimestamp(int(text), UTC)
 
 
 def _spaced(text: str) -> datetime:
