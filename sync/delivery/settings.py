@@ -31,6 +31,8 @@ class Settings:
     most_connections: int | None
     #: The limits that the platform's documents name and the environment does not replace.
     limits: tuple[Limit, ...] = ()
+    #: Whether the rate is the environment's: a limit of its own, where else it only spaces calls.
+    is_rate_set: bool = False
 
     @property
     def connections(self) -> int:
@@ -39,8 +41,8 @@ class Settings:
 
     @property
     def all_limits(self) -> tuple[Limit, ...]:
-        """The limits of every call: those documented, or what the rate comes to."""
-        if self.rate is None or any(limit.is_of_all_calls for limit in self.limits):
+        """The limits that calls are kept to: those documented, and a rate that was set."""
+        if self.rate is None or not self.is_rate_set:
             return self.limits
         calls = max(int(self.rate), 1)
         return (Limit(calls, calls / self.rate), *self.limits)
@@ -87,7 +89,8 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
             values[variable.name] = value
     rate = _number(environment, f"{prefix}_RATE", destination.calls_per_second)
     limits = destination.limits
-    if environment.get(f"{prefix}_RATE", "").strip():
+    is_rate_set = bool(environment.get(f"{prefix}_RATE", "").strip())
+    if is_rate_set:
         # It replaces the limit of all calls; 0 is for a platform that has none (a sandbox).
         limits = tuple(one for one in limits if rate and not one.is_of_all_calls)
     return Settings(
@@ -104,6 +107,7 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
         ),
         most_connections=destination.most_connections,
         limits=limits,
+        is_rate_set=is_rate_set,
     )
 
 

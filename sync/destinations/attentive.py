@@ -67,15 +67,16 @@ class Attentive(Destination):
         Variable("ATTENTIVE_SIGN_UP_SOURCE_ID", "the sign-up unit that a subscribe goes through"),
     )
     channels = frozenset({"sms", "email"})
-    # Each unsubscribe is a look and a call. Two threads do both by turns.
-    calls_per_second = 9.0
+    # Each unsubscribe is a look and a call.
+    calls_per_second = 10.0
     limits = (
-        Limit(9, 1.0),
+        Limit(10, 1.0),
         Limit(5, 1.0, _UNSUBSCRIBE, "POST"),
         Limit(10, 1.0, _SUBSCRIPTIONS, "POST"),
         Limit(150, 1.0, _SUBSCRIPTIONS, "GET"),
     )
-    most_connections = 2
+    # The fewer wait for their turn, the sooner a run ends that is stopped.
+    most_connections = 4
     batch_size = 1
     release_batch_size = 1
 

@@ -260,7 +260,7 @@ MUTANTS = [
         "sync/delivery/connection.py",
         "limits=settings.all_limits",
         "limits=()",
-        (f"{LIMITS}::test_attentive_gets_five_unsubscribes_a_second_and_nine_calls",),
+        (f"{LIMITS}::test_attentive_gets_five_unsubscribes_a_second_and_ten_calls",),
     ),
     Mutant(
         "the guard's floor is off",
