@@ -1280,13 +1280,20 @@ def backfill(
     metavar="FILE",
     help="JSON file that keeps the lists between runs.  [default: in memory only]",
 )
-def sandbox(port: int, rate: float | None, webhooks: str | None, state: Path | None) -> None:
+@click.option(
+    "--hostile",
+    is_flag=True,
+    help="Answer as a broken or hostile platform does: drips, bombs, endless pages, by turns.",
+)
+def sandbox(
+    port: int, rate: float | None, webhooks: str | None, state: Path | None, hostile: bool
+) -> None:
     """Serve a stand-in for the platforms: real HTTP, lists with state, limits, faults on request.
 
     It prints the variables that point a push at it. Its lists: /_sandbox/lists (a page),
     /_sandbox/lists.json; to add to them, PUT /_sandbox/lists with {"sendgrid": {"bounces":
     ["a@example.com"]}}. Faults: POST /_sandbox/faults with {"kind": "error", "status": 503,
-    "count": 3}.
+    "count": 3}, or {"kind": "hostile", "trick": "drip"}.
 
     \b
     Example:
@@ -1294,7 +1301,14 @@ def sandbox(port: int, rate: float | None, webhooks: str | None, state: Path | N
     """
     from sync.sandbox.server import serve
 
-    serve(port=port, rate=rate, state=state, webhooks=webhooks, environment=os.environ)
+    serve(
+        port=port,
+        rate=rate,
+        state=state,
+        webhooks=webhooks,
+        is_hostile=hostile,
+        environment=os.environ,
+    )
 
 
 @cli.command()

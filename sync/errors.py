@@ -24,7 +24,7 @@ SyncError                       exit 1
     │   ├── RateLimited         429
     │   ├── PlatformFailed      5xx, 408
     │   ├── PlatformUnreachable no answer: refused, reset, timed out
-    │   └── AnswerUnreadable    an answer that is cut off or not what the platform documents
+    │   └── AnswerUnreadable    cut off, too large, no JSON, or not what the platform documents
     ├── CredentialRefused       401, 403: ends the destination's run
     ├── ItemsRefused            400, 422: at least one item of the call is at fault
     ├── CallTooLarge            413: the call must be split, no item is at fault
@@ -132,7 +132,8 @@ class PlatformError(SyncError):
     """A call to a platform did not do what it should.
 
     status: the HTTP status, None where no answer came. attempts: calls made, 0 if it was not sent.
-    code: the platform's own word for what is wrong, if it has one.
+    code: the platform's own word for what is wrong, if it has one. retry_after: seconds that the
+    platform asks us to wait, if it says so.
     """
 
     #: Whether the destination's run makes no sense after it.
@@ -145,11 +146,13 @@ class PlatformError(SyncError):
         status: int | None = None,
         attempts: int = 1,
         code: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.attempts = attempts
         self.code = code
+        self.retry_after = retry_after
 
 
 class RetryableError(PlatformError):
@@ -157,19 +160,7 @@ class RetryableError(PlatformError):
 
 
 class RateLimited(RetryableError):
-    """Too many calls. retry_after: seconds that the platform asks us to wait, if it says so."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        status: int | None = None,
-        attempts: int = 1,
-        code: str | None = None,
-    ) -> None:
-        super().__init__(message, status=status, attempts=attempts, code=code)
-        self.retry_after = retry_after
+    """Too many calls."""
 
 
 class PlatformFailed(RetryableError):
@@ -181,7 +172,7 @@ class PlatformUnreachable(RetryableError):
 
 
 class AnswerUnreadable(RetryableError):
-    """The answer is cut off or not what the platform documents; the effect is unknown."""
+    """The answer is cut off, too large or not what is documented; the effect is unknown."""
 
 
 class CredentialRefused(PlatformError):

@@ -1,20 +1,29 @@
 """The only module that knows the HTTP library: one keep-alive client per destination.
 
 An answer becomes a Response or an exception of sync.errors; no message holds a credential or an
-address.
+address. A platform may be broken or hostile: a call has one deadline for all of it, an answer one
+size, and what cannot be read is AnswerUnreadable.
 """
 
 from __future__ import annotations
 
 import email.utils
+import json
 import logging
+import math
+import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode, urlsplit
 
+import anyio
 import httpx
+from anyio.from_thread import start_blocking_portal
 
 from sync.destinations.base import Request, Response
 from sync.errors import (
@@ -64,6 +73,17 @@ _KINDS: Mapping[int, type[PlatformError]] = {
     429: RateLimited,
 }
 
+# Bytes of an answer, decoded. The largest that is documented, 500 members with all their fields,
+# has a few millions; a list without pages may be longer, and take longer.
+_MOST_BYTES = 8_000_000
+_MOST_BYTES_OF_A_LIST = 64_000_000
+_LIST_TAKES = 10.0
+# Seconds that calls under way are given once SIGTERM came; who sent it kills after ten, as a rule.
+_GRACE = 4.0
+_TICK = 0.2
+_GZIP = 31
+_HEADROOM = 100
+
 Judge = Callable[[int, object], type[PlatformError] | None]
 
 
@@ -72,8 +92,24 @@ def judged_by_status(status: int, body: object) -> None:
     del status, body
 
 
+class _Answer(NamedTuple):
+    """An answer with its body decoded; that of a refusal is empty where it cannot be."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
 class HttpClient:
-    """Sends one request at a time per thread, on pooled connections. Use as a context manager."""
+    """Sends one request at a time per thread, on pooled connections. Use as a context manager.
+
+    The calls are made on an event loop of its own: there alone a deadline ends whatever is waited
+    for (a name, a connection, a header), not just the next byte.
+    """
 
     def __init__(
         self,
@@ -85,25 +121,36 @@ class HttpClient:
         secrets: Iterable[str] = (),
         is_only_host: bool = False,
         judge: Judge = judged_by_status,
+        stop: threading.Event | None = None,
     ) -> None:
-        """timeout: seconds to wait for an answer. secrets: what must never be in a message.
+        """timeout: seconds that a call may take in all. secrets: what must never be in a message.
 
         is_only_host: url stands in for every host of the platform. judge: see Destination.judge.
+        stop: once set, calls under way are given a few seconds.
         """
         self._url = url
         self._is_only_host = is_only_host
         self._judge = judge
         self._secrets = tuple(secrets)
+        self._timeout = timeout
+        self._stop = stop or threading.Event()
+        # A call's time begins when it has a connection to go on.
+        self._slots = threading.BoundedSemaphore(connections)
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        self._client = httpx.Client(
-            headers=dict(headers),
-            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0), pool=None),
+        self._client = httpx.AsyncClient(
+            # Of the encodings the one that can be undone piece by piece.
+            headers={"Accept-Encoding": "gzip", **headers},
+            # The deadline of the whole is ours.
+            timeout=httpx.Timeout(None, connect=min(timeout, 10.0)),
             limits=limits,
             # A redirect would carry the credential to a host that nobody configured.
             follow_redirects=False,
         )
+        self._exit = ExitStack()
 
     def __enter__(self) -> Self:
+        self._portal = self._exit.enter_context(start_blocking_portal())
+        self._exit.callback(self._portal.call, self._client.aclose)
         return self
 
     def __exit__(
@@ -112,7 +159,7 @@ class HttpClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.close()
+        self._exit.close()
 
     def send(self, request: Request) -> tuple[Response, float | None]:
         """The answer, and seconds until the platform's limit allows the next call (None: at once).
@@ -120,39 +167,71 @@ class HttpClient:
         Raises a PlatformError for anything but a readable 2xx answer.
         """
         host = self._url if self._is_only_host or request.host is None else request.host
-        try:
-            answer = self._client.request(
-                request.method,
-                host + request.encoded_path(),
-                params=dict(request.params) or None,
-                **_body(request),
-            )
-        except httpx.DecodingError:
-            raise AnswerUnreadable(f"{request.label}: the answer cannot be decoded") from None
-        except httpx.TransportError as error:
-            # The text of the library may name the URL; its class says enough.
-            raise PlatformUnreachable(
-                f"{request.label}: no answer from {urlsplit(host).netloc} ({_why(error)})"
-            ) from None
+        prepared = self._client.build_request(
+            request.method,
+            host + request.encoded_path(),
+            params=dict(request.params) or None,
+            **_body(request),
+        )
+        with self._slots:
+            future = self._portal.start_task_soon(self._exchange, prepared, request)
+            try:
+                answer = self._result(future)
+            except (httpx.TransportError, TimeoutError) as error:
+                # The text of the library may name the URL; its class says enough.
+                raise PlatformUnreachable(
+                    f"{request.label}: no answer from {urlsplit(host).netloc} ({_why(error)})"
+                ) from None
         if answer.is_success:
-            return Response(answer.status_code, _json(request, answer)), _spent(answer.headers)
+            return Response(answer.status, _json(request, answer)), _spent(answer.headers)
         raise self._error(request, answer)
 
-    def _error(self, request: Request, answer: httpx.Response) -> PlatformError:
-        status, body = answer.status_code, _any_json(answer)
-        said = redact(_message(body, answer.text), self._secrets)
+    def _result(self, future: Future[_Answer]) -> _Answer:
+        """What a call came to; one that is under way at SIGTERM is cut off after a while."""
+        stopped_at: float | None = None
+        while not wait((future,), timeout=_TICK).done:
+            if self._stop.is_set():
+                stopped_at = stopped_at or time.monotonic()
+                if time.monotonic() - stopped_at > _GRACE:
+                    future.cancel()
+                    raise TimeoutError("stopped before the answer was whole")
+        return future.result()
+
+    async def _exchange(self, prepared: httpx.Request, request: Request) -> _Answer:
+        """The call from its connection to the last byte of the answer, within the deadline."""
+        seconds = self._timeout * (_LIST_TAKES if request.is_whole_list else 1.0)
+        most = _MOST_BYTES_OF_A_LIST if request.is_whole_list else _MOST_BYTES
+        with anyio.fail_after(seconds):
+            answer = await self._client.send(prepared, stream=True)
+            try:
+                content = await _content(answer, request.label, most)
+            except AnswerUnreadable:
+                if answer.is_success:
+                    raise
+                # Its status says enough.
+                content = b""
+            finally:
+                await answer.aclose()
+        return _Answer(answer.status_code, answer.headers, content)
+
+    def _error(self, request: Request, answer: _Answer) -> PlatformError:
+        status, body = answer.status, _any_json(answer.content)
+        text = answer.content.decode("utf-8", errors="replace")
+        said = redact(_message(body, text), self._secrets)
         text = f"{request.label}: HTTP {status}{f': {said}' if said else ''}"
         kind = self._judge(status, body) or _KINDS.get(status)
         if kind is None:
             kind = PlatformFailed if status >= 500 else UnexpectedAnswer
-        if issubclass(kind, RateLimited):
-            wait = seconds_to_wait(answer.headers)
-            return kind(text, retry_after=wait, status=status, code=_code(body))
-        return kind(text, status=status, code=_code(body))
+        # Of a fault that nothing is known to end, a limit's reset says nothing.
+        asked = seconds_to_wait(
+            answer.headers, _WAITS if issubclass(kind, RateLimited) else _WAITS[:2]
+        )
+        return kind(text, retry_after=asked, status=status, code=_code(body))
 
 
-def _why(error: httpx.TransportError) -> str:
+def _why(error: Exception) -> str:
     names = {
+        TimeoutError: str(error) or "timed out",
         httpx.ConnectTimeout: "timed out while connecting",
         httpx.ReadTimeout: "timed out",
         httpx.ConnectError: "cannot connect",
@@ -162,23 +241,67 @@ def _why(error: httpx.TransportError) -> str:
     return names.get(type(error), type(error).__name__)
 
 
-def _json(request: Request, answer: httpx.Response) -> Any:
+async def _content(answer: httpx.Response, label: str, most: int) -> bytes:
+    """The body, decoded as it comes in, so that no more than `most` bytes are ever held."""
+
+    def unreadable(why: str) -> AnswerUnreadable:
+        text = f"{label}: HTTP {answer.status_code} with a body that {why}"
+        return AnswerUnreadable(text, status=answer.status_code)
+
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity", "gzip"):
+        raise unreadable("is encoded in a way that was not asked for")
+    inflater = zlib.decompressobj(_GZIP) if encoding == "gzip" else None
+    content = bytearray()
+    has_any = False
+    async for piece in answer.aiter_raw():
+        has_any = True
+        try:
+            left = most + 1 - len(content)
+            content += piece if inflater is None else inflater.decompress(piece, left)
+        except zlib.error:
+            raise unreadable("cannot be decoded") from None
+        if len(content) > most:
+            raise unreadable(f"is larger than {most:,} bytes")
+    if inflater is not None and has_any and not inflater.eof:
+        raise unreadable("is cut off")
+    return bytes(content)
+
+
+def _json(request: Request, answer: _Answer) -> Any:
     if not answer.content.strip():
         return None
     try:
-        return answer.json()
+        return _parsed(answer.content)
     except ValueError:
         raise AnswerUnreadable(
-            f"{request.label}: HTTP {answer.status_code} with a body that is not whole JSON",
-            status=answer.status_code,
+            f"{request.label}: HTTP {answer.status} with a body that is not whole JSON",
+            status=answer.status,
         ) from None
 
 
-def _any_json(answer: httpx.Response) -> Any:
+def _any_json(content: bytes) -> Any:
     try:
-        return answer.json()
+        return _parsed(content)
     except ValueError:
         return None
+
+
+def _parsed(content: bytes) -> Any:
+    """JSON in UTF-8, -16 or -32, whatever charset the answer names; ValueError where it is none."""
+    try:
+        found = _loaded(content, _HEADROOM)
+        if b"\\ud" in content.lower():
+            # Half a character: no text that could be stored or shown.
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return found
+
+
+def _loaded(content: bytes, deeper: int) -> Any:
+    """Parsed so many frames deeper than it is read: what was parsed can be shown, too."""
+    return _loaded(content, deeper - 1) if deeper else json.loads(content)
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -226,27 +349,35 @@ def _spent(headers: httpx.Headers) -> float | None:
     return None
 
 
-def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
+#: The headers that say when to come back, the most explicit first.
+_WAITS = ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset")
+
+
+def seconds_to_wait(headers: Mapping[str, str], names: Iterable[str] = _WAITS) -> float | None:
     """What Retry-After, X-RateLimit-Retry-After or X-RateLimit-Reset asks for, at most an hour.
 
     None where none says anything. headers: names in lower case. Values may be seconds, epoch
-    seconds or an HTTP date.
+    seconds or an HTTP date. The longest pause that is kept is sync.delivery.calls'.
     """
-    for name in ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset"):
-        value = headers.get(name, "").strip()
-        if not value:
-            continue
-        try:
-            number = float(value)
-        except ValueError:
-            try:
-                number = email.utils.parsedate_to_datetime(value).timestamp()
-            except ValueError:
-                continue
-        # A number this large is an instant (epoch seconds), a small one a duration.
-        seconds = number - time.time() if number > 1e9 else number
-        return min(max(seconds, 0.0), 3600.0)
+    for name in names:
+        number = _number(headers.get(name, "").strip())
+        if number is not None:
+            # A number this large is an instant (epoch seconds), a small one a duration.
+            seconds = number - time.time() if number > 1e9 else number
+            return min(max(seconds, 0.0), 3600.0)
     return None
+
+
+def _number(value: str) -> float | None:
+    """A header's number, or the epoch seconds of its date."""
+    try:
+        number = float(value)
+    except ValueError:
+        try:
+            number = email.utils.parsedate_to_datetime(value).timestamp()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return None if math.isnan(number) else number
 
 
 def fetch(url: str, *, instead_of_host: str | None = None, timeout: float = 5.0) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -24,7 +25,8 @@ from sync.retries import retry_context
 _GIVE_UP_AFTER = 3
 # Waited after a 429 that does not say for how long.
 _UNSAID_WAIT = 1.0
-# A platform that asks for a longer pause ends the run: the next one comes soon enough.
+# So long may a platform keep us waiting, by whatever header, until a call succeeds. One that asks
+# for more ends its run: the next one comes soon enough.
 _LONGEST_PAUSE = 300.0
 
 
@@ -66,6 +68,7 @@ class Caller:
         self._lock = threading.Lock()
         self._failed_in_a_row = 0
         self._fatal: PlatformError | None = None
+        self._paused_since: float | None = None
         self.calls = 0
         self.refusals = 0
 
@@ -92,15 +95,17 @@ class Caller:
             ):
                 with attempt:
                     self._raise_if_over()
-                    self._schedule.wait(self._stop)
-                    attempts += 1
-                    try:
-                        response = self._once(request)
-                    except RateLimited:
-                        raise
-                    except RetryableError:
-                        faults += 1
-                        raise
+                    with self._schedule.turn(request, self._stop):
+                        # It may have waited for long.
+                        self._raise_if_over()
+                        attempts += 1
+                        try:
+                            response = self._once(request)
+                        except RateLimited:
+                            raise
+                        except RetryableError:
+                            faults += 1
+                            raise
             self._note(None)
             return replace(response, attempts=attempts)
         except PlatformError as error:
@@ -124,18 +129,37 @@ class Caller:
             self.calls += 1
         try:
             response, pause = self._sender.send(request)
-        except RateLimited as error:
-            with self._lock:
-                self.refusals += 1
-            pause = _UNSAID_WAIT if error.retry_after is None else error.retry_after
-            if pause > _LONGEST_PAUSE:
-                message = f"{error}; the platform asks for a pause of {pause:.0f} s"
-                raise DestinationDown(message, status=error.status) from None
-            self._schedule.move(pause)
+        except RetryableError as error:
+            pause = error.retry_after
+            if isinstance(error, RateLimited):
+                with self._lock:
+                    self.refusals += 1
+                pause = _UNSAID_WAIT if pause is None else pause
+            over = None if pause is None else self._pause(pause)
+            if over is not None:
+                raise DestinationDown(f"{error}; {over}", status=error.status) from None
             raise
-        if pause is not None:
-            self._schedule.move(pause)
+        with self._lock:
+            self._paused_since = None
+        over = None if pause is None else self._pause(pause)
+        if over is not None:
+            # This call succeeded; those that wait or come do not start.
+            with self._lock:
+                text = f"{request.label}: the limit is used up; {over}"
+                self._fatal = self._fatal or DestinationDown(text, status=response.status)
         return response
+
+    def _pause(self, seconds: float) -> str | None:
+        """Moves the schedule by what the platform asks for; says why if that is too long."""
+        now = time.monotonic()
+        with self._lock:
+            self._paused_since = now if self._paused_since is None else self._paused_since
+            waited = now - self._paused_since
+        if waited + seconds > _LONGEST_PAUSE:
+            before = f", after {waited:.0f} s of them" if waited >= 1 else ""
+            return f"the platform asks for a pause of {seconds:.0f} s{before}: the next run goes on"
+        self._schedule.move(seconds)
+        return None
 
     def _raise_if_over(self) -> None:
         with self._lock:

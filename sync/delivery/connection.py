@@ -33,10 +33,12 @@ def connected(
             secrets=settings.secrets,
             is_only_host=settings.base_url is not None,
             judge=kind.judge,
+            stop=stop,
         ) as client,
         ThreadPoolExecutor(workers, thread_name_prefix=f"{kind.name}-calls") as pool,
     ):
-        # A quarter of a second's calls may catch up after a stall.
-        schedule = Schedule(settings.rate, burst=max(2, int((settings.rate or 0) / 4)))
+        # A quarter of a second's calls may catch up after a stall, within the limits.
+        burst = max(2, int((settings.rate or 0) / 4))
+        schedule = Schedule(settings.rate, burst=burst, limits=settings.all_limits)
         caller = Caller(client, schedule, stop, policy=settings.retry, pool=pool)
         yield kind(caller, settings.values), caller

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sync.delivery.calls import RetryPolicy
-from sync.destinations.base import Destination
+from sync.destinations.base import Destination, Limit
 from sync.errors import ConfigError, MissingCredential
 
 # Where the platform sets no limit of its own.
@@ -23,32 +23,54 @@ class Settings:
     #: Calls per second; None for no limit.
     rate: float | None
     batch_size: int
-    #: Seconds to wait for an answer.
+    #: Seconds that a call may take, from the connection to the last byte of its answer.
     timeout: float
     retry: RetryPolicy
     secrets: tuple[str, ...] = field(repr=False)
     #: Calls of one credential that the platform allows at once; None where it sets no limit.
     most_connections: int | None
+    #: The limits that the platform's documents name and the environment does not replace.
+    limits: tuple[Limit, ...] = ()
+    #: Whether the rate is the environment's: a limit of its own, where else it only spaces calls.
+    is_rate_set: bool = False
 
     @property
     def connections(self) -> int:
         """Most calls under way at once."""
         return _CONNECTIONS if self.most_connections is None else self.most_connections
 
+    @property
+    def all_limits(self) -> tuple[Limit, ...]:
+        """The limits that calls are kept to: those documented, and a rate that was set."""
+        if self.rate is None or not self.is_rate_set:
+            return self.limits
+        calls = max(int(self.rate), 1)
+        return (Limit(calls, calls / self.rate), *self.limits)
+
     def shared_by(self, jobs: int) -> Settings:
         """Those of each of so many jobs that use one credential at the same time.
 
-        Raises ConfigError where the platform allows fewer connections than there are jobs.
+        Raises ConfigError where the platform allows fewer connections or calls than there are jobs.
         """
         rate = None if self.rate is None else self.rate / jobs
-        if self.most_connections is None:
-            return replace(self, rate=rate)
-        if jobs > self.most_connections:
+        # Those of one user or device: a job has all the calls about it.
+        shared = [limit for limit in self.limits if not limit.each]
+        fewest = min((limit.calls for limit in shared), default=jobs)
+        most = fewest if self.most_connections is None else min(fewest, self.most_connections)
+        if jobs > most:
             raise ConfigError(
-                f"--shard I/{jobs}: this platform allows {self.most_connections} calls at once; "
-                f"push it in at most {self.most_connections} parts."
+                f"--shard I/{jobs}: this platform allows {most} calls at once; "
+                f"push it in at most {most} parts."
             )
-        return replace(self, rate=rate, most_connections=self.most_connections // jobs)
+        connections = self.most_connections
+        return replace(
+            self,
+            rate=rate,
+            most_connections=None if connections is None else connections // jobs,
+            limits=tuple(
+                one if one.each else one._replace(calls=one.calls // jobs) for one in self.limits
+            ),
+        )
 
 
 def read_settings(destination: type[Destination], environment: Mapping[str, str]) -> Settings:
@@ -66,6 +88,11 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
         if value:
             values[variable.name] = value
     rate = _number(environment, f"{prefix}_RATE", destination.calls_per_second)
+    limits = destination.limits
+    is_rate_set = bool(environment.get(f"{prefix}_RATE", "").strip())
+    if is_rate_set:
+        # It replaces the limit of all calls; 0 is for a platform that has none (a sandbox).
+        limits = tuple(one for one in limits if rate and not one.is_of_all_calls)
     return Settings(
         values=values,
         base_url=environment.get(f"{prefix}_BASE_URL", "").strip() or None,
@@ -79,6 +106,8 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
             if variable.secret and variable.name in values
         ),
         most_connections=destination.most_connections,
+        limits=limits,
+        is_rate_set=is_rate_set,
     )
 
 

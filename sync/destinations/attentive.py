@@ -15,13 +15,16 @@ from sync.destinations.base import (
     Action,
     Destination,
     Item,
+    Limit,
     Outcome,
     Request,
     Variable,
-    expect_list,
+    expect_rows,
 )
-from sync.errors import NotThere, RetryableError
+from sync.errors import AnswerUnreadable, NotThere, RetryableError
 
+_SUBSCRIPTIONS = "/v1/subscriptions"
+_UNSUBSCRIBE = "/v1/subscriptions/unsubscribe"
 _CHANNELS: Mapping[str, tuple[str, str]] = {"sms": ("TEXT", "phone"), "email": ("EMAIL", "email")}
 # What a refusal ends. Transactional messages (an order's, a delivery's) are the person's own.
 _ENDED = ("MARKETING", "CHECKOUT_ABANDONED")
@@ -64,10 +67,16 @@ class Attentive(Destination):
         Variable("ATTENTIVE_SIGN_UP_SOURCE_ID", "the sign-up unit that a subscribe goes through"),
     )
     channels = frozenset({"sms", "email"})
-    # 5 unsubscribes a second, 150 looks. Two threads that look and unsubscribe by turns never make
-    # more than 5 unsubscribes of any 9 calls; more threads would unsubscribe in bursts.
-    calls_per_second = 9.0
-    most_connections = 2
+    # Each unsubscribe is a look and a call.
+    calls_per_second = 10.0
+    limits = (
+        Limit(10, 1.0),
+        Limit(5, 1.0, _UNSUBSCRIBE, "POST"),
+        Limit(10, 1.0, _SUBSCRIPTIONS, "POST"),
+        Limit(150, 1.0, _SUBSCRIPTIONS, "GET"),
+    )
+    # The fewer wait for their turn, the sooner a run ends that is stopped.
+    most_connections = 4
     batch_size = 1
     release_batch_size = 1
 
@@ -117,7 +126,7 @@ class Attentive(Destination):
         subscriptions = [{"type": kind, "channel": channel} for kind in look.held]
         request = Request(
             "POST",
-            "/v1/subscriptions/unsubscribe",
+            _UNSUBSCRIBE,
             json={"user": _user(item), "subscriptions": subscriptions},
             # The person would get another text.
             is_repeatable=False,
@@ -130,13 +139,13 @@ class Attentive(Destination):
         )
         try:
             answer = self.api.call(request)
-            rows = expect_list(answer.data, request.label, "subscriptionResponses")
+            ended = _ended(expect_rows(answer.data, request.label, "subscriptionResponses"))
         except RetryableError as error:
             again = self._look_after(item)
             if again is None or again.held:
                 return Outcome.of_error(item, error)
             return again.settled(item)
-        if set(look.held) <= _ended(rows):
+        if set(look.held) <= ended:
             return Outcome(item, "confirmed", answer.status, None, answer.attempts)
         error_text = "the answer does not say that the person is unsubscribed"
         return Outcome(item, "failed", answer.status, error_text, answer.attempts)
@@ -147,7 +156,7 @@ class Attentive(Destination):
             return Outcome(item, "confirmed", look.status, None, look.attempts)
         body = {"user": _user(item), "signUpSourceId": unit}
         # The person would get another text.
-        request = Request("POST", "/v1/subscriptions", json=body, is_repeatable=False)
+        request = Request("POST", _SUBSCRIPTIONS, json=body, is_repeatable=False)
         try:
             answer = self.api.call(request)
         except RetryableError as error:
@@ -162,7 +171,7 @@ class Attentive(Destination):
         channel, name = _CHANNELS[item.channel]
         request = Request(
             "GET",
-            "/v1/subscriptions",
+            _SUBSCRIPTIONS,
             params={name: _address(item)},
             sample={"subscriptionEligibilities": [_eligibility("MARKETING", channel, sample)]},
         )
@@ -170,7 +179,7 @@ class Attentive(Destination):
             answer = self.api.call(request)
         except NotThere as error:
             return _Look({}, error.status, error.attempts)
-        rows = expect_list(answer.data, request.label, "subscriptionEligibilities")
+        rows = expect_rows(answer.data, request.label, "subscriptionEligibilities")
         return _Look(dict(_types(rows, channel)), answer.status, answer.attempts)
 
     def _look_after(self, item: Item) -> _Look | None:
@@ -188,23 +197,29 @@ def _eligibility(kind: str, channel: str, is_on: bool) -> dict[str, Any]:
     }
 
 
-def _types(rows: Sequence[Any], channel: str) -> Iterator[tuple[str, bool]]:
+def _types(rows: Sequence[Mapping[str, Any]], channel: str) -> Iterator[tuple[str, bool]]:
     """The subscriptions of the channel, and whether the person is on each."""
     for row in rows:
-        if isinstance(row, dict):
-            subscription, eligibility = row.get("subscription"), row.get("eligibility")
-            if isinstance(subscription, dict) and subscription.get("channel") == channel:
-                is_on = isinstance(eligibility, dict) and eligibility.get("isEligible") is True
-                yield str(subscription.get("type")), is_on
+        subscription, eligibility = _part(row, "subscription"), _part(row, "eligibility")
+        if subscription.get("channel") == channel:
+            yield str(subscription.get("type")), eligibility.get("isEligible") is True
 
 
-def _ended(rows: Sequence[Any]) -> set[str]:
+def _ended(rows: Sequence[Mapping[str, Any]]) -> set[str]:
     """The subscriptions that an answer calls unsubscribed."""
     return {
-        str((row.get("subscription") or {}).get("type"))
+        str(_part(row, "subscription").get("type"))
         for row in rows
-        if isinstance(row, dict) and row.get("subscriptionUnsubscribeStatus") in _DONE
+        if str(row.get("subscriptionUnsubscribeStatus")) in _DONE
     }
+
+
+def _part(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = row.get(name)
+    if not isinstance(found, dict):
+        # Nobody is absent, or done, because of an answer that says nothing of them.
+        raise AnswerUnreadable(f"a row of the answer has no {name!r}")
+    return found
 
 
 def _user(item: Item) -> dict[str, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 from sync.destinations.identifiers import why_not_addressable
@@ -22,6 +24,7 @@ from sync.errors import (
 )
 
 Action = Literal["suppress", "release", "subscribe"]
+_Cursor = TypeVar("_Cursor", int, str)
 #: `intended`: about to be sent; the others tell how it ended.
 Result = Literal["intended", "confirmed", "accepted", "rejected", "absent", "failed"]
 
@@ -76,6 +79,7 @@ class Request:
     form: fields of a form in place of JSON. headers: besides those of every call. host: scheme and
     host where it is not the destination's own. is_repeatable: whether sending it twice does no
     more than once; one that is not is never repeated after an end that leaves its effect unknown.
+    is_whole_list: whether the answer is a list without pages, which may be large.
     """
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -88,6 +92,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     host: str | None = None
     is_repeatable: bool = True
+    is_whole_list: bool = False
 
     @property
     def label(self) -> str:
@@ -112,6 +117,29 @@ class Response:
     status: int
     data: Any
     attempts: int = 1
+
+
+class Limit(NamedTuple):
+    """A documented limit of one credential: at most so many calls within any so many seconds.
+
+    method, path: the calls that it counts, by a pattern of Request.path. each: the part of the path
+    whose every value is counted apart.
+    """
+
+    calls: int
+    seconds: float
+    path: str = "*"
+    method: str = "*"
+    each: str = ""
+
+    @property
+    def is_of_all_calls(self) -> bool:
+        """Whether no call is outside it."""
+        return self == Limit(self.calls, self.seconds)
+
+    def counts(self, request: Request) -> bool:
+        """Whether the call is one of those that it limits."""
+        return self.method in ("*", request.method) and fnmatchcase(request.path, self.path)
 
 
 class Api(Protocol):
@@ -162,8 +190,10 @@ class Destination(ABC):
     variables: ClassVar[tuple[Variable, ...]]
     #: The channels that it can be told about.
     channels: ClassVar[frozenset[str]]
-    #: Documented limit of one credential; <NAME>_RATE replaces it.
+    #: How calls are spaced, within the limit of one credential; <NAME>_RATE replaces it.
     calls_per_second: ClassVar[float]
+    #: The limits that its documents name; none: calls_per_second is all that is known.
+    limits: ClassVar[tuple[Limit, ...]] = ()
     #: Items per call; <NAME>_BATCH_SIZE replaces it.
     batch_size: ClassVar[int]
     #: Most items that are released together: they are read again right before.
@@ -310,6 +340,33 @@ def expect_list(data: object, label: str, key: str | None = None) -> list[Any]:
     return found
 
 
+def expect_rows(data: object, label: str, key: str | None = None) -> list[dict[str, Any]]:
+    """data (or data[key]) if it is a list of objects, else AnswerUnreadable."""
+    found = expect_list(data, label, key)
+    if not all(isinstance(row, dict) for row in found):
+        raise AnswerUnreadable(f"{label}: the answer's list holds what is no object.")
+    return found
+
+
+def pages_of(
+    label: str, first: _Cursor, read: Callable[[_Cursor], tuple[list[Any], _Cursor | None]]
+) -> Iterator[list[Any]]:
+    """The pages of a list. read: the rows at a cursor, and the cursor that follows, if any does.
+
+    Raises AnswerUnreadable where a page or its cursor comes again: it would have no end.
+    """
+    cursor: _Cursor | None = first
+    seen: set[object] = set()
+    while cursor is not None:
+        rows, following = read(cursor)
+        marks = {cursor, hashlib.sha256(repr(rows).encode()).digest()}
+        if marks & seen:
+            raise AnswerUnreadable(f"{label}: the same page came twice; the list has no end.")
+        seen |= marks
+        yield rows
+        cursor = following
+
+
 def member_of(row: object, name: str, label: str) -> str:
     """A member of a listed row as text, else AnswerUnreadable."""
     value = row.get(name) if isinstance(row, dict) else None
@@ -321,15 +378,17 @@ def member_of(row: object, name: str, label: str) -> str:
 def instant_of(text: object) -> datetime | None:
     """When an entry was made: epoch seconds, ISO 8601 or RFC 2822; aware. None where unsaid."""
     said = str(text or "").strip()
-    if said.isdigit():
-        return datetime.fromtimestamp(int(said), UTC)
-    for parse in (datetime.fromisoformat, parsedate_to_datetime, _spaced):
+    for parse in (_epoch, datetime.fromisoformat, parsedate_to_datetime, _spaced):
         try:
             found = parse(said)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError, OSError):
             continue
         return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
     return None
+
+
+def _epoch(text: str) -> datetime:
+    return datetime.fromtimestamp(int(text), UTC)
 
 
 def _spaced(text: str) -> datetime:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from sync.destinations.base import (
@@ -17,14 +18,17 @@ from sync.destinations.base import (
     Destination,
     Entry,
     Item,
+    Limit,
     Outcome,
     Request,
     Response,
     Result,
     Variable,
     expect_list,
+    expect_rows,
     instant_of,
     member_of,
+    pages_of,
 )
 from sync.errors import ConfigError, ItemsRefused
 
@@ -62,6 +66,11 @@ class Braze(Destination):
     channels = frozenset({"email", "sms", "push"})
     # Of the limits of one key the strictest: 250,000 an hour for all of /email.
     calls_per_second = 250_000 / 3600
+    limits = (
+        Limit(250_000, 3600.0, "/email/*"),
+        Limit(5_000, 60.0, "/v2/subscription/status/set"),
+        Limit(3_000, 3.0, "/users/track"),
+    )
     batch_size = _MOST
     release_batch_size = _MOST
 
@@ -144,14 +153,12 @@ class Braze(Destination):
             ("/email/unsubscribes", "unsubscribed", "unsubscribed_at"),
             ("/email/hard_bounces", "hard_bounces", "hard_bounced_at"),
         ):
-            offset = 0
-            while rows := self._page(path, offset):
+            for rows in pages_of(path, 0, partial(self._page, path)):
                 for row in rows:
                     since = instant_of(row.get(stamp))
                     yield Entry(channel, member_of(row, "email", path), listed_in, since)
-                offset += len(rows)
 
-    def _page(self, path: str, offset: int) -> list[Any]:
+    def _page(self, path: str, offset: int) -> tuple[list[Any], int | None]:
         tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%d")
         params = {
             "start_date": "2010-01-01",
@@ -161,7 +168,8 @@ class Braze(Destination):
             "sort_direction": "asc",
         }
         answer = self.api.call(self._request("GET", path, params=params))
-        return expect_list(answer.data, path, "emails")
+        rows = expect_rows(answer.data, path, "emails")
+        return rows, offset + len(rows) if rows else None
 
     def _grant(self, items: Sequence[Item], state: str) -> Iterator[Outcome]:
         if items[0].channel == "push":
@@ -247,7 +255,7 @@ def _errors(answer: Response, people: int) -> dict[int, str]:
     """
     errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
     found: dict[int, str] = {}
-    for error in errors or []:
+    for error in expect_list(errors or [], "POST /users/track"):
         told = error if isinstance(error, dict) else {"type": error}
         place, text = told.get("index"), str(told.get("type") or "refused, without a reason")
         if people == 1:

@@ -18,6 +18,7 @@ from sync.destinations.base import (
     Api,
     Destination,
     Item,
+    Limit,
     Outcome,
     Request,
     Response,
@@ -39,6 +40,7 @@ _OAUTH = "https://oauth2.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _HOUR = 3600
+_DAY = 24 * _HOUR
 # A token is renewed so long before it ends.
 _MARGIN = 300.0
 _PATH = "/v1/projects/{project}/registrations/{token}/topicSubscriptions"
@@ -64,6 +66,7 @@ class Fcm(Destination):
     channels = frozenset({"push"})
     # 3,000 additions and removals a second and project.
     calls_per_second = 3000.0
+    limits = (Limit(3_000, 1.0),)
     batch_size = 1
 
     def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
@@ -178,7 +181,8 @@ class Fcm(Destination):
             ) from None
         found = answer.data if isinstance(answer.data, dict) else {}
         token, seconds = found.get("access_token"), found.get("expires_in", _HOUR)
-        if not token or not isinstance(seconds, int):
+        is_token = isinstance(token, str) and token.isascii() and token.isprintable()
+        if not token or not is_token or not isinstance(seconds, int) or not 0 < seconds <= _DAY:
             raise AnswerUnreadable("POST /token: the answer has no access token, or no end of it")
         self._token = str(token)
         self._ends_at = time.time() + seconds
@@ -189,8 +193,9 @@ def _words(body: object) -> set[str]:
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return set()
-    details = error.get("details") or []
-    own = {str(detail.get("errorCode")) for detail in details if isinstance(detail, dict)}
+    details = error.get("details")
+    told = details if isinstance(details, list) else []
+    own = {str(detail.get("errorCode")) for detail in told if isinstance(detail, dict)}
     return own | {str(error.get("status"))}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from sync.destinations.base import (
@@ -19,8 +20,9 @@ from sync.destinations.base import (
     Request,
     Result,
     Variable,
-    expect_list,
+    expect_rows,
     member_of,
+    pages_of,
 )
 from sync.errors import NotThere, PlatformError, RateLimited, UnknownScope
 
@@ -92,15 +94,14 @@ class Mailchimp(Destination):
     def entries(self, channel: str, scope: str) -> Iterator[Entry]:
         """The members of the audience who left it or were cleaned."""
         for status in ("unsubscribed", "cleaned"):
-            offset = 0
-            while rows := self._members(scope, status, offset):
+            read = partial(self._members, scope, status)
+            for rows in pages_of("members", 0, read):
                 for row in rows:
                     address = member_of(row, "email_address", "members")
                     # `last_changed` moves with any edit of the member: no date of the refusal.
                     yield Entry(channel, address, status)
-                offset += len(rows)
 
-    def _members(self, scope: str, status: str, offset: int) -> list[Any]:
+    def _members(self, scope: str, status: str, offset: int) -> tuple[list[Any], int | None]:
         request = Request(
             "GET",
             "/3.0/lists/{list}/members",
@@ -119,7 +120,8 @@ class Mailchimp(Destination):
             answer = self.api.call(request)
         except NotThere as error:
             raise _unknown_audience(scope, error) from None
-        return expect_list(answer.data, request.label, "members")
+        rows = expect_rows(answer.data, request.label, "members")
+        return rows, offset + len(rows) if rows else None
 
     @property
     def _host(self) -> str | None:
@@ -157,11 +159,11 @@ class Mailchimp(Destination):
         done = {
             str(member.get("email_address")).lower()
             for part in ("new_members", "updated_members")
-            for member in expect_list(answer.data, request.label, part)
+            for member in expect_rows(answer.data, request.label, part)
         }
         errors = {
             str(error.get("email_address")).lower(): str(error.get("error"))
-            for error in expect_list(answer.data, request.label, "errors")
+            for error in expect_rows(answer.data, request.label, "errors")
         }
         for item in items:
             address = _address(item).lower()

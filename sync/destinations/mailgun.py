@@ -20,6 +20,7 @@ from sync.destinations.base import (
     Destination,
     Entry,
     Item,
+    Limit,
     Outcome,
     Request,
     Response,
@@ -27,10 +28,19 @@ from sync.destinations.base import (
     Variable,
     check,
     expect_list,
+    expect_rows,
     instant_of,
     member_of,
+    pages_of,
 )
-from sync.errors import ListNotThere, NotThere, PlatformError, SyncError, UnknownScope
+from sync.errors import (
+    AnswerUnreadable,
+    ListNotThere,
+    NotThere,
+    PlatformError,
+    SyncError,
+    UnknownScope,
+)
 
 _KINDS: Mapping[str, str] = {"complaint": "complaints", "bounce": "bounces"}
 _CONSENT = ("complaint", "unsubscribe")
@@ -58,6 +68,7 @@ class Mailgun(Destination):
     channels = frozenset({"email"})
     # None is published for suppressions; 500 in 10 seconds is that of its other reports.
     calls_per_second = 50.0
+    limits = (Limit(500, 10.0),)
     # "Should be less than 1000", says the answer to more.
     batch_size = 999
 
@@ -129,7 +140,7 @@ class Mailgun(Destination):
             for row in self._rows(kind, scope):
                 address = member_of(row, "address", kind)
                 since = instant_of(row.get("created_at"))
-                tags = row.get("tags") or ["*"]
+                tags = expect_list(row.get("tags") or ["*"], kind)
                 if kind != "unsubscribes" or "*" in tags:
                     yield Entry(channel, address, kind, since)
                 else:
@@ -137,21 +148,21 @@ class Mailgun(Destination):
                         Entry(channel, address, f"{kind}/tag", since, str(tag)) for tag in tags
                     )
 
-    def _rows(self, kind: str, scope: str) -> Iterator[Any]:
-        params = {"limit": str(_PAGE)}
-        while True:
-            path = f"/v3/{{domain}}/{kind}"
+    def _rows(self, kind: str, scope: str) -> Iterator[dict[str, Any]]:
+        path = f"/v3/{{domain}}/{kind}"
+
+        def read(query: str) -> tuple[list[Any], str | None]:
+            request = Request("GET", path, {"domain": scope}, params=dict(parse_qsl(query)))
             try:
-                answer = self.api.call(Request("GET", path, {"domain": scope}, params=params))
+                answer = self.api.call(request)
             except ListNotThere as error:
                 raise _unknown_domain(scope, error) from None
-            rows = expect_list(answer.data, path, "items")
-            yield from rows
-            following = str((answer.data.get("paging") or {}).get("next") or "")
-            params = dict(parse_qsl(urlsplit(following).query))
+            rows = expect_rows(answer.data, path, "items")
             # The last page is an empty one.
-            if not rows or not params:
-                return
+            return rows, (_next(answer.data) or None) if rows else None
+
+        for rows in pages_of(path, f"limit={_PAGE}", read):
+            yield from rows
 
     def _add(self, kind: str, items: Sequence[Item]) -> Iterator[Outcome]:
         unique = {_address(item): item for item in items}
@@ -176,6 +187,16 @@ class Mailgun(Destination):
         result: Result = "confirmed" if is_whole else "failed"
         for item in items:
             yield Outcome(item, result, answer.status, fault, answer.attempts)
+
+
+def _next(data: Mapping[str, Any]) -> str:
+    """The query of the page that follows, as the answer's paging names it."""
+    paging = data.get("paging")
+    following = paging.get("next") if isinstance(paging, dict) else None
+    try:
+        return urlsplit(str(following or "")).query
+    except ValueError:
+        raise AnswerUnreadable("paging: the next page is named by no URL") from None
 
 
 def _kind(item: Item) -> str:

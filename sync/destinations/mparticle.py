@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from sync.destinations.base import (
     Action,
     Item,
+    Limit,
     Outcome,
     ProfileDestination,
     Request,
@@ -49,10 +50,11 @@ class MParticle(ProfileDestination):
         Variable("MPARTICLE_API_SECRET", "the secret of that input", required=True, secret=True),
     )
     channels = frozenset({"email", "sms", "push"})
-    # 270 batches a second, of which a call holds up to 100.
-    calls_per_second = 2.7
-    batch_size = 100
-    release_batch_size = 100
+    # 270 batches a second. A call may hold 100 of them, of which only two fit into a second.
+    calls_per_second = 3.0
+    limits = (Limit(3, 1.0),)
+    batch_size = 90
+    release_batch_size = 90
 
     @classmethod
     def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
-from sync.destinations.base import Destination, Item, Outcome, Request, Variable, outcomes_of
+from sync.destinations.base import (
+    Destination,
+    Item,
+    Limit,
+    Outcome,
+    Request,
+    Variable,
+    outcomes_of,
+)
 from sync.errors import ItemsRefused, PlatformError
 
 # "Unsubscribed through the API", and "subscribed".
@@ -57,6 +65,10 @@ class OneSignal(Destination):
     channels = frozenset({"email", "sms", "push"})
     # 1,000 changes of subscriptions a second and app.
     calls_per_second = 1000.0
+    limits = (
+        Limit(1_000, 1.0),
+        Limit(1, 1.0, "/apps/*/subscriptions_by_token/*", each="token"),
+    )
     batch_size = 1
 
     @classmethod

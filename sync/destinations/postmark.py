@@ -20,7 +20,7 @@ from sync.destinations.base import (
     Response,
     Result,
     Variable,
-    expect_list,
+    expect_rows,
     instant_of,
     member_of,
 )
@@ -107,9 +107,9 @@ class Postmark(Destination):
     def entries(self, channel: str, scope: str) -> Iterator[Entry]:
         """The stream's suppressions, by reason and origin; the answer is one page."""
         stream = scope or _DEFAULT_STREAM
-        request = Request("GET", f"{_PATH}/dump", {"stream": stream})
+        request = Request("GET", f"{_PATH}/dump", {"stream": stream}, is_whole_list=True)
         answer = self._call(request, stream)
-        for row in expect_list(answer.data, request.label, "Suppressions"):
+        for row in expect_rows(answer.data, request.label, "Suppressions"):
             reason = member_of(row, "SuppressionReason", request.label)
             listed_in = f"{reason}/{row.get('Origin') or 'unknown'}".lower()
             address = member_of(row, "EmailAddress", request.label)
@@ -124,8 +124,8 @@ class Postmark(Destination):
         sample = {"Suppressions": [{"EmailAddress": a, "Status": done} for a in addresses]}
         request = Request("POST", _PATH + path, {"stream": stream}, json=body, sample=sample)
         answer = self._call(request, stream)
-        rows = expect_list(answer.data, request.label, "Suppressions")
-        found = {str(row.get("EmailAddress")).lower(): row for row in rows if isinstance(row, dict)}
+        rows = expect_rows(answer.data, request.label, "Suppressions")
+        found = {str(row.get("EmailAddress")).lower(): row for row in rows}
         for item in items:
             row = found.get(_address(item).lower(), {})
             result, error = _judged(row, done, without_authority)

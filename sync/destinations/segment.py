@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from sync.destinations.base import (
     Action,
     Item,
+    Limit,
     Outcome,
     ProfileDestination,
     Request,
@@ -52,6 +53,7 @@ class Segment(ProfileDestination):
     channels = frozenset({"email", "sms", "push"})
     # 1,000 a second and workspace.
     calls_per_second = 1000.0
+    limits = (Limit(1_000, 1.0),)
     # Two calls per item: well under 2,500 calls and, as a rule, under 500 KB.
     batch_size = 500
     release_batch_size = 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sync.destinations.base import (
     Action,
@@ -17,6 +17,7 @@ from sync.destinations.base import (
     Destination,
     Entry,
     Item,
+    Limit,
     Outcome,
     Request,
     Response,
@@ -25,8 +26,16 @@ from sync.destinations.base import (
     expect_list,
     instant_of,
     member_of,
+    pages_of,
 )
-from sync.errors import NotThere, PlatformError, SyncError, UnexpectedAnswer, UnknownScope
+from sync.errors import (
+    AnswerUnreadable,
+    NotThere,
+    PlatformError,
+    SyncError,
+    UnexpectedAnswer,
+    UnknownScope,
+)
 
 # The most that a page may have.
 _PAGE = 500
@@ -59,6 +68,7 @@ class SendGrid(Destination):
     channels = frozenset({"email"})
     # 600 calls a minute: the only number SendGrid ever published; answers carry the real one.
     calls_per_second = 10.0
+    limits = (Limit(600, 60.0),)
     # Not published for suppressions.
     batch_size = 1000
     placed_in = frozenset({"unsubscribes", "group"})
@@ -151,23 +161,26 @@ class SendGrid(Destination):
         for group in groups:
             self._check_group(group)
             path = "/v3/asm/groups/{group}/suppressions"
-            answer = self.api.call(Request("GET", path, {"group": group}))
-            for email in expect_list(answer.data, f"GET {path}"):
-                yield Entry(channel, str(email), "group", None, group)
+            request = Request("GET", path, {"group": group}, is_whole_list=True)
+            for email in expect_list(self.api.call(request).data, request.label):
+                if not isinstance(email, str):
+                    raise AnswerUnreadable(f"{request.label}: the list holds what is no address.")
+                yield Entry(channel, email, "group", None, group)
 
     def _list_entries(self, channel: str, name: str) -> Iterator[Entry]:
         path = f"/v3/suppression/{name}"
         # What is added while the pages are read must not move them.
-        now, offset = str(int(time.time())), 0
-        while True:
+        now = str(int(time.time()))
+
+        def read(offset: int) -> tuple[list[Any], int | None]:
             params = {"limit": str(_PAGE), "offset": str(offset), "end_time": now}
             rows = expect_list(self.api.call(Request("GET", path, params=params)).data, path)
+            return rows, None if len(rows) < _PAGE else offset + len(rows)
+
+        for rows in pages_of(path, 0, read):
             for row in rows:
                 since = instant_of(member_of(row, "created", path))
                 yield Entry(channel, member_of(row, "email", path), name, since)
-            offset += len(rows)
-            if len(rows) < _PAGE:
-                return
 
     def _release_kinds(self, items: Sequence[Item]) -> None:
         """Takes the items off the self-filling lists; one that is not there is no error."""

@@ -17,11 +17,12 @@ from typing import ClassVar
 from sync.destinations.base import (
     Destination,
     Item,
+    Limit,
     Outcome,
     Request,
     Result,
     Variable,
-    expect_list,
+    expect_rows,
 )
 from sync.errors import UnknownScope
 
@@ -55,6 +56,7 @@ class Twilio(Destination):
     channels = frozenset({"sms"})
     # 100 calls a minute.
     calls_per_second = 100 / 60
+    limits = (Limit(100, 60.0),)
     batch_size = 25
     release_batch_size = 25
 
@@ -107,8 +109,8 @@ class Twilio(Destination):
         form = [("Items", json.dumps(_consent(item, status))) for item in items]
         sample = {"items": [{"correlation_id": item.delta_id, "error_code": 0} for item in items]}
         answer = self.api.call(Request("POST", "/v1/Consents/Bulk", form=form, sample=sample))
-        rows = expect_list(answer.data, "POST /v1/Consents/Bulk", "items")
-        found = {str(row.get("correlation_id")): row for row in rows if isinstance(row, dict)}
+        rows = expect_rows(answer.data, "POST /v1/Consents/Bulk", "items")
+        found = {str(row.get("correlation_id")): row for row in rows}
         is_sender_wrong = False
         for item in items:
             row = found.get(item.delta_id)

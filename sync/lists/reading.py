@@ -12,7 +12,7 @@ from sync.delivery.settings import read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination, Entry
 from sync.erasure.kept import Kept
-from sync.errors import ConfigError, ListNotReadable, Stopped
+from sync.errors import ConfigError, ListNotReadable, PlatformError, Stopped
 from sync.landing import Statement, instant_text
 from sync.warehouse.base import Warehouse
 
@@ -58,14 +58,25 @@ class Reader:
         Those of the forgotten are passed over: to stop them is all that is left of them. Raises
         UnknownScope, ListNotReadable, Stopped, or what the platform answers.
         """
-        for entry in self._destination.entries(row.channel, row.scope):
-            if self._stop.is_set():
-                raise Stopped(f"{self._destination.name}: stopped while its lists were read.")
+        for entry in self._entries(row):
             advance(1)
             if self._kept and self._kept.has_refused(entry.channel, entry.address):
                 self.forgotten += 1
             else:
                 yield Listed(row, entry)
+
+    def _entries(self, row: Row) -> Iterator[Entry]:
+        """Stopped is raised once SIGTERM came, also where it cut a call off."""
+        stopped = Stopped(f"{self._destination.name}: stopped while its lists were read.")
+        try:
+            for entry in self._destination.entries(row.channel, row.scope):
+                if self._stop.is_set():
+                    raise stopped
+                yield entry
+        except PlatformError:
+            if self._stop.is_set():
+                raise stopped from None
+            raise
 
 
 @contextmanager

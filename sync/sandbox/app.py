@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from sync.sandbox.faults import Fault, Faults
+from sync.sandbox.hostile import Hostile
 from sync.sandbox.platforms import all_platforms
 from sync.sandbox.platforms.base import Platform, Webhook
 from sync.sandbox.webhooks import Webhooks
@@ -63,14 +64,19 @@ class Sandbox:
         keys: Mapping[str, str] | None = None,
         state: Path | None = None,
         webhooks: Webhooks | None = None,
+        is_hostile: bool = False,
     ) -> None:
         """rate: calls per second and platform, 0 for no limit, None for each platform's own.
 
         keys: credential per platform. state: a JSON file that the lists are read from and kept in.
         webhooks: where the platforms' own deliveries go; without it they can only be looked at.
+        is_hostile: begins with the fault `hostile` at every platform.
         """
         self.platforms: dict[str, Platform] = {item.name: item for item in all_platforms()}
         self.faults = Faults()
+        if is_hostile:
+            self.faults.active.append(Fault("hostile", status=200))
+        self._hostile = Hostile()
         self._healed = asyncio.Event()
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -157,6 +163,11 @@ class Sandbox:
             _cut(send)
             return
         passes, remaining, reset = self._buckets[platform.name].take()
+        hostile = faults.get("hostile")
+        trick = (hostile.trick or self._hostile.next_trick()) if hostile else ""
+        instead = hostile and self._hostile.instead(
+            trick, hostile.status, hostile.seconds, self._healed
+        )
         if "unauthorized" in faults or not platform.accepts(request, self._keys[platform.name]):
             response = platform.error(401, "authorization required")
         elif not passes:
@@ -168,6 +179,8 @@ class Sandbox:
                 response.headers["Retry-After"] = str(fault.retry_after)
         elif "answer" in faults:
             response = JSONResponse(faults["answer"].body, faults["answer"].status)
+        elif instead:
+            response = instead
         elif "poison" in faults:
             response = platform.error(400, "email is not a valid email address")
         else:
@@ -176,6 +189,7 @@ class Sandbox:
             self._send_webhooks(platform)
         limit = max(int(self._rates[platform.name]), 1)
         response.headers.update(platform.limit_headers(limit, remaining, reset))
+        response = self._hostile.over(trick, request.method, scope["path"], response)
         self.statuses[response.status_code] += 1
         if "timeout" in faults:
             await self._sleep(faults["timeout"].seconds)
@@ -206,6 +220,7 @@ class Sandbox:
         self.faults.active.clear()
         self._healed.set()
         self._healed = asyncio.Event()
+        self._hostile = Hostile()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         keeper: asyncio.Task[None] | None = None

@@ -6,6 +6,8 @@ import random
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from sync.sandbox.hostile import Hostile
+
 Kind = Literal[
     "error",
     "answer",
@@ -17,6 +19,7 @@ Kind = Literal[
     "omit",
     "poison",
     "slow",
+    "hostile",
 ]
 
 
@@ -28,8 +31,9 @@ class Fault:
     401. timeout: applies the call, then keeps the answer for `seconds`. reset, reset_after: cuts
     the connection before or after applying. truncate: applies the call and answers half of the
     JSON. omit: leaves `address` out of the answer. poison: refuses every call that names `address`
-    with 400. slow: waits `seconds` first. `message` and the header Retry-After (`retry_after`) are
-    what an error says.
+    with 400. slow: waits `seconds` first. hostile: plays a `trick` of a broken or hostile platform,
+    answered with `status`, all of them by turns where none is named. `message` and the header
+    Retry-After (`retry_after`) are what an error says.
     """
 
     kind: Kind
@@ -44,12 +48,15 @@ class Fault:
     message: str = "sandbox fault"
     body: Any = None
     retry_after: float | None = None
+    trick: str = ""
 
     @classmethod
     def from_json(cls, body: Any) -> Fault:
         """A fault from the body of POST /_sandbox/faults; ValueError says what is wrong with it."""
         if not isinstance(body, dict) or body.get("kind") not in get_args(Kind):
             raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}")
+        if body.get("trick", "") not in ("", *Hostile.TRICKS):
+            raise ValueError(f"trick must be one of {', '.join(Hostile.TRICKS)}")
         known = {key: body[key] for key in body if key in cls.__slots__}
         unknown = sorted(set(body) - set(known))
         if unknown:

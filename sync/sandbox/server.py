@@ -23,13 +23,14 @@ def serve(
     state: Path | None,
     environment: Mapping[str, str],
     webhooks: str | None = None,
+    is_hostile: bool = False,
     announce: bool = True,
 ) -> None:
     """Serves on the loopback interface until SIGTERM or Ctrl-C. port 0: a free one.
 
     Credentials are those of the environment (SENDGRID_API_KEY ...) or the defaults it prints.
     rate: of every platform, None for each one's own. webhooks: the receiver to post to, with the
-    Bearer token RELAY_WEBHOOK_SECRET.
+    Bearer token RELAY_WEBHOOK_SECRET. is_hostile: answers as a broken or hostile platform would.
     """
     try:
         import uvicorn
@@ -56,7 +57,7 @@ def serve(
     platforms = all_platforms()
     keys = {item.name: environment.get(item.key_variable, "") for item in platforms}
     receiver = Webhooks(webhooks, environment.get("RELAY_WEBHOOK_SECRET", "")) if webhooks else None
-    app = Sandbox(rate=rate, keys=keys, state=state, webhooks=receiver)
+    app = Sandbox(rate=rate, keys=keys, state=state, webhooks=receiver, is_hostile=is_hostile)
     lines = [
         f"Sandbox at {url} (lists: {url}/_sandbox/lists). In another terminal, after "
         "loading .env, whose empty variables would replace these:"

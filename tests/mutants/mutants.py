@@ -7,6 +7,7 @@ from dataclasses import dataclass
 REASONS = "models/intermediate/int_suppression_reasons.sql"
 STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
+LIMITS = "tests/python/sync/test_limits.py"
 GUARD = "tests/python/sync/test_guard.py"
 CRASH = "tests/python/sync/test_crash.py"
 REAL = "tests/python/sync/test_real_models.py"
@@ -273,9 +274,16 @@ MUTANTS = [
     Mutant(
         "Retry-After is ignored",
         "sync/delivery/calls.py",
-        "            self._schedule.move(pause)\n            raise\n",
-        "            raise\n",
+        "        self._schedule.move(seconds)\n",
+        "",
         ("tests/python/sync/test_rate.py::test_no_call_starts_before_the_platform_said",),
+    ),
+    Mutant(
+        "documented limits are planned with, and not kept",
+        "sync/delivery/connection.py",
+        "limits=settings.all_limits",
+        "limits=()",
+        (f"{LIMITS}::test_attentive_gets_five_unsubscribes_a_second_and_ten_calls",),
     ),
     Mutant(
         "the guard's floor is off",

@@ -118,7 +118,7 @@ def test_a_call_holds_no_more_batches_than_mparticle_takes(sandbox: SandboxClien
     with connected("mparticle", sandbox) as destination:
         list(destination.suppress(CASE.people(EMAIL, MParticle.batch_size)))
         assert sandbox.call_count() == 1
-        too_many = [batch(one) for one in CASE.people(EMAIL, MParticle.batch_size + 1)]
+        too_many = [batch(one) for one in CASE.people(EMAIL, 101)]
         with pytest.raises(ItemsRefused, match="100"):
             destination.api.call(Request("POST", "/v2/bulkevents", json=too_many))
 
