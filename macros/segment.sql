@@ -263,9 +263,9 @@ select
     act_reason as reason,
     coalesce(act_source, call_source) as source_of_change,
     coalesce(track = 'email machine opened', false) as is_machine,
-    -- The act's own time, where the tracking plan has one that can be read.
+    -- The act's own time, where the call has one that can be read: a late call about an old act is an old act.
     case
-        when (is_preference or track = 'push notification permission changed') and {{ parse_time('act_time') }} is not null then act_time
+        when kind = 'track' and names_recipient and not is_subscription and {{ parse_time('act_time') }} is not null then act_time
         else coalesce(call_time, original_time, segment_time)
     end as happened_at_raw
 from events

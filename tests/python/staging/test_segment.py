@@ -51,6 +51,16 @@ EVENTS = {
     "delete": [
         event(None, "other", "delete", external_id="c-901", at="2026-05-02 07:15:39"),
     ],
+    "email_subscribed_with_a_time_of_its_own": [
+        event(
+            "email",
+            "subscribe",
+            "email subscribed",
+            "mia@example.org",
+            external_id="c-901",
+            at="2026-05-02 06:00:00",
+        ),
+    ],
     "email_group_unsubscribed": [
         event(
             "email",
