@@ -283,16 +283,26 @@
     {%- do graph.update({'lost_parts': lost}) -%}
 {%- endmacro %}
 
-{#- For `dbt run-operation archive_landing --args '{before: 2026-01-01}'`: says that parts of days before that date,
-    now gone from the landing, were archived on purpose. Builds go on without them; a full refresh needs them back. -#}
-{% macro archive_landing(before) -%}
+{#- For `dbt run-operation archive_landing --args '{before: 2026-01-01}'` or `{like: contacts/%}`: says that parts of days
+    before that date, or so named, and now gone from the landing, were archived on purpose. Builds go on without them;
+    a full refresh needs them back. -#}
+{% macro archive_landing(before=none, like=none) -%}
+    {%- if (before is none) == (like is none) -%}
+        {{ exceptions.raise_compiler_error("Say which parts: --args '{before: 2026-01-01}' or --args '{like: contacts/%}'.") }}
+    {%- endif -%}
     {%- do adapter.dispatch('open_landing')() -%}
-    {%- set day = "replace(substr(regexp_extract(lost_part, r'[0-9]{4}-?[0-9]{2}-?[0-9]{2}'), 1, 10), '-', '')" -%}
-    {%- if target.type != 'bigquery' -%}{%- set day = "replace(regexp_extract(lost_part, '[0-9]{4}-?[0-9]{2}-?[0-9]{2}'), '-', '')" -%}{%- endif -%}
-    {%- set found = "select lost_part from (" ~ lost_parts(archived=true) ~ ") as lost where " ~ day ~ " between '1' and '" ~ (before | string | replace('-', '')) ~ "' and " ~ day ~ " < '" ~ (before | string | replace('-', '')) ~ "'" -%}
-    {%- set parts = run_query(found ~ " order by 1").columns[0].values() | list -%}
+    {%- set chosen -%}
+        {%- if like is not none -%}
+            lost_part like '{{ like | replace("'", "") }}'
+        {%- else -%}
+            {%- set digits = "replace(regexp_extract(lost_part, '[0-9]{4}-?[0-9]{2}-?[0-9]{2}'), '-', '')" -%}
+            {{ digits }} <> '' and {{ digits }} < '{{ before | string | replace('-', '') }}'
+        {%- endif -%}
+    {%- endset -%}
+    {%- set found = "select lost_part from (" ~ lost_parts(archived=true) ~ ") as lost where " ~ chosen -%}
+    {%- set parts = run_query(found).columns[0].values() | list -%}
     {%- if parts -%}
         {%- do run_query("insert into " ~ raw_table('landing_archived') ~ " (landing_part, archived_at) select lost_part, " ~ utc_now() ~ " from (" ~ found ~ ") as gone") -%}
     {%- endif -%}
-    {%- do print(parts | length ~ " parts of days before " ~ before ~ " are noted as archived. A full refresh needs them back.") -%}
+    {%- do print(parts | length ~ " parts that are gone are noted as archived. A full refresh needs them back.") -%}
 {%- endmacro %}

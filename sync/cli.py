@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import click
 
 from sync.errors import ConfigError, SyncError
+from sync.terminal import echo
 
 if TYPE_CHECKING:
     from sync.delivery.guard import Limits, Share
@@ -1354,5 +1355,5 @@ def main() -> None:
     try:
         cli.main(prog_name="contact-sync", standalone_mode=True)
     except SyncError as error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)

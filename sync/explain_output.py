@@ -7,11 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-import click
-
 from sync.delivery.lock import utc_now
 from sync.explain import Confirmation, Explanation, Reason, Subject, Verdict
 from sync.output import duration, print_table
+from sync.terminal import echo
 
 _LONGEST_SAYING = 100
 # Of a longer timeline, or of a contact with more addresses, JSON has the rest.
@@ -127,13 +126,13 @@ def _picked(row: Mapping[str, Any] | None, names: Sequence[str]) -> dict[str, An
 
 def print_explanation(found: Explanation) -> None:
     """The verdicts, the end of the timeline, and what each platform's list has."""
-    click.echo(_heading(found.subject))
+    echo(_heading(found.subject))
     _print_build(found.build)
     shown = found.verdicts[:_SHOWN_ADDRESSES]
     for verdict in shown:
         _print_verdict(verdict, found.subject)
     if len(found.verdicts) > len(shown):
-        click.echo(f"... and {len(found.verdicts) - len(shown):,} more addresses: --output json")
+        echo(f"... and {len(found.verdicts) - len(shown):,} more addresses: --output json")
     _print_timeline(found.timeline)
     _print_confirmations([one for one in found.confirmations if _concerns(one, shown)])
 
@@ -150,22 +149,22 @@ def _heading(subject: Subject) -> str:
 
 def _print_build(build: Mapping[str, Any] | None) -> None:
     if build is None:
-        click.echo("No build is recorded. Next: dbt build\n")
+        echo("No build is recorded. Next: dbt build\n")
         return
     age = duration((utc_now() - build["ended_at"]).total_seconds())
     verdict = "" if build["ok"] else ", and it FAILED (or a test of it)"
-    click.echo(f"As of the newest build, {age} ago{verdict}.\n")
+    echo(f"As of the newest build, {age} ago{verdict}.\n")
 
 
 def _print_verdict(verdict: Verdict, subject: Subject) -> None:
     name = f"{verdict.channel} {verdict.address or '(no address known)'}"
-    click.echo(f"{name}: {_answer(verdict, subject)}")
+    echo(f"{name}: {_answer(verdict, subject)}")
     for reason in verdict.reasons:
         _print_reason(reason, verdict)
     for reason in verdict.released:
         _print_release(reason, verdict)
     for row in verdict.topics:
-        click.echo(f"  left list {row['topic']} of {row['source']} {_time(row['last_at'])}")
+        echo(f"  left list {row['topic']} of {row['source']} {_time(row['last_at'])}")
 
 
 def _answer(verdict: Verdict, subject: Subject) -> str:
@@ -186,24 +185,24 @@ def _answer(verdict: Verdict, subject: Subject) -> str:
 
 def _print_reason(reason: Reason, verdict: Verdict) -> None:
     effect = "" if reason.is_suppressing else " (recorded only, by the policy)"
-    click.echo(f"  {reason.reason} since {_time(reason.since)}{_for_whom(reason, verdict)}{effect}")
-    click.echo(f"    event    {_event(reason)}")
-    click.echo(
+    echo(f"  {reason.reason} since {_time(reason.since)}{_for_whom(reason, verdict)}{effect}")
+    echo(f"    event    {_event(reason)}")
+    echo(
         f"    policy   {reason.reason} ({reason.attribute}): precedence {reason.precedence}, "
         f"suppresses {reason.suppresses}"
     )
     for way in reason.routes:
-        click.echo(f"    through  {way.text}")
-    click.echo(f"    ends by  {reason.ends_by}")
+        echo(f"    through  {way.text}")
+    echo(f"    ends by  {reason.ends_by}")
 
 
 def _print_release(reason: Reason, verdict: Verdict) -> None:
-    click.echo(
+    echo(
         f"  {reason.reason} of {_time(reason.since)} ended {_time(reason.ended_at)}"
         f"{_for_whom(reason, verdict)}"
     )
-    click.echo(f"    event    {_event(reason)}")
-    click.echo(f"    ended by {_event_words(reason.ended, reason.ended_event_id)}")
+    echo(f"    event    {_event(reason)}")
+    echo(f"    ended by {_event_words(reason.ended, reason.ended_event_id)}")
 
 
 def _for_whom(reason: Reason, verdict: Verdict) -> str:
@@ -244,10 +243,10 @@ def _event_words(event: Mapping[str, Any] | None, event_id: str | None) -> str:
 def _print_timeline(timeline: Sequence[Mapping[str, Any]]) -> None:
     shown = timeline[-_SHOWN_EVENTS:]
     if not shown:
-        click.echo("\nTimeline: no event names it.")
+        echo("\nTimeline: no event names it.")
         return
     of_all = "" if len(shown) == len(timeline) else f", the last {len(shown)} of {len(timeline):,}"
-    click.echo(f"\nTimeline{of_all}")
+    echo(f"\nTimeline{of_all}")
     columns = ("at", "source", "channel", "event", "provider's word", "address", "contact")
     print_table(
         (*columns, "topic", "marks"),
@@ -281,9 +280,9 @@ def _concerns(one: Confirmation, shown: Iterable[Verdict]) -> bool:
 
 def _print_confirmations(confirmations: Sequence[Confirmation]) -> None:
     if not confirmations:
-        click.echo("\nNo enabled row of seeds/destinations.csv takes it.")
+        echo("\nNo enabled row of seeds/destinations.csv takes it.")
         return
-    click.echo("\nAt the platforms")
+    echo("\nAt the platforms")
     print_table(
         ("destination", "channel", "scope", "subject", "known there", "latest answer", "pending"),
         [

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from sync.acts import Done, Holding
 from sync.delivery.check import Checked
 from sync.delivery.plan import DestinationPlan, Plan
@@ -21,6 +19,7 @@ from sync.lists.command import Reconciled
 from sync.lists.reconcile import KINDS
 from sync.scrub import Scrubbed
 from sync.status import SECTIONS, Status
+from sync.terminal import echo
 
 if TYPE_CHECKING:
     # It needs the extra `backfill`.
@@ -34,7 +33,7 @@ _SHOWN_ADDRESSES = 3
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output; instants in ISO form, UTC."""
-    click.echo(json.dumps(value, default=json_value, indent=2, ensure_ascii=False))
+    echo(json.dumps(value, default=json_value, indent=2, ensure_ascii=False))
 
 
 def print_plan(plan: Plan, options: str = "") -> None:
@@ -45,30 +44,30 @@ def print_plan(plan: Plan, options: str = "") -> None:
     for part in plan.destinations:
         _print_destination_plan(part)
     faults = plan.guard + [fault for part in plan.destinations for fault in part.guard]
-    click.echo(f"Plan {plan.hash}")
+    echo(f"Plan {plan.hash}")
     if faults:
-        click.echo("The guard would stop `contact-sync push`:")
+        echo("The guard would stop `contact-sync push`:")
         for fault in faults:
-            click.echo(f"  - {fault}")
+            echo(f"  - {fault}")
     items = sum(part.items for part in plan.destinations)
     if items:
-        click.echo(f"Send exactly this: contact-sync push{options} --plan {plan.hash}")
+        echo(f"Send exactly this: contact-sync push{options} --plan {plan.hash}")
     else:
-        click.echo("Nothing to send.")
+        echo("Nothing to send.")
 
 
 def _print_destination_plan(part: DestinationPlan) -> None:
     if part.problem:
-        click.echo(f"{part.destination}: {part.problem}")
+        echo(f"{part.destination}: {part.problem}")
         return
     for warning in part.warnings:
-        click.echo(f"Warning: {warning}")
+        echo(f"Warning: {warning}")
     if part.unknown:
-        click.echo(f"{_named(part)}: {unknown_keys(part.unknown)}")
+        echo(f"{_named(part)}: {unknown_keys(part.unknown)}")
     if not part.counts:
-        click.echo(f"{_named(part)}: nothing to send\n")
+        echo(f"{_named(part)}: nothing to send\n")
         return
-    click.echo(
+    echo(
         f"{_named(part)}: {part.items:,} to send, about {_calls(part.calls)}, "
         f"about {duration(part.seconds)}"
     )
@@ -79,7 +78,7 @@ def _print_destination_plan(part: DestinationPlan) -> None:
             for count in part.counts
         ],
     )
-    click.echo()
+    echo()
 
 
 def unknown_keys(items: int) -> str:
@@ -130,13 +129,13 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def print_check(found: Sequence[Checked]) -> None:
     """A line per probe, and what to do about those that failed."""
     if not found:
-        click.echo("No destination is enabled in seeds/destinations.csv.")
+        echo("No destination is enabled in seeds/destinations.csv.")
     for one in found:
-        click.echo(f"{_named(one)}: {'ready' if one.is_ok else 'NOT READY'}")
+        echo(f"{_named(one)}: {'ready' if one.is_ok else 'NOT READY'}")
         for finding in one.findings:
-            click.echo(f"  {'ok     ' if finding.error is None else 'missing'} {finding.probe}")
+            echo(f"  {'ok     ' if finding.error is None else 'missing'} {finding.probe}")
             if finding.error is not None:
-                click.echo(f"          {finding.error}")
+                echo(f"          {finding.error}")
 
 
 def check_json(found: Sequence[Checked]) -> dict[str, Any]:
@@ -159,24 +158,24 @@ def check_json(found: Sequence[Checked]) -> dict[str, Any]:
 def print_report(report: Report) -> None:
     """What was sent, per destination; errors go to standard error."""
     for part in report.parts:
-        click.echo(f"{part.destination}: {_summary(part)}")
+        echo(f"{part.destination}: {_summary(part)}")
         for warning in part.warnings:
-            click.echo(f"Warning: {warning}")
+            echo(f"Warning: {warning}")
         if part.held_policy:
-            click.echo(
+            echo(
                 f"{part.destination}: {part.held_policy:,} releases that no event explains (reason "
                 "policy) were left out: they are sent by `push --plan HASH` only"
             )
         if part.error is not None:
-            click.echo(f"Error: {part.error}", err=True)
+            echo(f"Error: {part.error}", err=True)
         elif part.failure is not None:
-            click.echo(
+            echo(
                 f"{part.destination}: failed items are tried again by the next run; the last: "
                 f"{part.failure}",
                 err=True,
             )
         if part.tally.rejected:
-            click.echo(
+            echo(
                 f"{part.destination}: `contact-sync status` shows why items were rejected", err=True
             )
 
@@ -250,7 +249,7 @@ def print_request(destination: str, request: Request) -> None:
     """A request of a dry run in one line; of a long body the first addresses."""
     content = [f"{name}={value}" for name, value in request.form] or request.json
     body = "" if content is None else f" {json.dumps(_shortened(content))}"
-    click.echo(f"{destination}: {request.method} {request.encoded_path()}{body}")
+    echo(f"{destination}: {request.method} {request.encoded_path()}{body}")
 
 
 def _shortened(value: Any) -> Any:
@@ -264,14 +263,14 @@ def _shortened(value: Any) -> Any:
 def print_act(done: Done) -> None:
     """What was landed, and what goes on holding all the same."""
     act = done.act
-    click.echo(
+    echo(
         f"Landed: {act.event_type} of {act.address} on {act.channel}, by {act.by}. It counts from "
         "the next `dbt build`."
     )
     if done.holding is None:
-        click.echo("There is no build yet to say what holds for this address now.")
+        echo("There is no build yet to say what holds for this address now.")
     for one in done.remaining:
-        click.echo(
+        echo(
             f"It does not end the {one.reason} of {one.since:%Y-%m-%d %H:%M:%S} (event "
             f"{one.event_id}): {_who_ends(one)}.",
             err=True,
@@ -311,16 +310,16 @@ def _holding(one: Holding) -> dict[str, Any]:
 def print_forgotten(done: Forgotten) -> None:
     """What was taken out, without a name."""
     if done.is_unknown:
-        click.echo("Nothing of this person is here.")
+        echo("Nothing of this person is here.")
         return
     if done.is_dry_run:
-        click.echo("Dry run: nothing is changed. It would be:")
+        echo("Dry run: nothing is changed. It would be:")
     names = ", ".join(f"{count} {kind}" for kind, count in done.names.items())
-    click.echo(f"Known by: {names or 'nothing'}; {done.refusals} refusals are kept by their hash.")
+    echo(f"Known by: {names or 'nothing'}; {done.refusals} refusals are kept by their hash.")
     if done.shared:
-        click.echo(f"{done.shared} addresses are other contacts' too, and stay theirs.")
+        echo(f"{done.shared} addresses are other contacts' too, and stay theirs.")
     if done.landed or done.logs:
-        click.echo(f"Taken out of {done.landed:,} landed deliveries, {done.logs:,} log lines.")
+        echo(f"Taken out of {done.landed:,} landed deliveries, {done.logs:,} log lines.")
     if done.tables:
         print_table(("table", "rows"), sorted(done.tables.items()))
 
@@ -341,18 +340,16 @@ def forgotten_json(done: Forgotten) -> dict[str, Any]:
 def print_adopted(done: Adopted) -> None:
     """How many entries of which list were landed."""
     if done.forgotten:
-        click.echo(
-            f"{done.destination}: {done.forgotten:,} entries are of people who were forgotten"
-        )
+        echo(f"{done.destination}: {done.forgotten:,} entries are of people who were forgotten")
     if not done.entries:
-        click.echo(f"{done.destination}: nothing else is on its lists, nothing was landed.")
+        echo(f"{done.destination}: nothing else is on its lists, nothing was landed.")
         return
-    click.echo(f"{done.destination}: {done.entries:,} entries landed as events of it")
+    echo(f"{done.destination}: {done.entries:,} entries landed as events of it")
     print_table(
         ("channel", "scope", "list", "entries"),
         [(*key, count) for key, count in done.counts.items()],
     )
-    click.echo("They count from the next `dbt build`.")
+    echo("They count from the next `dbt build`.")
 
 
 def adopted_json(done: Adopted) -> dict[str, Any]:
@@ -372,7 +369,7 @@ def adopted_json(done: Adopted) -> dict[str, Any]:
 def print_reconciled(done: Reconciled) -> None:
     """Counts and examples of the differences, and what was done about them."""
     found = done.comparison
-    click.echo(
+    echo(
         f"{found.destination}: {found.wanted:,} should be there, {found.entries:,} entries are; "
         + (f"{found.items:,} to settle" if found.items else "no difference")
     )
@@ -385,19 +382,19 @@ def print_reconciled(done: Reconciled) -> None:
             ],
         )
     if found.unknown:
-        click.echo(f"{found.destination}: {unknown_keys(found.unknown)}")
+        echo(f"{found.destination}: {unknown_keys(found.unknown)}")
     for row in found.unreadable:
-        click.echo(f"{found.destination} shows no list of {f'{row.channel} {row.scope}'.strip()}")
+        echo(f"{found.destination} shows no list of {f'{row.channel} {row.scope}'.strip()}")
     if found.forgotten:
-        click.echo(f"{found.forgotten:,} entries are of people who were forgotten: no difference")
+        echo(f"{found.forgotten:,} entries are of people who were forgotten: no difference")
     if done.written is not None:
-        click.echo(f"{done.written:,} rows written to {done.csv_file}")
+        echo(f"{done.written:,} rows written to {done.csv_file}")
     if done.adopted:
-        click.echo(f"{done.adopted:,} foreign entries landed as events: run `dbt build`")
+        echo(f"{done.adopted:,} foreign entries landed as events: run `dbt build`")
     if done.report is not None:
         print_report(done.report)
     if found.items and not (done.adopted or done.report):
-        click.echo("Next: the same with --repair, --adopt, or both; then `dbt build`.")
+        echo("Next: the same with --repair, --adopt, or both; then `dbt build`.")
 
 
 def _few(examples: Sequence[str]) -> str:
@@ -426,17 +423,17 @@ def print_status(status: Status) -> None:
     """The sections that have rows, and what to do about them."""
     build = status.build
     if build is None:
-        click.echo("No build is recorded. Next: dbt build\n")
+        echo("No build is recorded. Next: dbt build\n")
     else:
         verdict = "ok" if build["ok"] else "FAILED (or a test of it): run `dbt build`"
-        click.echo(f"Newest build: {verdict}, {duration(build['age_seconds'])} ago\n")
+        echo(f"Newest build: {verdict}, {duration(build['age_seconds'])} ago\n")
     for section in SECTIONS:
         rows = status.sections[section.key]
         if not rows:
             continue
-        click.echo(section.title)
+        echo(section.title)
         print_table(section.columns, [[row[column] for column in section.columns] for row in rows])
-        click.echo(f"{section.hint}\n" if section.hint else "")
+        echo(f"{section.hint}\n" if section.hint else "")
 
 
 def status_json(status: Status) -> dict[str, Any]:
@@ -446,11 +443,11 @@ def status_json(status: Status) -> dict[str, Any]:
 
 def print_scrubbed(done: Scrubbed) -> None:
     """The counts, by reason, and where the rows are."""
-    click.echo(f"{done.rows:,} rows, by the {done.channel} addresses of {done.column}")
-    click.echo(f"  may      {done.rows - done.refused:>10,}  {done.may}")
-    click.echo(f"  may not  {done.refused:>10,}  {done.may_not}")
+    echo(f"{done.rows:,} rows, by the {done.channel} addresses of {done.column}")
+    echo(f"  may      {done.rows - done.refused:>10,}  {done.may}")
+    echo(f"  may not  {done.refused:>10,}  {done.may_not}")
     for reason, count in done.reasons.items():
-        click.echo(f"           {count:>10,}  {reason}")
+        echo(f"           {count:>10,}  {reason}")
 
 
 def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
@@ -459,15 +456,15 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
         ("file", "read as", "rows", "rejected"),
         [(part.name, part.platform, part.rows, part.rejected) for part in report.files],
     )
-    click.echo()
+    echo()
     for part in report.files:
         read = ", ".join(f"{header} = {meaning}" for header, meaning in part.columns)
-        click.echo(f"{part.name}: {read}")
+        echo(f"{part.name}: {read}")
         if part.unread:
-            click.echo(f"  not read: {', '.join(part.unread)}")
-    click.echo()
+            echo(f"  not read: {', '.join(part.unread)}")
+    echo()
     if report.statements:
-        click.echo("Would land:" if is_dry_run else "Landed:")
+        echo("Would land:" if is_dry_run else "Landed:")
         print_table(
             ("event", "channel", "statements"),
             [
@@ -475,22 +472,22 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
                 for event, channel, count in report.statements
             ],
         )
-        click.echo()
+        echo()
     _print_conflicts(report)
     if report.rejects is not None:
         total = sum(part.rejected for part in report.files)
-        click.echo(f"{total:,} rows did not count: {report.rejects} has their lines.", err=True)
+        echo(f"{total:,} rows did not count: {report.rejects} has their lines.", err=True)
     if is_dry_run:
-        click.echo("Dry run: nothing landed.")
+        echo("Dry run: nothing landed.")
     else:
-        click.echo("Next: dbt build" if report.landed else "Nothing to land.")
+        echo("Next: dbt build" if report.landed else "Nothing to land.")
 
 
 def _print_conflicts(report: BackfillReport) -> None:
     if not report.conflicts:
-        click.echo("No conflicts.")
+        echo("No conflicts.")
         return
-    click.echo(f"Conflicts: {report.conflicts:,} (--conflicts FILE writes all of them)")
+    echo(f"Conflicts: {report.conflicts:,} (--conflicts FILE writes all of them)")
     print_table(
         ("attribute", "value", "at", "source", "", "rule"),
         [
@@ -505,7 +502,7 @@ def _print_conflicts(report: BackfillReport) -> None:
             for one in report.shown
         ],
     )
-    click.echo()
+    echo()
 
 
 def backfill_json(report: BackfillReport) -> dict[str, Any]:
@@ -569,7 +566,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     with console.capture() as capture:
         console.print(table)
     lines = [line.rstrip() for line in capture.get().splitlines()]
-    click.echo("\n".join(line for line in lines if line))
+    echo("\n".join(line for line in lines if line))
 
 
 def _cell(value: Any) -> str:

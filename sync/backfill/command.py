@@ -24,6 +24,7 @@ from sync.errors import ConfigError, SyncError
 from sync.landing import land
 from sync.profile import Target
 from sync.progress import Bar, Lines
+from sync.terminal import csv_cells
 
 #: Conflicts that the output has; --conflicts has them all.
 SHOWN_CONFLICTS: Final = 20
@@ -234,7 +235,7 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> 
     with _private(path) as out:
         writer = csv.writer(out)
         writer.writerow(header)
-        writer.writerows(rows)
+        writer.writerows(csv_cells(row) for row in rows)
 
 
 @contextmanager

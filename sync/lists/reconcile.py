@@ -22,6 +22,7 @@ from sync.destinations.base import Entry
 from sync.errors import ListNotReadable, UnknownScope
 from sync.landing import Statement
 from sync.lists.reading import Reader, Row, statement_of
+from sync.terminal import csv_cells
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
 from sync.warehouse.spool import PREFIX, sweep
 
@@ -156,7 +157,7 @@ class Reconciliation:
             writer = csv.writer(file)
             writer.writerow(names)
             while found := cursor.fetchmany(1000):
-                writer.writerows(found)
+                writer.writerows(csv_cells(row) for row in found)
                 written += len(found)
         return written
 
