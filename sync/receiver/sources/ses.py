@@ -37,7 +37,12 @@ _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Ty
 _CONFIRMATION = (
     "Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type",
 )  # fmt: skip
-_HOST = re.compile(r"sns\.[a-z0-9-]{3,}\.amazonaws\.com")
+# A region, no other name: `sns.s3-us-west-2.amazonaws.com` is a bucket that anybody may own.
+_DIRECTION = "(?:central|north|south|east|west|northeast|northwest|southeast|southwest)"
+_HOST = re.compile(
+    rf"sns\.(?:(?!cn-)[a-z]{{2}}(?:-gov|-iso[a-z]?)?-{_DIRECTION}-\d{{1,2}}\.amazonaws\.com"
+    rf"|cn-{_DIRECTION}-\d\.amazonaws\.com\.cn)"
+)
 # Other paths of that host answer with what anybody stored there.
 _CERTIFICATE = re.compile(r"https://[^/]+/SimpleNotificationService-[A-Za-z0-9-]+\.pem")
 
