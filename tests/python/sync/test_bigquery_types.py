@@ -27,6 +27,7 @@ PARAMETERS = {
     "destinations": "array<string>",
     "name": "string",
     "expires_at": "int64",
+    "since": "timestamp",
 }
 
 
