@@ -107,3 +107,70 @@
         ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ taken_now() ~ " from (" ~ untaken_prints(relation) ~ ") as untaken"
     ) -%}
 {%- endmacro %}
+
+{#- Parts of the landing that were taken once and are gone: a file by its path below the landing folder, which may
+    be moved; on BigQuery a day's partition. -#}
+{% macro lost_parts(archived) -%}
+    select distinct {{ part_name('taken.landing_part') }} as lost_part
+    from {{ raw_table('landing_taken') }} as taken
+    where
+        {{ part_name('taken.landing_part') }} not in (
+            select {{ part_name('landing_part') }} from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
+            {%- if archived %}
+            union all
+            select {{ part_name('landing_part') }} from {{ raw_table('landing_archived') }}
+            {%- endif %}
+        )
+        {{ "and taken.landing_part not like '%/all' and taken.landing_part not like '%/__NULL__'" if target.type == 'bigquery' }}
+{%- endmacro %}
+
+{% macro part_name(column) -%}
+    {%- if target.type == 'bigquery' -%}
+        {{ column }}
+    {%- else -%}
+        regexp_extract({{ column }}, '((webhook_deliveries|email_sends|email_opens|contacts)/.*)$', 1)
+    {%- endif -%}
+{%- endmacro %}
+
+{#- on-run-start: what was taken once and is gone makes a build not ok, unless it was archived on purpose; a full
+    refresh, which would forget the refusals in it, does not begin at all. -#}
+{% macro check_landing() -%}
+    {%- set lost = run_query(lost_parts(archived=not flags.FULL_REFRESH) ~ " order by 1").columns[0].values() | list -%}
+    {%- set told = lost[:5] | join(', ') ~ (' and ' ~ (lost | length - 5) ~ ' more' if lost | length > 5 else '') -%}
+    {%- if lost and flags.FULL_REFRESH and flags.WHICH in ('build', 'run') -%}
+        {{ exceptions.raise_compiler_error(
+            "A full refresh would forget the refusals in what was taken once and is gone from the landing: " ~ told
+            ~ ". Bring it back (is the folder mounted?), then build again. Nothing was changed."
+        ) }}
+    {%- elif lost -%}
+        {%- do exceptions.warn(
+            "Gone from the landing since it was taken: " ~ told ~ ". This build is recorded as not ok, and nothing is pushed on it."
+            ~ " Bring it back, or, if it was archived on purpose: dbt run-operation archive_landing (docs/operations.md)."
+        ) -%}
+    {%- endif -%}
+    {%- do graph.update({'lost_parts': lost}) -%}
+{%- endmacro %}
+
+{#- For `dbt run-operation archive_landing --args '{before: 2026-01-01}'` or `{like: contacts/%}`: says that parts of days
+    before that date, or so named, and now gone from the landing, were archived on purpose. Builds go on without them;
+    a full refresh needs them back. -#}
+{% macro archive_landing(before=none, like=none) -%}
+    {%- if (before is none) == (like is none) -%}
+        {{ exceptions.raise_compiler_error("Say which parts: --args '{before: 2026-01-01}' or --args '{like: contacts/%}'.") }}
+    {%- endif -%}
+    {%- do adapter.dispatch('open_landing')() -%}
+    {%- set chosen -%}
+        {%- if like is not none -%}
+            lost_part like '{{ like | replace("'", "") }}'
+        {%- else -%}
+            {%- set digits = "replace(regexp_extract(lost_part, '[0-9]{4}-?[0-9]{2}-?[0-9]{2}'), '-', '')" -%}
+            {{ digits }} <> '' and {{ digits }} < '{{ before | string | replace('-', '') }}'
+        {%- endif -%}
+    {%- endset -%}
+    {%- set found = "select lost_part from (" ~ lost_parts(archived=true) ~ ") as lost where " ~ chosen -%}
+    {%- set parts = run_query(found).columns[0].values() | list -%}
+    {%- if parts -%}
+        {%- do run_query("insert into " ~ raw_table('landing_archived') ~ " (landing_part, archived_at) select lost_part, " ~ utc_now() ~ " from (" ~ found ~ ") as gone") -%}
+    {%- endif -%}
+    {%- do print(parts | length ~ " parts that are gone are noted as archived. A full refresh needs them back.") -%}
+{%- endmacro %}

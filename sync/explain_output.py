@@ -36,7 +36,7 @@ _EVENT: Final = (
     "received_at",
     "delivery_id",
 )
-_ANSWER: Final = ("action", "reason", "event_id", "run_id", "delta_id", "known_at")
+_ANSWER: Final = ("action", "reason", "event_id", "run_id", "delta_id", "known_at", "is_unknown")
 _LEDGER_ROW: Final = (
     "outcome",
     "action",
@@ -302,7 +302,8 @@ def _print_confirmations(confirmations: Sequence[Confirmation]) -> None:
 
 def _known(row: Mapping[str, Any]) -> str:
     by = "" if row["run_id"] else ", as it reported"
-    return f"{row['action']} ({row['reason']}) {_time(row['known_at'])}{by}"
+    since = ", unknown since: a later call had no answer" if row["is_unknown"] else ""
+    return f"{row['action']} ({row['reason']}) {_time(row['known_at'])}{by}{since}"
 
 
 def _latest(row: Mapping[str, Any] | None) -> str:
@@ -313,10 +314,15 @@ def _latest(row: Mapping[str, Any] | None) -> str:
 
 
 def _state(one: Confirmation) -> str:
-    """One word: `failed`, `pending`, the outcome of the newest row, `reported` or `never told`."""
+    """One word: `failed`, `pending`, the outcome of the newest row, `reported` or `never told`.
+
+    `unknown`: a release or subscribe had no answer, and nothing is pending.
+    """
     outcome = None if one.latest is None else str(one.latest["outcome"])
     if one.pending and outcome != "failed":
         return "pending"
+    if outcome == "intended":
+        return "unknown"
     return outcome or ("reported" if one.known else "never told")
 
 

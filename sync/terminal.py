@@ -13,7 +13,7 @@ _FORMULA = re.compile(r"[=@\t\r]|[+-](?![\d ().-]+$)")
 
 
 def shown(text: str) -> str:
-    """The text with what a terminal would obey, or not show, as `\\uXXXX`: valid in JSON too.
+    """The text with what a terminal would obey, or not show, in JSON's escapes.
 
     That is C0 and C1 controls, direction marks, other invisible characters and lone surrogates;
     not the line feed.

@@ -84,6 +84,8 @@ class LedgerWriter:
 
     def intend(self, items: Sequence[Item]) -> None:
         """Writes that these are about to be sent; raises where that cannot be written."""
+        if not items:
+            return
         intents = [Outcome(item, "intended", None, None, 0) for item in items]
         with self._warehouse.session(patient=True):
             self._warehouse.append_ledger(self._rows(intents))

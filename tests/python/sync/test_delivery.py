@@ -6,6 +6,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -251,6 +252,23 @@ def test_a_refusal_that_arrives_during_the_run_stops_the_release(
     assert "1 no longer wanted" in output
     assert sandbox.lists()["global"] == ["kept@example.com", "slow@example.com"]
     assert set(world.outcomes()) == {"slow@example.com", "freed@example.com"}
+
+
+@on_both
+def test_no_answer_is_stamped_before_one_of_a_machine_whose_clock_is_ahead(world: World) -> None:
+    """The order of stamps says what a platform has: it must be that of the pushes."""
+    world.already_pushed()
+    ahead = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=10)
+    world.sql("update raw.sync_ledger set pushed_at = ? where true", [ahead])
+    world.list_addresses(10)
+    world.want("freed@example.com", action="release")
+    assert world.push().exit_code == 0
+    stamps = world.sql(
+        "select outcome from raw.sync_ledger where run_id <> 'earlier' and pushed_at > ?"
+        " order by pushed_at",
+        [ahead],
+    )
+    assert [row[0] for row in stamps] == ["intended", "confirmed"]
 
 
 def test_a_limited_platform_gets_no_call_too_many(tmp_path: Path) -> None:
