@@ -91,6 +91,6 @@
 {% macro has_superseded(since) -%}
     {{ return(
         not execute or model.resource_type == 'unit_test'
-        or one_value("select count(*) from " ~ ref('int_superseded_events') ~ " where taken_at > " ~ since) | int > 0
+        or answer_of("select count(*) from " ~ ref('int_superseded_events') ~ " where taken_at > " ~ since) | int > 0
     ) }}
 {%- endmacro %}

@@ -2,11 +2,10 @@
     Stops the run where the clock or var('as_of') went backwards: watermarks would miss rows. -#}
 {% macro prepare_raw() -%}
     {%- if execute -%}
-        {%- for statement in adapter.dispatch('raw_tables')() -%}
-            {%- do run_query(statement) -%}
-        {%- endfor -%}
+        {%- do run_query(adapter.dispatch('raw_tables')() | join(';\n')) -%}
         {%- do graph.update({'run_stamp': none}) -%}
-        {%- do read_built_code() -%}
+        {%- do check_built_code() -%}
+        {%- do read_watermarks() -%}
         {%- do check_clock() -%}
         {%- do adapter.dispatch('open_landing')() -%}
         {%- do check_landing() -%}
@@ -108,12 +107,16 @@
         'email_opens': ['id', 'recipient_email', 'open_date'],
         'contacts': ['external_id', 'email', 'phone', 'push_token', 'updated_at'],
     } -%}
+    {%- set counts = [] -%}
+    {%- for table in tables -%}{%- do counts.append("(select count(*) from glob('" ~ landed_files(landing, table) ~ "'))") -%}{%- endfor -%}
+    {%- set counts = run_query("select " ~ counts | join(', ')).rows[0] -%}
     {%- set listed = [] -%}
+    {%- set views = [] -%}
     {%- for table, columns in tables.items() -%}
-        {%- set files = (landing ~ '/' ~ table ~ '/**/*.ndjson') | replace("'", "''") -%}
+        {%- set files = landed_files(landing, table) -%}
         {%- set types = [] -%}
         {%- for column in columns -%}{%- do types.append(column ~ ": 'VARCHAR'") -%}{%- endfor -%}
-        {%- if run_query("select count(*) from glob('" ~ files ~ "')").columns[0].values()[0] | int -%}
+        {%- if counts[loop.index0] | int -%}
             {#- 64 MB: larger than any body a platform sends; a longer line is an unreadable line. -#}
             {%- set rows -%}
                 read_json(
@@ -144,8 +147,9 @@
                 filename as landing_part
             from {{ rows }}
         {%- endset -%}
-        {%- do run_query(view) -%}
+        {%- do views.append(view) -%}
     {%- endfor -%}
+    {%- do run_query(views | join(';\n')) -%}
     {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(landing)) -%}
     {%- if not listed -%}
         {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
@@ -157,9 +161,11 @@
     ) -%}
 {%- endmacro %}
 
+{%- macro landed_files(landing, table) -%}{{ return((landing ~ '/' ~ table ~ '/**/*.ndjson') | replace("'", "''")) }}{%- endmacro %}
+
 {#- How the receiver answered in the last 30 days (DuckDB): a table, for the command may run in another folder. -#}
 {% macro landed_requests(landing) -%}
-    {%- set files = (landing ~ '/webhook_requests/**/*.ndjson') | replace("'", "''") -%}
+    {%- set files = landed_files(landing, 'webhook_requests') -%}
     {%- if run_query("select count(*) from glob('" ~ files ~ "')").columns[0].values()[0] | int -%}
         select
             source,
@@ -210,8 +216,8 @@
 {% macro record_build(results) -%}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') and not flags.EMPTY -%}
         {%- set succeeded = results | selectattr('status', 'equalto', 'success') | list -%}
-        {%- do note_built_code(succeeded) -%}
         {%- set done = succeeded | map(attribute='node') | list -%}
+        {%- do note_built_code(done) -%}
         {%- set seen = [] -%}
         {%- for node in done if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
             {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ taken_now() ~ ", " ~ as_of() ~ ")") -%}
@@ -222,7 +228,7 @@
         {%- endif -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
         {%- set is_ok = not failed and not graph.lost_parts -%}
-        {%- if failed or 'sync_deltas' in done | map(attribute='name') -%}
+        {%- if failed or are_built(tables_below('sync_deltas'), done) -%}
             {%- do run_query(
                 "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
                 ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"

@@ -44,10 +44,8 @@
     {%- if since is none -%}{{ return(none) }}{%- endif -%}
     {%- set since = utc_literal(since) -%}
     {%- for model_name in touching -%}
-        {%- set markers = run_query(
-            "select count(*) from " ~ ref(model_name) ~ " where is_everything and touched_at > " ~ since
-        ) -%}
-        {%- if markers.columns[0].values()[0] | int -%}{{ return(none) }}{%- endif -%}
+        {%- set markers = answer_of("select count(*) from " ~ ref(model_name) ~ " where is_everything and touched_at > " ~ since) -%}
+        {%- if markers | int -%}{{ return(none) }}{%- endif -%}
     {%- endfor -%}
     {{ return(since) }}
 {%- endmacro %}

@@ -17,14 +17,33 @@
 
 {#- The same as text, of any model; none where it has seen nothing. -#}
 {% macro seen_until(relation) -%}
-    {{ return(noted_until("relation = '" ~ relation | replace('`', '') ~ "'")) }}
+    {{ return(noted(relation.render() | replace('`', ''))[0]) }}
 {%- endmacro %}
 
-{#- The latest run that raw.watermarks notes, as text. The last week first: older partitions are rarely read. -#}
-{% macro noted_until(condition) -%}
-    {%- set question = "select cast(max(taken_until) as " ~ dbt.type_string() ~ ") from " ~ raw_table('watermarks') ~ " where " ~ condition -%}
-    {%- set week = utc_literal((run_started_at - modules.datetime.timedelta(days=7)).strftime('%Y-%m-%d')) -%}
-    {{ return(one_value(question ~ " and taken_until >= " ~ week) or one_value(question)) }}
+{#- Of one relation of raw.watermarks: until when it was seen, and when it last was without an as_of; texts or none. -#}
+{% macro noted(relation) -%}
+    {%- if 'watermarks' not in graph -%}{%- do read_watermarks() -%}{%- endif -%}
+    {{ return(graph.watermarks.get(relation, [none, none])) }}
+{%- endmacro %}
+
+{#- on-run-start: all of them at once; what another run notes meanwhile is only looked at again. -#}
+{% macro read_watermarks() -%}
+    {%- set found = {} -%}
+    {%- for row in run_query(
+        "select relation, cast(max(taken_until) as " ~ dbt.type_string() ~ "),"
+        ~ " cast(max(case when as_of = taken_until then taken_until end) as " ~ dbt.type_string() ~ ")"
+        ~ " from " ~ raw_table('watermarks') ~ " group by relation"
+    ).rows -%}
+        {%- do found.update({row[0]: [row[1], row[2]]}) -%}
+    {%- endfor -%}
+    {%- do graph.update({'watermarks': found, 'answers': {}}) -%}
+{%- endmacro %}
+
+{#- The first value of a query's first row, asked once a run: of tables that no model writes after it is first asked. -#}
+{% macro answer_of(question) -%}
+    {%- set answers = graph.get('answers', {}) -%}
+    {%- if question not in answers -%}{%- do answers.update({question: one_value(question)}) -%}{%- endif -%}
+    {{ return(answers[question]) }}
 {%- endmacro %}
 
 {#- The latest value of a timestamp column as text, none where there is none; the newest partitions first. -#}
@@ -50,7 +69,7 @@
     {%- if not execute or model.resource_type == 'unit_test' or var('as_of', none) is not none -%}
         {{ return(true) }}
     {%- endif -%}
-    {%- set hidden_at = noted_until("relation = 'as_of'") -%}
-    {%- set shown_at = noted_until("relation = '" ~ this | replace('`', '') ~ "' and as_of = taken_until") -%}
+    {%- set hidden_at = noted('as_of')[0] -%}
+    {%- set shown_at = noted(this.render() | replace('`', ''))[1] -%}
     {{ return(hidden_at is not none and (shown_at is none or hidden_at > shown_at)) }}
 {%- endmacro %}

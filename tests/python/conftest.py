@@ -57,6 +57,8 @@ class Warehouse:
     deliveries: int = 0
     variables: dict[str, Any] = field(default_factory=dict)
     project: Path = ROOT
+    #: What the views and seeds that stand were made from, where known.
+    made_from: str | None = None
     adapter: ClassVar[str] = "duckdb"
 
     @property
@@ -139,16 +141,28 @@ class Warehouse:
 
     def build(self, *arguments: str, project: Path | None = None, **variables: Any) -> None:
         """`dbt build` without unit tests; fails with what dbt says."""
-        unit_tests = (
-            ("--exclude-resource-type", "unit_test") if "--selector" not in arguments else ()
-        )
-        result = self.dbt("build", *unit_tests, *arguments, project=project, **variables)
+        types = ("unit_test",) if "--selector" not in arguments else ()
+        made_from = None if arguments else self._made_from(project or self.project, variables)
+        if made_from and made_from == self.made_from:
+            # What stands is what this would make again: tables and tests are enough.
+            types += ("seed",)
+            arguments = ("--exclude", "config.materialized:view", "--indirect-selection", "empty")
+        left_out = ("--exclude-resource-type", *types) if types else ()
+        result = self.dbt("build", *arguments, *left_out, project=project, **variables)
         problems = [
             f"{node.node.name}: {node.status}: {node.message}"
             for node in getattr(result.result, "results", [])
             if node.status in {"error", "fail", "runtime error"}
         ]
         assert result.success, "\n".join(problems) or str(result.exception)
+        self.made_from = made_from or self.made_from
+
+    def _made_from(self, project: Path, variables: Mapping[str, Any]) -> str:
+        """What views and seeds depend on, beside the code."""
+        seeds = [path.read_text(encoding="utf-8") for path in sorted(project.glob("seeds/*.csv"))]
+        settings = {**self.variables, **variables}
+        settings.pop("as_of", None)
+        return json.dumps([seeds, settings], sort_keys=True)
 
     def run(self, *selected: str, **variables: Any) -> None:
         """`dbt run` of seeds and models so named: a part of a build, without its tests."""
@@ -228,6 +242,8 @@ def seeds_of(project: Path, manifest: Manifest) -> Iterator[Manifest]:
                 if is_large
                 else FileHash.from_contents(path.read_text(encoding="utf-8"))
             )
+            # What `graph` shows to macros.
+            manifest.flat_graph["nodes"][seed.unique_id]["checksum"] = seed.checksum.to_dict()
         yield manifest
     finally:
         for seed, (root_path, checksum) in zip(seeds, before, strict=True):
@@ -240,7 +256,7 @@ _manifests: dict[Path, Manifest] = {}
 
 def _invoke(runner: dbtRunner, *arguments: str, **options: object) -> Any:
     named = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    return runner.invoke(["--quiet", "--no-write-json", *arguments, *named])
+    return runner.invoke(["--log-level", "none", "--no-write-json", *arguments, *named])
 
 
 def _close_connections() -> None:
@@ -252,19 +268,21 @@ def _close_connections() -> None:
 
 
 @cache
-def _template() -> Path:
+def _template() -> Warehouse:
     """A database in which everything was built once, when nothing had landed."""
     warehouse = Warehouse(_targets() / "template")
-    warehouse.build("--exclude-resource-type", "test")
+    warehouse.build()
     warehouse.rows("delete from raw.builds")
     warehouse.rows("delete from raw.watermarks")
-    return warehouse.database
+    return warehouse
 
 
 def new_built_warehouse(directory: Path) -> Warehouse:
     """A warehouse whose tables are there, and empty: a first build of it is cheap."""
     warehouse = Warehouse(directory)
-    shutil.copy(_template(), warehouse.database)
+    template = _template()
+    shutil.copy(template.database, warehouse.database)
+    warehouse.made_from = template.made_from
     return warehouse
 
 

@@ -252,9 +252,10 @@ def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
     assert marts(warehouse, without=unstamped) == before
 
 
-def test_the_frequent_schedule_runs_on_an_empty_database_without_unengaged(
+def test_the_frequent_schedule_runs_where_unengaged_was_never_built(
     fresh_warehouse: Warehouse,
 ) -> None:
+    fresh_warehouse.build("--selector", "daily")
     fresh_warehouse.land("sendgrid", [event(1)])
     fresh_warehouse.build("--selector", "frequent")
     assert fresh_warehouse.values("select address from main.sync_deltas") == ["person1@example.org"]

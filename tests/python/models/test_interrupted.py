@@ -24,7 +24,7 @@ def test_a_refusal_is_listed_though_a_run_died_before_events_and_a_rule_was_chan
     warehouse.land("sendgrid", batch("noa@example.org", key="b"))
     warehouse.run("int_events__unioned", "int_standing_copies")
     warehouse.variables["max_addresses_per_contact"] = 40
-    warehouse.run("suppression_policy+")
+    warehouse.run("suppression_policy+", "config.materialized:view")
     warehouse.build("--selector", "frequent")
     assert listed(warehouse) == ["ann@example.org", "noa@example.org"]
 
