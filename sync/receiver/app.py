@@ -11,7 +11,9 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -28,12 +30,23 @@ from sync.receiver.lander import Lander, NotLanded, TooLarge
 from sync.receiver.settings import Settings, secret_variable
 from sync.receiver.sinks.base import Sink
 from sync.receiver.sources.base import Source
-from sync.receiver.verification import Context, Refused, Unreachable, carries_bearer
+from sync.receiver.verification import (
+    Context,
+    Refused,
+    Unreachable,
+    carries_bearer,
+    check_shared_secret,
+)
 
 log = logging.getLogger(__name__)
 
 # Bytes of bodies in memory at once, landed ones excepted; more wait for nothing and get 503.
 _MOST_BYTES_IN_HAND = 128 * 1024 * 1024
+# Of one source: the others keep theirs.
+_MOST_BYTES_OF_SOURCE = 48 * 1024 * 1024
+# Larger bodies are verified beside the loop.
+_SMALL = 16 * 1024
+_MOST_HEADERS = 100
 # Seconds for a body to come.
 _SLOWEST_BODY = 30.0
 # Of one reason and source, one line in so many seconds.
@@ -70,7 +83,8 @@ class Receiver:
             name: Context(settings.secrets.get(name, ()), fetch) for name in sources.names()
         }
         self._slowest_body = slowest_body
-        self._bytes_in_hand = 0
+        self._in_hand = Counter[str]()
+        self._threads: dict[str, ThreadPoolExecutor] = {}
         self._told: dict[tuple[str, str], float] = {}
 
     async def webhook(self, request: Request) -> Response:
@@ -82,6 +96,8 @@ class Receiver:
             return JSONResponse({"error": f"Unknown source. {known}"}, 404)
         source = sources.get(name)
         try:
+            if len(request.scope["headers"]) > _MOST_HEADERS:
+                raise Answer(431, "too many headers")
             if request.method == "POST":
                 await self._take(name, source, request)
             else:
@@ -110,15 +126,21 @@ class Receiver:
     async def close(self) -> None:
         """Writes what is still to be written."""
         await self._counts.flush()
+        for thread in self._threads.values():
+            thread.shutdown()
         await self._lander.close()
 
     async def _take(self, name: str, source: Source, request: Request) -> None:
         received_at = datetime.now(UTC)
-        body = await self._body(request, source)
+        early = self._delivery(request, b"", received_at)
+        is_known = self._is_known_by_head(name, source, early)
+        if is_known:
+            _tell_connection(request)
+        body = await self._body(request, name, source, is_known)
         try:
             delivery = self._delivery(request, body, received_at)
-            await self._verify(name, source, delivery)
-            payload = _payload(source, delivery)
+            payload = await self._verified_payload(name, source, delivery)
+            _tell_connection(request)
             if payload is None:
                 return
             await self._lander.land(Landed(uuid.uuid4().hex, name, received_at, payload))
@@ -127,7 +149,7 @@ class Receiver:
         except NotLanded as error:
             raise Answer(source.busy_status, f"not landed: {error}") from None
         finally:
-            self._bytes_in_hand -= len(body)
+            self._in_hand[name] -= len(body)
 
     def _greet(self, name: str, source: Source, request: Request) -> None:
         """A platform tries the URL: it must be there, and carry the secret where that is in it."""
@@ -137,34 +159,40 @@ class Receiver:
             delivery = self._delivery(request, b"", datetime.now(UTC))
             self._check(name, source, delivery)
 
-    async def _body(self, request: Request, source: Source) -> bytes:
+    async def _body(self, request: Request, name: str, source: Source, is_known: bool) -> bytes:
         """The whole body; it counts as in hand until the caller is done with it."""
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise Answer(415, "the body is compressed, which no platform was told to do")
         limit = self._settings.body_limit
+        if not is_known and source.unverified_limit is not None:
+            limit = min(limit, source.unverified_limit)
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
             raise Answer(413, f"the body is larger than {limit} bytes")
-        chunks: list[bytes] = []
+        # Many small pieces would take many times their bytes.
+        body = bytearray()
         size = 0
         try:
             async with asyncio.timeout(self._slowest_body):
                 async for chunk in request.stream():
                     size += len(chunk)
-                    self._bytes_in_hand += len(chunk)
+                    self._in_hand[name] += len(chunk)
                     if size > limit:
                         raise Answer(413, f"the body is larger than {limit} bytes")
-                    if self._bytes_in_hand > _MOST_BYTES_IN_HAND:
+                    if (
+                        self._in_hand[name] > _MOST_BYTES_OF_SOURCE
+                        or self._in_hand.total() > _MOST_BYTES_IN_HAND
+                    ):
                         raise Answer(source.busy_status, "too many bodies at once")
-                    chunks.append(chunk)
+                    body += chunk
         except TimeoutError:
-            self._bytes_in_hand -= size
+            self._in_hand[name] -= size
             # 408 would be final for platforms that take any 4xx so.
             raise Answer(source.busy_status, "the body did not come in time") from None
         except BaseException:
-            self._bytes_in_hand -= size
+            self._in_hand[name] -= size
             raise
-        return b"".join(chunks)
+        return bytes(body)
 
     def _delivery(self, request: Request, body: bytes, received_at: datetime) -> Delivery:
         url = str(request.url)
@@ -173,18 +201,37 @@ class Receiver:
             query = request.scope.get("query_string", b"")
             url = self._settings.public_url + path.decode("latin-1").partition("?")[0]
             url += f"?{query.decode('latin-1')}" if query else ""
-        headers: Mapping[str, str] = dict(request.headers)
+        headers = _headers(request)
         return Delivery(url, dict(request.query_params), headers, body, received_at)
 
-    async def _verify(self, name: str, source: Source, delivery: Delivery) -> None:
-        if name in self._settings.unsigned:
-            return None
-        if not source.waits:
-            return self._check(name, source, delivery)
+    def _is_known_by_head(self, name: str, source: Source, delivery: Delivery) -> bool:
+        """Whether the headers show whose it is; they refuse it where nothing else could show it."""
+        if (
+            carries_bearer(delivery, self._settings.relay_secrets)
+            or name in self._settings.unsigned
+        ):
+            return True
+        if source.verify is not check_shared_secret:
+            return False
+        self._check(name, source, delivery)
+        return True
+
+    async def _verified_payload(self, name: str, source: Source, delivery: Delivery) -> str | None:
+        """Off the loop where it may take long; of one source one at a time, so that none starves."""
+        if len(delivery.body) <= _SMALL and not source.waits:
+            return self._payload(name, source, delivery)
+        workers = 4 if source.waits else 1
+        thread = self._threads.setdefault(name, ThreadPoolExecutor(workers, f"verify-{name}"))
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.to_thread(self._check, name, source, delivery)
+            return await loop.run_in_executor(thread, self._payload, name, source, delivery)
         except Unreachable as error:
             raise Answer(source.busy_status, str(error)) from None
+
+    def _payload(self, name: str, source: Source, delivery: Delivery) -> str | None:
+        if name not in self._settings.unsigned:
+            self._check(name, source, delivery)
+        return _payload(source, delivery)
 
     def _check(self, name: str, source: Source, delivery: Delivery) -> None:
         if carries_bearer(delivery, self._settings.relay_secrets):
@@ -221,6 +268,19 @@ def create_app(receiver: Receiver) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """By name, of one that comes twice the first; the library's own way is quadratic."""
+    pairs = reversed(request.scope["headers"])
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in pairs}
+
+
+def _tell_connection(request: Request) -> None:
+    """Only the server here has connections to tell; a function in the cloud has none."""
+    connection = (request.scope.get("state") or {}).get("connection")
+    if connection is not None:
+        connection.verified()
 
 
 def _payload(source: Source, delivery: Delivery) -> str | None:

@@ -39,7 +39,13 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     """Serves until SIGTERM or Ctrl-C, and then ends what is under way. port 0: a free one."""
     import uvicorn
 
-    from sync.receiver.protocol import BoundedHeadProtocol
+    from sync.receiver.connections import Connections, within_open_files
+    from sync.receiver.protocol import BoundedProtocol
+
+    class Protocol(BoundedProtocol):
+        connections_of_all = Connections(
+            within_open_files(settings.connections), settings.connections_per_address
+        )
 
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
@@ -51,7 +57,9 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     config = uvicorn.Config(
         _app(settings, sink),
         log_level="warning",
-        http=BoundedHeadProtocol,
+        http=Protocol,
+        # No platform upgrades a connection.
+        ws="none",
         # Its lines hold URLs, and a URL may hold a secret.
         access_log=False,
         server_header=False,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sync.receiver.delivery import Delivery, parsed
+from sync.receiver.delivery import Delivery, parsed_unverified
 from sync.receiver.sources.base import Source, blank, first_values
 from sync.receiver.verification import Context, Refused, check_age, check_hmac, in_hex
 
@@ -48,7 +48,7 @@ def land(delivery: Delivery) -> str | None:
 def _body(delivery: Delivery) -> Mapping[str, Any]:
     if delivery.is_form:
         return _fields(delivery)
-    body = parsed(delivery.body)
+    body = parsed_unverified(delivery.body)
     if not isinstance(body, Mapping):
         raise Refused("the body has no signature")
     return body
@@ -78,4 +78,5 @@ SOURCE = Source(
     verify=verify,
     is_signed=True,
     land=land,
+    unverified_limit=2 * 1024 * 1024,
 )

@@ -6,7 +6,6 @@ It tries a new URL with HEAD, else with an empty list that is signed with a know
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 from sync.receiver.delivery import Delivery
@@ -41,8 +40,10 @@ def land(delivery: Delivery) -> str | None:
 def _is_trial(delivery: Delivery) -> bool:
     try:
         events = [value for name, value in delivery.form() if name == "mandrill_events"]
-        return bool(events) and all(json.loads(value) == [] for value in events)
-    except (Refused, ValueError, RecursionError):
+        return bool(events) and all(
+            "".join(value[:16].split()) == "[]" and len(value) <= 16 for value in events
+        )
+    except Refused:
         return False
 
 

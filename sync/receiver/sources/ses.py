@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,9 +20,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.x509.oid import NameOID
 
 from sync.errors import ConfigError
-from sync.receiver.delivery import Delivery
+from sync.receiver.delivery import Delivery, parsed_unverified
 from sync.receiver.sources.base import Source, blank, land_as_received
 from sync.receiver.verification import (
     Context,
@@ -52,7 +53,7 @@ def verify(delivery: Delivery, context: Context) -> None:
 
     Confirms a subscription. Raises Unreachable where the certificate cannot be fetched now.
     """
-    envelope = delivery.json()
+    envelope = parsed_unverified(delivery.body)
     if not isinstance(envelope, Mapping) or "SigningCertURL" not in envelope:
         secrets = [secret for secret in context.secrets if not _is_topic(secret)]
         check_shared_secret(delivery, replace(context, secrets=secrets))
@@ -125,12 +126,31 @@ def _amazons(url: object) -> str:
 def _key(fetch: Callable[[str], bytes], url: str) -> rsa.RSAPublicKey:
     """The key of a certificate; fetched once, for a new one has a new URL."""
     try:
-        key = x509.load_pem_x509_certificate(fetch(url)).public_key()
+        certificate = x509.load_pem_x509_certificate(fetch(url))
+        key = certificate.public_key()
     except ValueError:
         raise Refused("the certificate cannot be read") from None
+    if not _is_amazons(certificate, urlsplit(url).netloc):
+        raise Refused("the certificate is not one of Amazon SNS, or has expired")
     if not isinstance(key, rsa.RSAPublicKey):
         raise Refused("the certificate is not of the kind that signs")
     return key
+
+
+def _is_amazons(certificate: x509.Certificate, host: str) -> bool:
+    """Whether it is valid today and names SNS. Who issued it is vouched for by the TLS of `host`."""
+    now = datetime.now(UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        return False
+    names = {
+        str(part.value) for part in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    }
+    try:
+        others = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names |= set(others.value.get_values_for_type(x509.DNSName))
+    except x509.ExtensionNotFound:
+        pass
+    return bool(names & {"sns.amazonaws.com", host})
 
 
 SOURCE = Source(
@@ -140,4 +160,5 @@ SOURCE = Source(
     check_secret=check_secret,
     land=land,
     waits=True,
+    unverified_limit=2 * 1024 * 1024,
 )

@@ -57,5 +57,6 @@ SOURCE = Source(
     needs="the account's auth token",
     verify=verify,
     is_signed=True,
+    unverified_limit=1024 * 1024,
     answer=("text/xml", "<Response/>"),
 )
