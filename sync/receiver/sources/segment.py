@@ -21,7 +21,7 @@ def verify(delivery: Delivery, context: Context) -> None:
     except Refused:
         if not given:
             raise
-        check_hmac(context, "sha1", [delivery.body, _only_event(delivery)], given, in_hex)
+        check_hmac(context, "sha1", [[delivery.body], [_only_event(delivery)]], given, in_hex)
 
 
 def land(delivery: Delivery) -> str | None:
