@@ -115,12 +115,11 @@ def outlined(body: bytes) -> Any:
 
     Raises Refused also for what has more elements than any platform sends.
     """
-    tokens = depth = 0
-    for found in _TOKEN.finditer(body):
-        tokens += 1
+    depth = 0
+    for number, found in enumerate(_TOKEN.finditer(body)):
         sign = body[found.start()]
         depth += (sign in b"[{") - (sign in b"]}")
-        if tokens > _MOST_TOKENS or depth > _MOST_DEPTH:
+        if number >= _MOST_TOKENS or depth > _MOST_DEPTH:
             raise Refused("the body has too many elements")
     # One wide character would make four bytes of each; `\\u` stays an escape that is as long.
     return parsed(body.replace(b"\\u", b"\\n").decode("latin-1"))
@@ -138,7 +137,7 @@ def _spans(body: bytes, mark: bytes, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _unquoted(body: bytes, start: int, end: int) -> bytes:
-    """A name or value of a form; in steps, for what is replaced in one takes three times as much."""
+    """A name or value of a form; in steps, for one would take three times as much."""
     found = io.BytesIO()
     while start < end:
         stop = min(start + _STEP, end)

@@ -9,22 +9,19 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from sync.receiver.app import MOST_HEADERS
 from sync.receiver.connections import Connections
 
-#: Headers of a request; no platform sends a third of it.
-MOST_HEADERS = 100
-#: Their bytes, with the request line.
-MOST_HEAD_BYTES = 32 * 1024
-#: Of a path and query.
-MOST_URL_BYTES = 8 * 1024
+# Bytes of a request's headers, with the request line; no platform sends a third of it.
+_MOST_HEAD_BYTES = 32 * 1024
+# Of a path and query.
+_MOST_URL_BYTES = 8 * 1024
 # Bytes around those of a body: sizes of chunks, and what may follow the last one.
 _MOST_FRAMING = 256 * 1024
-# Requests of one connection that wait for the answer to the one before.
-_MOST_PIPELINED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +40,13 @@ class Deadlines:
 class _Refused(Exception):
     """Ends the parsing of a request."""
 
-    def __init__(self, status: HTTPStatus) -> None:
-        super().__init__(status)
-        self.status = status
-
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection. The application tells it in scope["state"]["connection"] what it verified."""
+    """One connection. The application finds it in scope["state"]["connection"].
+
+    There is always a deadline, but while the application is at a request that is whole, and while
+    the library waits for a next one.
+    """
 
     connections_of_all: ClassVar[Connections]
     deadlines: ClassVar[Deadlines] = Deadlines()
@@ -62,7 +59,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._framing = 0
         self._is_in_head = True
         self._is_whole = True
-        self._refusal: HTTPStatus | None = None
+        # Nothing more is read.
+        self._is_deaf = False
+        self._refusal = HTTPStatus.BAD_REQUEST
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connects."""
@@ -79,9 +78,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.connections_of_all.remove(self, self._address)
         super().connection_lost(exc)
 
-    def verified(self) -> None:
-        """The application knows that the platform is at the other end."""
-        self.connections_of_all.verify(self, self._address)
+    def vouch(self) -> None:
+        """The application knows that the platform is at the other end, until it has answered."""
+        self.connections_of_all.vouch(self, self._address)
 
     def cut(self) -> None:
         """Ends the connection at once."""
@@ -90,22 +89,26 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Counts what is no body, and reads on."""
-        if self._refusal is not None:
+        if self._is_deaf:
             return
+        if self._timer is None:
+            self._within(self.deadlines.head)
         self._framing += len(data)
         super().data_received(data)
-        if self._framing > (MOST_HEAD_BYTES if self._is_in_head else _MOST_FRAMING):
+        if self._framing > (_MOST_HEAD_BYTES if self._is_in_head else _MOST_FRAMING):
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read, or was refused while it was read."""
         del msg
-        self._refuse(self._refusal or HTTPStatus.BAD_REQUEST)
+        self._refuse(self._refusal)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
-        if len(self.pipeline) >= _MOST_PIPELINED:
-            self._stop(HTTPStatus.TOO_MANY_REQUESTS)
+        """A request begins; none is read before the one before is answered."""
+        if self._is_busy:
+            self.cycle.keep_alive = False
+            self._is_deaf = True
+            raise _Refused
         self._is_in_head, self._is_whole = True, False
         self._within(self.deadlines.head)
         super().on_message_begin()
@@ -114,7 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A piece of the path and query."""
         super().on_url(url)
-        if len(self.url) > MOST_URL_BYTES:
+        if len(self.url) > _MOST_URL_BYTES:
             self._stop(HTTPStatus.REQUEST_URI_TOO_LONG)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -125,7 +128,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The body is next, whose size is the application's to bound."""
-        if sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
+        if sum(len(name) + len(value) for name, value in self.headers) > _MOST_HEAD_BYTES:
             self._stop(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
         self._is_in_head, self._framing = False, 0
         self._within(self.deadlines.body)
@@ -139,27 +142,32 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """All of a request is there."""
         self._is_whole, self._is_in_head, self._framing = True, True, 0
-        self._within(None)
+        self._within(None if self._is_busy else self.deadlines.head)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """It was answered, perhaps before all of it was there."""
+        self._within(None if self._is_whole else self.deadlines.rest)
+        self.connections_of_all.end_vouching(self, self._address)
         super().on_response_complete()
-        if not self._is_whole:
-            self._within(self.deadlines.rest)
 
-    def _stop(self, status: HTTPStatus) -> None:
+    @property
+    def _is_busy(self) -> bool:
+        """Whether the application has not answered yet."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _stop(self, status: HTTPStatus) -> NoReturn:
         """Ends the parser, which calls send_400_response then."""
         self._refusal = status
-        raise _Refused(status)
+        raise _Refused
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Answers, and reads nothing more; what comes is dropped, or the answer would be lost."""
-        self._refusal = status
-        if self.transport.is_closing():
+        """Answers, and drops what still comes, or the answer would be lost."""
+        is_answered, self._is_deaf = self._is_deaf, True
+        if is_answered or self.transport.is_closing():
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            # The application is at an earlier request, or at the head of this one.
+        if self._is_busy:
+            # The application is at this request, whose rest cannot be read.
             self.cut()
             return
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\n"

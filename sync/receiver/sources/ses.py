@@ -136,7 +136,7 @@ def _certificate(fetch: Callable[[str], bytes], url: str) -> x509.Certificate:
 
 
 def _key(fetch: Callable[[str], bytes], url: str) -> rsa.RSAPublicKey:
-    """The key of Amazon's certificate; who issued it is vouched for by the TLS of its host alone."""
+    """The key of Amazon's certificate; who issued it is said by the TLS of its host alone."""
     certificate = _certificate(fetch, url)
     now = datetime.now(UTC)
     if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:

@@ -204,16 +204,22 @@ def attentive_base64(payload: str, which: int, at: datetime, query: str = "") ->
 def segment(
     payload: str, which: int, at: datetime, query: str = "", *, source: str = "segment"
 ) -> Request:
-    """A bare array is signed by its first element, everything else as it is."""
+    """A bare array is signed by its first element, everything else as it is.
+
+    With further elements it carries the secret, too, as docs/receiver.md asks for.
+    """
     del at
     first = payload
+    secret = SECRETS[source][which]
+    headers = {"content-type": "application/json"}
     if payload.lstrip().startswith("[") and json.loads(payload):
         start = payload.index("[") + 1
         start += len(payload[start:]) - len(payload[start:].lstrip())
         _, end = json.JSONDecoder().raw_decode(payload, start)
         first = payload[start:end]
-    signature = _hmac("sha1", SECRETS[source][which], first).hex()
-    headers = {"content-type": "application/json", "x-signature": signature}
+        if payload[end:].strip() != "]":
+            headers["authorization"] = f"Bearer {secret}"
+    headers["x-signature"] = _hmac("sha1", secret, first).hex()
     return Request(source, payload.encode(), headers, query)
 
 

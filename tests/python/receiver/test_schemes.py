@@ -37,7 +37,7 @@ class Scheme:
     where: str = ""
     #: How long a delivery may be signed before it comes: the platform's retries.
     retries_for: timedelta | None = None
-    #: Mailgun signs a token of its own, nothing of the event.
+    #: Mailgun signs a token of its own, nothing of the event; a secret in a header signs nothing.
     covers_body: bool = True
 
 
@@ -107,6 +107,12 @@ SCHEMES = {
     "segment batch": Scheme(
         "segment",
         lambda text, which, at: signing.segment(f"[ {note(text)}, {{}}]", which, at),
+        "authorization",
+        covers_body=False,
+    ),
+    "segment batch of one": Scheme(
+        "segment",
+        lambda text, which, at: signing.segment(f"[ {note(text)} ]", which, at),
         "x-signature",
     ),
     "twilio_engage": Scheme(
@@ -471,11 +477,18 @@ def test_a_json_body_of_twilio_needs_its_hash_in_the_url(receiver: Server) -> No
     assert receiver.deliver(request).status == 401
 
 
-def test_of_a_batch_segment_signs_the_first_event_alone(receiver: Server) -> None:
-    """Why docs/receiver.md asks for a secret in a header of that webhook."""
-    request = signed("segment", '[{"messageId":"1"},{"messageId":"2"}]')
-    assert receiver.deliver(request.with_body('"2"', '"3"')).status == 200
-    assert receiver.deliver(request.with_body('"1"', '"3"')).status == 401
+@pytest.mark.parametrize("source", ["segment", "twilio_engage"])
+def test_a_batch_of_which_segment_signed_the_first_event_alone_is_refused(
+    receiver: Server, source: str
+) -> None:
+    """Whoever saw it could put events of their own behind the first."""
+    batch = signed(source, '[{"messageId":"1"},{"messageId":"2"}]')
+    assert receiver.deliver(batch.with_header("authorization", None)).status == 401
+    assert receiver.deliver(batch).status == 200
+    alone = signed(source, '[{"messageId":"1"}]')
+    assert receiver.deliver(alone).status == 200
+    longer = replace(alone, body=alone.body[:-1] + b',{"messageId":"2"}]')
+    assert receiver.deliver(longer).status == 401
 
 
 @pytest.mark.parametrize("source", ["segment", "twilio_engage"])
