@@ -20,6 +20,8 @@ from sync.receiver.connections import Connections
 _MOST_HEAD_BYTES = 32 * 1024
 # Of a path and query.
 _MOST_URL_BYTES = 8 * 1024
+# That are dropped after an answer or refusal, for whoever still sends, before it is cut.
+_MOST_DROPPED = 1024 * 1024
 # Bytes around those of a body: sizes of chunks, and what may follow the last one.
 _MOST_FRAMING = 256 * 1024
 
@@ -59,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._framing = 0
         self._is_in_head = True
         self._is_whole = True
+        self._dropped = 0
         # Nothing more is read.
         self._is_deaf = False
         self._refusal = HTTPStatus.BAD_REQUEST
@@ -89,6 +92,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Counts what is no body, and reads on."""
+        if self._is_deaf or self._is_answered_early:
+            self._dropped += len(data)
+            if self._dropped > _MOST_DROPPED:
+                self.cut()
+                return
         if self._is_deaf:
             return
         if self._timer is None:
@@ -109,7 +117,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
             self._is_deaf = True
             raise _Refused
-        self._is_in_head, self._is_whole = True, False
+        self._is_in_head, self._is_whole, self._dropped = True, False, 0
         self._within(self.deadlines.head)
         super().on_message_begin()
         self.scope["state"]["connection"] = self
@@ -155,6 +163,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def _is_busy(self) -> bool:
         """Whether the application has not answered yet."""
         return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def _is_answered_early(self) -> bool:
+        return not (self._is_whole or self._is_in_head or self._is_busy)
 
     def _stop(self, status: HTTPStatus) -> NoReturn:
         """Ends the parser, which calls send_400_response then."""
