@@ -15,13 +15,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sync.receiver.app import MOST_HEADERS
 from sync.receiver.connections import Connections
+from sync.receiver.settings import BODY_LIMIT
 
 # Bytes of a request's headers, with the request line; no platform sends a third of it.
 _MOST_HEAD_BYTES = 32 * 1024
 # Of a path and query.
 _MOST_URL_BYTES = 8 * 1024
-# That are dropped after an answer or refusal, for whoever still sends, before it is cut.
+# That are dropped after a refusal, before the connection is cut: what cannot be read has no end.
 _MOST_DROPPED = 1024 * 1024
+# The same of a body after its answer, which who sends all of it first would not see else.
+_MOST_DROPPED_OF_BODY = 2 * BODY_LIMIT
 # Bytes around those of a body: sizes of chunks, and what may follow the last one.
 _MOST_FRAMING = 256 * 1024
 
@@ -94,7 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Counts what is no body, and reads on."""
         if self._is_deaf or self._is_answered_early:
             self._dropped += len(data)
-            if self._dropped > _MOST_DROPPED:
+            if self._dropped > (_MOST_DROPPED if self._is_deaf else _MOST_DROPPED_OF_BODY):
                 self.cut()
                 return
         if self._is_deaf:

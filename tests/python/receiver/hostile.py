@@ -45,7 +45,7 @@ KINDS = {
     "escapes": Kind(_JSON, b'{"a":"', b"\\u00e9", b'"}'),
     "backslashes": Kind(_JSON, b'{"a":"', b"\\\\", b'"}'),
     "an envelope of the topic": Kind(
-        _JSON, b'{"SigningCertURL":"","TopicArn":"%b","a":"\\ud83d\\ude42' % _TOPIC, b"x", b'"}'
+        _JSON, b'{"SigningCertURL":"","TopicArn":"%b","a":"\xf0\x9f\x99\x82' % _TOPIC, b"x", b'"}'
     ),
     "encoded letters": Kind(signing.FORM, b"mandrill_events=", b"%41"),
     "a wide form": Kind(signing.FORM, b"mandrill_events=%F0%9F%99%82", b"x"),

@@ -39,14 +39,15 @@ from tests.python.receiver.test_answers import good
 from tests.python.size import sized
 
 SIZE = sized(small=4 * MB, deep=16 * MB)
-#: What an allocator keeps, and the interpreter needs for any request.
+#: What an allocator keeps, the interpreter needs for any request, and a known topic of SNS gets.
 USUAL = 8 * MB
 
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory, sns: Amazon) -> Iterator[Server]:
-    """A receiver of its own, of which memory is measured."""
+    """A receiver of its own, of which memory is measured: what it lets go of is given back."""
     settings = {
+        "MALLOC_MMAP_THRESHOLD_": "65536",
         **signing.environment(),
         "PUBLIC_URL": signing.PUBLIC_URL,
         "SNS_BASE_URL": sns.url,

@@ -583,6 +583,68 @@ def test_without_the_certificate_sns_is_asked_to_send_again(
     assert server.deliver(request).status == 200
 
 
+YEAR = timedelta(days=365)
+TODAY = datetime.now()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "status"),
+    [
+        (lambda: signing.sns_certificate("sns.eu-west-1.amazonaws.com"), 200),
+        (lambda: signing.sns_certificate("x", ("sns.eu-west-1.amazonaws.com",)), 200),
+        (lambda: signing.sns_certificate("x", ("sns.amazonaws.com", "y")), 200),
+        (lambda: signing.sns_certificate("sns.amazonaws.com", ("evil.example",)), 401),
+        (lambda: signing.sns_certificate("sns.us-east-1.amazonaws.com"), 401),
+        (lambda: signing.sns_certificate("sns.amazonaws.com.evil.example"), 401),
+        (lambda: signing.sns_certificate(valid=(TODAY - 2 * YEAR, TODAY - YEAR)), 401),
+        (lambda: signing.sns_certificate(valid=(TODAY + YEAR, TODAY + 2 * YEAR)), 401),
+        (lambda: b"no certificate", 401),
+        (lambda: b"x" * 100_000, 503),
+    ],
+    ids=["region", "other name", "two names", "not the name", "region of others", "longer name",
+         "expired", "not yet", "junk", "endless"],
+)  # fmt: skip
+def test_a_certificate_of_sns_is_valid_today_and_names_sns(
+    start: Callable[..., Server], sns: Amazon, certificate: Callable[[], bytes], status: int
+) -> None:
+    server = start(**signing.environment("ses"))
+    sns.certificate = certificate()
+    try:
+        outcome = server.deliver(signing.sns(envelope(new_text())))
+    finally:
+        sns.certificate = b""
+    assert (outcome.status, len(outcome.landed)) == (status, int(status == 200))
+
+
+def test_a_certificate_that_comes_by_the_byte_is_waited_for_no_longer_than_five_seconds(
+    start: Callable[..., Server], sns: Amazon
+) -> None:
+    server = start(**signing.environment("ses"))
+    sns.pause = 1.0
+    try:
+        assert server.deliver(signing.sns(envelope(new_text()))).status == 503
+    finally:
+        sns.pause = 0.0
+
+
+def test_who_knows_a_topic_cannot_have_certificates_fetched_without_end(
+    start: Callable[..., Server], sns: Amazon
+) -> None:
+    server = start(**signing.environment("ses"))
+    good = signing.sns(envelope(new_text()))
+    assert server.deliver(good).status == 200
+    before = len(sns.asked)
+    host = signing.CERTIFICATE_URL.rpartition("/")[0]
+    key = rsa.generate_private_key(65537, 2048)
+    for number in range(20):
+        url = f"{host}/SimpleNotificationService-{number}.pem"
+        forged = signing.sns(envelope(new_text()), key=key, SigningCertURL=url)
+        assert server.deliver(forged).status in (401, 503)
+    assert len(sns.asked) - before < 10
+    # What is at hand counts.
+    assert server.deliver(signing.sns(envelope(new_text()))).status == 200
+
+
 def test_raw_delivery_of_sns_needs_the_password_of_the_url(receiver: Server) -> None:
     raw = signed("ses", '{"eventType":"Bounce"}')
     assert receiver.deliver(raw).landed == ['{"eventType":"Bounce"}']
