@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -153,3 +155,44 @@ def is_cut(connection: socket.socket, seconds: float) -> bool:
     except OSError:
         pass
     return True
+
+
+@contextmanager
+def flooded(server: Server, clients: int) -> Iterator[None]:
+    """Clients that post forged bodies as fast as they are answered; in a process of their own."""
+    port = urlsplit(server.url).port
+    command = [sys.executable, "-m", __name__, str(port), str(clients)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        # The first answer.
+        assert process.stdout.readline()
+        yield
+    finally:
+        process.kill()
+        process.communicate()
+
+
+_is_answered = threading.Event()
+
+
+def _flood(port: int) -> None:
+    body = KINDS["lists"].body(20_000)
+    sources = ("sendgrid", "mailgun", "braze", "mandrill")
+    requests = [head(f"/webhooks/{name}", len(body), FORGED) + body for name in sources]
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 20) as connection:
+                for request in requests * 5:
+                    connection.sendall(request)
+                    connection.recv(65_536)
+                    _is_answered.set()
+        except OSError:
+            continue
+
+
+if __name__ == "__main__":
+    for _ in range(int(sys.argv[2])):
+        threading.Thread(target=_flood, args=(int(sys.argv[1]),)).start()
+    _is_answered.wait()
+    print("flooding", flush=True)
