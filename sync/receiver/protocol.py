@@ -25,6 +25,8 @@ _MOST_URL_BYTES = 8 * 1024
 _MOST_DROPPED = 1024 * 1024
 # The same of a body after its answer, which who sends all of it first would not see else.
 _MOST_DROPPED_OF_BODY = 2 * BODY_LIMIT
+# Requests that wait for the answer to another of their connection.
+_MOST_PIPELINED = 8
 # Bytes around those of a body: sizes of chunks, and what may follow the last one.
 _MOST_FRAMING = 256 * 1024
 
@@ -115,11 +117,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refuse(self._refusal)
 
     def on_message_begin(self) -> None:
-        """A request begins; none is read before the one before is answered."""
-        if self._is_busy:
-            self.cycle.keep_alive = False
-            self._is_deaf = True
-            raise _Refused
+        """A request begins, perhaps before the one before is answered."""
+        if len(self.pipeline) >= _MOST_PIPELINED:
+            self._stop(HTTPStatus.TOO_MANY_REQUESTS)
         self._is_in_head, self._is_whole, self._dropped = True, False, 0
         self._within(self.deadlines.head)
         super().on_message_begin()
@@ -158,9 +158,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """It was answered, perhaps before all of it was there."""
-        self._within(None if self._is_whole else self.deadlines.rest)
+        if not self.pipeline and not self._is_next_begun:
+            self._within(None if self._is_whole else self.deadlines.rest)
         self.connections_of_all.end_vouching(self, self._address)
         super().on_response_complete()
+
+    @property
+    def _is_next_begun(self) -> bool:
+        return self._is_in_head and not self._is_whole
 
     @property
     def _is_busy(self) -> bool:
@@ -182,7 +187,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if is_answered or self.transport.is_closing():
             return
         if self._is_busy:
-            # The application is at this request, whose rest cannot be read.
+            # The application is at this request, whose rest cannot be read, or at one before it.
             self.cut()
             return
         head = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\n"
