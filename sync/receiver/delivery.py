@@ -21,8 +21,8 @@ _MOST_HEAD_BYTES = 4 * 1024
 _STEP = 48 * 1024
 # In one step; an encoder writes none.
 _MOST_LONE_PERCENTS = 100
-# Of JSON that is read before it is verified.
-_MOST_TOKENS = 10_000
+# Of JSON that is read before it is verified; platforms send some hundred.
+_MOST_TOKENS = 4_000
 _MOST_DEPTH = 100
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{},]', re.DOTALL)
 _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
