@@ -28,7 +28,7 @@ class Settings:
 
     unsigned: sources that are believed without any secret. public_url: scheme, host and perhaps a
     path before /webhooks, as platforms call it; None: as each request says. body_limit: bytes.
-    connections, connections_per_address: how many may be open; of an address 0: only all count.
+    connections, connections_per_address: how many may be open; of an address 0: the usual share.
     sns_url: where Amazon's certificates are fetched from instead of their own host (tests).
     """
 
@@ -94,7 +94,7 @@ def _checked(
 def _number(environment: Mapping[str, str], variable: str, default: int, *, least: int) -> int:
     text = environment.get(variable, "").strip() or str(default)
     if not (text.isascii() and text.isdecimal() and len(text) < 8 and int(text) >= least):
-        raise ConfigError(f"{variable} is not a number from {least} on: {text!r}.")
+        raise ConfigError(f"{variable} is not a number from {least} on.")
     return int(text)
 
 
