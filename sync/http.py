@@ -78,6 +78,8 @@ _KINDS: Mapping[int, type[PlatformError]] = {
 _MOST_BYTES = 8_000_000
 _MOST_BYTES_OF_A_LIST = 64_000_000
 _LIST_TAKES = 10.0
+# Of a certificate, which has two thousand.
+_MOST_BYTES_FETCHED = 64 * 1024
 # Seconds that calls under way are given once SIGTERM came; who sent it kills after ten, as a rule.
 _GRACE = 4.0
 _TICK = 0.2
@@ -383,7 +385,7 @@ def _number(value: str) -> float | None:
 def fetch(url: str, *, instead_of_host: str | None = None, timeout: float = 5.0) -> bytes:
     """The body of a GET, which is answered 2xx. instead_of_host: another scheme and host.
 
-    Raises Unreachable otherwise.
+    timeout: seconds for all of it. Raises Unreachable otherwise, and where it is large.
     """
     from sync.receiver.verification import Unreachable
 
@@ -392,9 +394,31 @@ def fetch(url: str, *, instead_of_host: str | None = None, timeout: float = 5.0)
         other = urlsplit(instead_of_host)
         url = parts._replace(scheme=other.scheme, netloc=other.netloc).geturl()
     try:
-        answer = httpx.get(url, timeout=timeout, follow_redirects=False)
-    except httpx.HTTPError as error:
+        return anyio.run(_fetched, url, timeout)
+    except (httpx.HTTPError, TimeoutError) as error:
         raise Unreachable(f"no answer from {parts.netloc} ({type(error).__name__})") from None
-    if not answer.is_success:
-        raise Unreachable(f"{parts.netloc} answered {answer.status_code}")
-    return answer.content
+    except _Unfit as unfit:
+        raise Unreachable(f"{parts.netloc} answered {unfit}") from None
+
+
+class _Unfit(Exception):
+    """An answer that is not taken."""
+
+
+async def _fetched(url: str, timeout: float) -> bytes:
+    """On an event loop of its own, for there alone a deadline ends all of a call."""
+    found = bytearray()
+    with anyio.fail_after(timeout):
+        # As it comes: a small compressed piece could be a large one.
+        headers = {"Accept-Encoding": "identity"}
+        async with (
+            httpx.AsyncClient(headers=headers) as client,
+            client.stream("GET", url) as answer,
+        ):
+            if not answer.is_success:
+                raise _Unfit(answer.status_code)
+            async for piece in answer.aiter_raw():
+                found += piece
+                if len(found) > _MOST_BYTES_FETCHED:
+                    raise _Unfit("with too many bytes")
+    return bytes(found)

@@ -1,7 +1,7 @@
 """The ASGI application: routes, limits, and the answer that makes each platform retry or stop.
 
 200 is answered only once a delivery is safe. 401: not shown to be the platform's. 404: no such
-source. 405: no method of it. 408: the body did not come. 413: too large. 415: compressed.
+source. 405: no method of it. 413: too large. 415: compressed. 431: too many headers.
 503 (what a source's file says in its place): not landed, send it again.
 """
 
@@ -11,8 +11,10 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -21,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sync.receiver import sources
+from sync.receiver.bodies import Bodies, Body
 from sync.receiver.counts import Counts
 from sync.receiver.delivery import Delivery
 from sync.receiver.landed import Landed
@@ -28,17 +31,25 @@ from sync.receiver.lander import Lander, NotLanded, TooLarge
 from sync.receiver.settings import Settings, secret_variable
 from sync.receiver.sinks.base import Sink
 from sync.receiver.sources.base import Source
-from sync.receiver.verification import Context, Refused, Unreachable, carries_bearer
+from sync.receiver.verification import (
+    Context,
+    Refused,
+    Unreachable,
+    carries_bearer,
+)
 
 log = logging.getLogger(__name__)
 
-# Bytes of bodies in memory at once, landed ones excepted; more wait for nothing and get 503.
-_MOST_BYTES_IN_HAND = 128 * 1024 * 1024
+# Larger bodies are verified beside the loop.
+_SMALL = 16 * 1024
+#: Of a request; no platform sends a third of it.
+MOST_HEADERS = 100
 # Seconds for a body to come.
 _SLOWEST_BODY = 30.0
 # Of one reason and source, one line in so many seconds.
 _QUIET = 60.0
 _UNKNOWN = "unknown"
+_TOO_MANY_BODIES = "too many bodies at once"
 
 
 class Answer(Exception):
@@ -70,7 +81,8 @@ class Receiver:
             name: Context(settings.secrets.get(name, ()), fetch) for name in sources.names()
         }
         self._slowest_body = slowest_body
-        self._bytes_in_hand = 0
+        self._bodies = Bodies(settings.body_limit)
+        self._threads: dict[str, ThreadPoolExecutor] = {}
         self._told: dict[tuple[str, str], float] = {}
 
     async def webhook(self, request: Request) -> Response:
@@ -82,6 +94,8 @@ class Receiver:
             return JSONResponse({"error": f"Unknown source. {known}"}, 404)
         source = sources.get(name)
         try:
+            if len(request.scope["headers"]) > MOST_HEADERS:
+                raise Answer(431, "too many headers")
             if request.method == "POST":
                 await self._take(name, source, request)
             else:
@@ -110,92 +124,121 @@ class Receiver:
     async def close(self) -> None:
         """Writes what is still to be written."""
         await self._counts.flush()
+        for thread in self._threads.values():
+            thread.shutdown()
         await self._lander.close()
 
     async def _take(self, name: str, source: Source, request: Request) -> None:
-        received_at = datetime.now(UTC)
-        body = await self._body(request, source)
-        try:
-            delivery = self._delivery(request, body, received_at)
-            await self._verify(name, source, delivery)
-            payload = _payload(source, delivery)
+        head = self._delivery(request)
+        is_known = self._is_known_by_head(name, source, head)
+        limit = self._limit(source, request, is_known=is_known)
+        if is_known:
+            _vouch(request)
+        with self._bodies.holding(name, is_known=is_known) as body:
+            await self._read(request, source, body, limit)
+            delivery = replace(head, body=bytes(body.bytes))
+            body.bytes = bytearray()
+            payload = await self._verified_payload(name, source, delivery)
             if payload is None:
                 return
-            await self._lander.land(Landed(uuid.uuid4().hex, name, received_at, payload))
-        except TooLarge as error:
-            raise Answer(413, str(error)) from None
-        except NotLanded as error:
-            raise Answer(source.busy_status, f"not landed: {error}") from None
-        finally:
-            self._bytes_in_hand -= len(body)
+            if name not in self._settings.unsigned:
+                _vouch(request)
+            row = Landed(uuid.uuid4().hex, name, delivery.received_at, payload)
+            try:
+                await self._lander.land(row)
+            except TooLarge as error:
+                raise Answer(413, str(error)) from None
+            except NotLanded as error:
+                raise Answer(source.busy_status, f"not landed: {error}") from None
 
     def _greet(self, name: str, source: Source, request: Request) -> None:
         """A platform tries the URL: it must be there, and carry the secret where that is in it."""
         if request.method not in source.handshakes:
             raise Answer(405, "this source takes POST")
         if not source.is_signed and name not in self._settings.unsigned:
-            delivery = self._delivery(request, b"", datetime.now(UTC))
-            self._check(name, source, delivery)
+            self._check(name, source, self._delivery(request))
 
-    async def _body(self, request: Request, source: Source) -> bytes:
-        """The whole body; it counts as in hand until the caller is done with it."""
+    def _limit(self, source: Source, request: Request, *, is_known: bool) -> int:
+        """Bytes that the body may have; what says at once that it is larger is refused at once."""
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise Answer(415, "the body is compressed, which no platform was told to do")
         limit = self._settings.body_limit
+        if not is_known and source.unverified_limit is not None:
+            limit = min(limit, source.unverified_limit)
         announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > limit:
-            raise Answer(413, f"the body is larger than {limit} bytes")
-        chunks: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self._slowest_body):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    self._bytes_in_hand += len(chunk)
-                    if size > limit:
-                        raise Answer(413, f"the body is larger than {limit} bytes")
-                    if self._bytes_in_hand > _MOST_BYTES_IN_HAND:
-                        raise Answer(source.busy_status, "too many bodies at once")
-                    chunks.append(chunk)
-        except TimeoutError:
-            self._bytes_in_hand -= size
-            # 408 would be final for platforms that take any 4xx so.
-            raise Answer(source.busy_status, "the body did not come in time") from None
-        except BaseException:
-            self._bytes_in_hand -= size
-            raise
-        return b"".join(chunks)
+        if announced.isdecimal() and int(announced[:20]) > limit:
+            raise _too_large(limit)
+        return limit
 
-    def _delivery(self, request: Request, body: bytes, received_at: datetime) -> Delivery:
+    async def _read(self, request: Request, source: Source, body: Body, limit: int) -> None:
+        """The whole body, unless it gives way to others."""
+        try:
+            async with asyncio.timeout(self._slowest_body) as timeout:
+                with body.reading(timeout):
+                    async for piece in request.stream():
+                        if len(body.bytes) + len(piece) > limit:
+                            raise _too_large(limit)
+                        if not self._bodies.add(body, piece):
+                            raise Answer(source.busy_status, _TOO_MANY_BODIES)
+        except TimeoutError:
+            # 408 would be final for platforms that take any 4xx so.
+            why = _TOO_MANY_BODIES if body.is_given_up else "the body did not come in time"
+            raise Answer(source.busy_status, why) from None
+
+    def _delivery(self, request: Request) -> Delivery:
+        """A request without its body."""
         url = str(request.url)
         if self._settings.public_url is not None:
             path = request.scope.get("raw_path") or request.url.path.encode()
             query = request.scope.get("query_string", b"")
             url = self._settings.public_url + path.decode("latin-1").partition("?")[0]
             url += f"?{query.decode('latin-1')}" if query else ""
-        headers: Mapping[str, str] = dict(request.headers)
-        return Delivery(url, dict(request.query_params), headers, body, received_at)
+        return Delivery(url, dict(request.query_params), _headers(request), b"", datetime.now(UTC))
 
-    async def _verify(self, name: str, source: Source, delivery: Delivery) -> None:
+    def _is_known_by_head(self, name: str, source: Source, head: Delivery) -> bool:
+        """Whether the head shows whose it is. It is refused where only the head could show it."""
         if name in self._settings.unsigned:
-            return None
-        if not source.waits:
-            return self._check(name, source, delivery)
+            return False
+        if not source.is_signed:
+            self._check(name, source, head)
+            return True
+        if carries_bearer(head, self._settings.relay_secrets):
+            return True
+        self._context(name)
+        return False
+
+    async def _verified_payload(self, name: str, source: Source, delivery: Delivery) -> str | None:
+        """Off the loop where it may take long; by threads of the source, so that none starves."""
+        if len(delivery.body) <= _SMALL and not source.waits:
+            return self._payload(name, source, delivery)
+        threads = self._threads.get(name)
+        if threads is None:
+            threads = ThreadPoolExecutor(4 if source.waits else 1, f"verify-{name}")
+            self._threads[name] = threads
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.to_thread(self._check, name, source, delivery)
+            return await loop.run_in_executor(threads, self._payload, name, source, delivery)
         except Unreachable as error:
             raise Answer(source.busy_status, str(error)) from None
+
+    def _payload(self, name: str, source: Source, delivery: Delivery) -> str | None:
+        if name not in self._settings.unsigned:
+            self._check(name, source, delivery)
+        return _payload(source, delivery)
 
     def _check(self, name: str, source: Source, delivery: Delivery) -> None:
         if carries_bearer(delivery, self._settings.relay_secrets):
             return
+        try:
+            source.verify(delivery, self._context(name))
+        except Refused as refusal:
+            raise Answer(401, refusal.reason) from None
+
+    def _context(self, name: str) -> Context:
         context = self._contexts[name]
         if not context.secrets:
             raise Answer(401, f"{secret_variable(name)} is not set")
-        try:
-            source.verify(delivery, context)
-        except Refused as refusal:
-            raise Answer(401, refusal.reason) from None
+        return context
 
     def _tell(self, name: str, trouble: Answer) -> None:
         """One line for the operator, of the same kind once a minute."""
@@ -221,6 +264,23 @@ def create_app(receiver: Receiver) -> Starlette:
         ],
         lifespan=lifespan,
     )
+
+
+def _headers(request: Request) -> dict[str, str]:
+    """By name, of one that comes twice the first; the library's own way is quadratic."""
+    pairs = reversed(request.scope["headers"])
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in pairs}
+
+
+def _vouch(request: Request) -> None:
+    """Only the server here has connections to tell; a function in the cloud has none."""
+    connection = (request.scope.get("state") or {}).get("connection")
+    if connection is not None:
+        connection.vouch()
+
+
+def _too_large(limit: int) -> Answer:
+    return Answer(413, f"the body is larger than {limit} bytes")
 
 
 def _payload(source: Source, delivery: Delivery) -> str | None:

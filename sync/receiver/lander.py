@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -40,11 +41,13 @@ class Lander:
         sink: Sink,
         *,
         most_waiting: int = 5_000,
-        most_bytes: int = 128 * 1024 * 1024,
+        most_bytes: int = 64 * 1024 * 1024,
         largest_group: int = _LARGEST_GROUP,
     ) -> None:
-        """most_waiting, most_bytes: deliveries that wait for the sink; further ones are refused.
+        """most_waiting, most_bytes: deliveries of a source that wait for the sink, alone.
 
+        Further ones are refused. Of all sources twice as much may wait, but of one never more than
+        is still free, so that however many are noisy there is room for another.
         largest_group: deliveries of one write.
         """
         self._largest_group = largest_group
@@ -55,19 +58,24 @@ class Lander:
         self._most_waiting = most_waiting
         self._most_bytes = most_bytes
         self._waiting: list[tuple[Landed, asyncio.Future[None]]] = []
-        self._bytes = 0
+        # By source: deliveries and bytes.
+        self._waiting_of = Counter[str]()
+        self._bytes_of = Counter[str]()
         self._task: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sink")
 
     async def land(self, row: Landed) -> None:
         """Returns once the delivery is safe. Raises NotLanded."""
-        size = len(row.payload)
-        if len(self._waiting) >= self._most_waiting or self._bytes + size > self._most_bytes:
+        if not (
+            _has_room(self._waiting_of, row.source, 1, 2 * self._most_waiting)
+            and _has_room(self._bytes_of, row.source, len(row.payload), 2 * self._most_bytes)
+        ):
             raise NotLanded("too many deliveries wait for the sink")
         loop = asyncio.get_running_loop()
         landed: asyncio.Future[None] = loop.create_future()
         self._waiting.append((row, landed))
-        self._bytes += size
+        self._waiting_of[row.source] += 1
+        self._bytes_of[row.source] += len(row.payload)
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._task = loop.create_task(self._write_groups())
         try:
@@ -107,7 +115,9 @@ class Lander:
                 outcomes = await self.in_thread(self.sink.write, rows)
             except Exception as unforeseen:
                 outcomes = [unforeseen] * len(group)
-            self._bytes -= sum(len(row.payload) for row in rows)
+            for row in rows:
+                self._waiting_of[row.source] -= 1
+                self._bytes_of[row.source] -= len(row.payload)
             # What is too large is no fault of the sink.
             failures = {
                 _said(error) for error in outcomes if error and not isinstance(error, TooLarge)
@@ -131,6 +141,10 @@ class Lander:
             else:
                 log.warning("Deliveries land in %s again.", self.sink.place)
         self._trouble = trouble
+
+
+def _has_room(used: Counter[str], source: str, more: int, most: int) -> bool:
+    return used[source] + more <= most - used.total() - more
 
 
 def _said(error: Exception) -> str:

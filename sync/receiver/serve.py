@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,9 +19,12 @@ from sync.receiver.app import Receiver, create_app
 from sync.receiver.settings import Settings, read_settings, secret_variable
 from sync.receiver.sinks import open_sink
 from sync.receiver.sinks.base import Sink
+from sync.receiver.verification import Unreachable
 
 # Requests that are under way when it is told to stop may take so many seconds.
 _LAST_REQUESTS = 30
+# Certificates and confirmations of Amazon SNS; there is one certificate for all of a region.
+_FETCHES_A_MINUTE = 10
 
 
 def app_from_environment(
@@ -39,7 +44,13 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     """Serves until SIGTERM or Ctrl-C, and then ends what is under way. port 0: a free one."""
     import uvicorn
 
-    from sync.receiver.protocol import BoundedHeadProtocol
+    from sync.receiver.connections import Connections, within_open_files
+    from sync.receiver.protocol import BoundedProtocol
+
+    class Protocol(BoundedProtocol):
+        connections_of_all = Connections(
+            within_open_files(settings.connections), settings.connections_per_address
+        )
 
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
@@ -50,8 +61,11 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     sys.stdout.flush()
     config = uvicorn.Config(
         _app(settings, sink),
-        log_level="warning",
-        http=BoundedHeadProtocol,
+        # Its warnings come once a bad request, and tell nothing that the counts do not.
+        log_level="error",
+        http=Protocol,
+        # No platform upgrades a connection.
+        ws="none",
         # Its lines hold URLs, and a URL may hold a secret.
         access_log=False,
         server_header=False,
@@ -66,9 +80,19 @@ def _app(settings: Settings, sink: Sink) -> Starlette:
 
 
 def _fetcher(settings: Settings) -> Callable[[str], bytes]:
+    """GET of a URL, few a minute: who knows a topic could have us ask without end."""
     from sync.http import fetch
 
-    return lambda url: fetch(url, instead_of_host=settings.sns_url)
+    latest = deque[float](maxlen=_FETCHES_A_MINUTE)
+
+    def fetched(url: str) -> bytes:
+        now = time.monotonic()
+        if len(latest) == latest.maxlen and now - latest[0] < 60:
+            raise Unreachable("too many certificates were asked for within a minute")
+        latest.append(now)
+        return fetch(url, instead_of_host=settings.sns_url)
+
+    return fetched
 
 
 def _listen(host: str, port: int) -> socket.socket:

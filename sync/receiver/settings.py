@@ -13,6 +13,8 @@ RELAY_VARIABLE = "RELAY_WEBHOOK_SECRET"
 UNSIGNED_VARIABLE = "CONTACT_SYNC_ALLOW_UNSIGNED"
 #: More than any platform sends, Mailgun's forms with attachments excepted.
 BODY_LIMIT = 16 * 1024 * 1024
+CONNECTIONS_VARIABLE = "CONTACT_SYNC_CONNECTIONS"
+PER_ADDRESS_VARIABLE = "CONTACT_SYNC_CONNECTIONS_PER_ADDRESS"
 
 
 def secret_variable(source: str) -> str:
@@ -26,6 +28,7 @@ class Settings:
 
     unsigned: sources that are believed without any secret. public_url: scheme, host and perhaps a
     path before /webhooks, as platforms call it; None: as each request says. body_limit: bytes.
+    connections, connections_per_address: how many may be open; of an address 0: the usual share.
     sns_url: where Amazon's certificates are fetched from instead of their own host (tests).
     """
 
@@ -35,6 +38,8 @@ class Settings:
     public_url: str | None = None
     body_limit: int = BODY_LIMIT
     sns_url: str | None = None
+    connections: int = 2_000
+    connections_per_address: int = 0
 
 
 def read_settings(
@@ -64,6 +69,8 @@ def read_settings(
         public_url=_public_url(environment.get("PUBLIC_URL", "").strip()),
         body_limit=body_limit,
         sns_url=environment.get("SNS_BASE_URL", "").strip() or None,
+        connections=_number(environment, CONNECTIONS_VARIABLE, 2_000, least=1),
+        connections_per_address=_number(environment, PER_ADDRESS_VARIABLE, 0, least=0),
     )
 
 
@@ -82,6 +89,13 @@ def _checked(
         except ConfigError as error:
             raise ConfigError(f"{variable} {error}.") from None
     return found
+
+
+def _number(environment: Mapping[str, str], variable: str, default: int, *, least: int) -> int:
+    text = environment.get(variable, "").strip() or str(default)
+    if not (text.isascii() and text.isdecimal() and len(text) < 8 and int(text) >= least):
+        raise ConfigError(f"{variable} is not a number from {least} on.")
+    return int(text)
 
 
 def _long_enough(secret: str) -> None:

@@ -75,19 +75,29 @@ def is_same(given: str | bytes, expected: str | bytes) -> bool:
 def check_hmac(
     context: Context,
     algorithm: str,
-    messages: Sequence[bytes],
+    messages: Sequence[Sequence[bytes]],
     given: str,
     *encodings: Callable[[bytes], str],
 ) -> None:
-    """Raises Refused unless `given` is the HMAC of one message under one secret, so encoded."""
-    matches = [
-        is_same(given, encode(hmac.digest(secret.encode(), message, algorithm)))
+    """Raises Refused unless `given` is the HMAC of one message under one secret, so encoded.
+
+    A message is its parts, which are not joined: one may be the body, all of it.
+    """
+    digests = [
+        _digest(secret.encode(), message, algorithm)
         for secret in context.secrets
         for message in messages
-        for encode in encodings
     ]
+    matches = [is_same(given, encode(digest)) for digest in digests for encode in encodings]
     if not any(matches):
         raise Refused("the signature does not match")
+
+
+def _digest(secret: bytes, message: Sequence[bytes], algorithm: str) -> bytes:
+    found = hmac.new(secret, digestmod=algorithm)
+    for part in message:
+        found.update(part)
+    return found.digest()
 
 
 def in_hex(digest: bytes) -> str:

@@ -15,7 +15,7 @@ SIGNATURE = "x-attentive-hmac-sha256"
 def verify(delivery: Delivery, context: Context) -> None:
     """Raises Refused unless the webhook's signing key signed the body."""
     given = needed_header(delivery, SIGNATURE)
-    check_hmac(context, "sha256", [delivery.body], given, in_hex, in_base64)
+    check_hmac(context, "sha256", [[delivery.body]], given, in_hex, in_base64)
 
 
 SOURCE = Source(

@@ -51,7 +51,7 @@ class Source:
     traffic that is no delivery. needs: what the operator sets <SOURCE>_WEBHOOK_SECRET to.
     handshakes: methods besides POST that the platform tries the URL with. busy_status: the answer
     on which it tries again later. answer: type and body of a good answer. waits: whether `verify`
-    may wait for the network.
+    may wait for the network. unverified_limit: bytes of a body that must be parsed to be verified.
     """
 
     needs: str
@@ -63,3 +63,4 @@ class Source:
     busy_status: int = 503
     answer: tuple[str, str] = ("text/plain", "")
     waits: bool = False
+    unverified_limit: int | None = None

@@ -29,7 +29,7 @@ OLDEST = timedelta(hours=49)
 def verify(delivery: Delivery, context: Context) -> None:
     """Raises Refused unless the webhook's secret signed body and time, for this webhook."""
     timestamp = needed_header(delivery, TIMESTAMP)
-    message = delivery.body + timestamp.encode()
+    message = (delivery.body, timestamp.encode())
     check_hmac(context, "sha256", [message], needed_header(delivery, SIGNATURE), in_hex)
     try:
         signed_at = parsedate_to_datetime(timestamp)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sync.receiver.delivery import Delivery, parsed
+from sync.receiver.delivery import Delivery, outlined
 from sync.receiver.sources.base import Source, blank, first_values
 from sync.receiver.verification import Context, Refused, check_age, check_hmac, in_hex
 
@@ -22,17 +22,17 @@ _SIGNED = ("timestamp", "token", "signature")
 
 def verify(delivery: Delivery, context: Context) -> None:
     """Raises Refused unless the block is Mailgun's, recent, and was not used for another event."""
-    body = _body(delivery)
-    block = body.get("signature")
-    if not isinstance(block, Mapping):
-        block = body
-    timestamp, token, signature = (str(block.get(name) or "") for name in _SIGNED)
+    timestamp, token, signature = _block(_outline(delivery))
     if not (timestamp and token and signature):
         raise Refused("the body has no signature")
     check_hmac(
-        context, "sha256", [(timestamp + token).encode(errors="surrogatepass")], signature, in_hex
+        context, "sha256", [[(timestamp + token).encode(errors="surrogatepass")]], signature, in_hex
     )
     check_age(timestamp, delivery.received_at, OLDEST)
+    # Only now is all of it read; what was verified must be what it says.
+    body = _body(delivery)
+    if _block(body) != (timestamp, token, signature):
+        raise Refused("the body has no signature")
     context.tokens.use(token, _event(body))
 
 
@@ -45,13 +45,31 @@ def land(delivery: Delivery) -> str | None:
     return blank(text, "signature")
 
 
-def _body(delivery: Delivery) -> Mapping[str, Any]:
-    if delivery.is_form:
-        return _fields(delivery)
-    body = parsed(delivery.body)
+def _outline(delivery: Delivery) -> Any:
+    """What bounded work tells of the body; right of the signature, which is ASCII."""
+    if not delivery.is_form:
+        return outlined(delivery.body)
+    return {
+        name.decode(): value.decode("latin-1")
+        for name, value in delivery.fields()
+        if name in (b"timestamp", b"token", b"signature")
+    }
+
+
+def _block(body: Any) -> tuple[str, str, str]:
+    """Time, token and signature; beside the event, or of older webhooks among its fields."""
     if not isinstance(body, Mapping):
         raise Refused("the body has no signature")
-    return body
+    block = body.get("signature")
+    if not isinstance(block, Mapping):
+        block = body
+    timestamp, token, signature = (str(block.get(name) or "") for name in _SIGNED)
+    return timestamp, token, signature
+
+
+def _body(delivery: Delivery) -> Mapping[str, Any]:
+    body = _fields(delivery) if delivery.is_form else delivery.json()
+    return body if isinstance(body, Mapping) else {}
 
 
 def _fields(delivery: Delivery) -> dict[str, str]:
@@ -78,4 +96,5 @@ SOURCE = Source(
     verify=verify,
     is_signed=True,
     land=land,
+    unverified_limit=2 * 1024 * 1024,
 )

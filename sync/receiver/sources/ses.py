@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,9 +20,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.x509.oid import NameOID
 
 from sync.errors import ConfigError
-from sync.receiver.delivery import Delivery
+from sync.receiver.delivery import Delivery, outlined
 from sync.receiver.sources.base import Source, blank, land_as_received
 from sync.receiver.verification import (
     Context,
@@ -52,11 +53,15 @@ def verify(delivery: Delivery, context: Context) -> None:
 
     Confirms a subscription. Raises Unreachable where the certificate cannot be fetched now.
     """
-    envelope = delivery.json()
-    if not isinstance(envelope, Mapping) or "SigningCertURL" not in envelope:
+    outline = outlined(delivery.body)
+    if not isinstance(outline, Mapping) or "SigningCertURL" not in outline:
         secrets = [secret for secret in context.secrets if not _is_topic(secret)]
         check_shared_secret(delivery, replace(context, secrets=secrets))
         return
+    if outline.get("TopicArn") not in context.secrets:
+        raise Refused("the topic is not one of SES_WEBHOOK_SECRET")
+    # Only now is all of it read: its texts may take eight times its bytes.
+    envelope = delivery.json()
     if envelope.get("TopicArn") not in context.secrets:
         raise Refused("the topic is not one of SES_WEBHOOK_SECRET")
     _check_signature(envelope, context)
@@ -122,15 +127,38 @@ def _amazons(url: object) -> str:
 
 
 @lru_cache(maxsize=16)
-def _key(fetch: Callable[[str], bytes], url: str) -> rsa.RSAPublicKey:
-    """The key of a certificate; fetched once, for a new one has a new URL."""
+def _certificate(fetch: Callable[[str], bytes], url: str) -> x509.Certificate:
+    """Fetched once, for a new one has a new URL."""
     try:
-        key = x509.load_pem_x509_certificate(fetch(url)).public_key()
+        return x509.load_pem_x509_certificate(fetch(url))
     except ValueError:
         raise Refused("the certificate cannot be read") from None
+
+
+def _key(fetch: Callable[[str], bytes], url: str) -> rsa.RSAPublicKey:
+    """The key of Amazon's certificate; who issued it is said by the TLS of its host alone."""
+    certificate = _certificate(fetch, url)
+    now = datetime.now(UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        raise Refused("the certificate has expired or is not valid yet")
+    if not _names(certificate) & {"sns.amazonaws.com", urlsplit(url).netloc}:
+        raise Refused("the certificate names another than Amazon SNS")
+    key = certificate.public_key()
     if not isinstance(key, rsa.RSAPublicKey):
         raise Refused("the certificate is not of the kind that signs")
     return key
+
+
+def _names(certificate: x509.Certificate) -> set[str]:
+    """Whom it says that it is of: its alternative names, where it has such, else its subject."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        subject = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return {str(part.value) for part in subject}
+    except ValueError:
+        raise Refused("the certificate cannot be read") from None
+    return set(names.value.get_values_for_type(x509.DNSName))
 
 
 SOURCE = Source(
@@ -140,4 +168,6 @@ SOURCE = Source(
     check_secret=check_secret,
     land=land,
     waits=True,
+    # A message has 256 KB at most; quotes in it are escaped.
+    unverified_limit=1024 * 1024,
 )

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -163,6 +164,10 @@ class Amazon:
     asked: list[str] = field(default_factory=list)
     #: What it answers with; 200 unless a test says otherwise.
     status: int = 200
+    #: In place of the certificate.
+    certificate: bytes = b""
+    #: Seconds between the bytes of an answer.
+    pause: float = 0.0
 
 
 @contextmanager
@@ -172,11 +177,19 @@ def amazon() -> Iterator[Amazon]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.asked.append(self.path)
-            body = sns_certificate() if self.path.endswith(".pem") else b"<ok/>"
+            good = found.certificate or sns_certificate()
+            body = good if self.path.endswith(".pem") else b"<ok/>"
             self.send_response(found.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            try:
+                if not found.pause:
+                    self.wfile.write(body)
+                for byte in body if found.pause else b"":
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(found.pause)
+            except OSError:
+                pass
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -204,16 +204,22 @@ def attentive_base64(payload: str, which: int, at: datetime, query: str = "") ->
 def segment(
     payload: str, which: int, at: datetime, query: str = "", *, source: str = "segment"
 ) -> Request:
-    """A bare array is signed by its first element, everything else as it is."""
+    """A bare array is signed by its first element, everything else as it is.
+
+    With further elements it carries the secret, too, as docs/receiver.md asks for.
+    """
     del at
     first = payload
+    secret = SECRETS[source][which]
+    headers = {"content-type": "application/json"}
     if payload.lstrip().startswith("[") and json.loads(payload):
         start = payload.index("[") + 1
         start += len(payload[start:]) - len(payload[start:].lstrip())
         _, end = json.JSONDecoder().raw_decode(payload, start)
         first = payload[start:end]
-    signature = _hmac("sha1", SECRETS[source][which], first).hex()
-    headers = {"content-type": "application/json", "x-signature": signature}
+        if payload[end:].strip() != "]":
+            headers["authorization"] = f"Bearer {secret}"
+    headers["x-signature"] = _hmac("sha1", secret, first).hex()
     return Request(source, payload.encode(), headers, query)
 
 
@@ -291,20 +297,26 @@ def sns_key() -> rsa.RSAPrivateKey:
 
 
 @cache
-def sns_certificate() -> bytes:
+def sns_certificate(
+    name: str = "sns.amazonaws.com",
+    alternatives: tuple[str, ...] = (),
+    valid: tuple[datetime, datetime] = (datetime(2026, 1, 1), datetime(2099, 1, 1)),
+) -> bytes:
     """That certificate, in PEM."""
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    made = (
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(sns_key().public_key())
         .serial_number(1)
-        .not_valid_before(datetime(2026, 1, 1))
-        .not_valid_after(datetime(2099, 1, 1))
-        .sign(sns_key(), SHA256())
+        .not_valid_before(valid[0])
+        .not_valid_after(valid[1])
     )
-    return made.public_bytes(Encoding.PEM)
+    if alternatives:
+        names = x509.SubjectAlternativeName([x509.DNSName(one) for one in alternatives])
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(sns_key(), SHA256()).public_bytes(Encoding.PEM)
 
 
 def fields_of(payload: str, without: Mapping[str, str] | None = None) -> list[tuple[str, str]]:

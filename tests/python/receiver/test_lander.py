@@ -73,6 +73,26 @@ def test_more_than_may_wait_is_refused_at_once_and_the_rest_lands(tmp_path: Path
     assert len(read_landing(tmp_path)) == 10
 
 
+def test_however_many_sources_are_noisy_another_lands(tmp_path: Path) -> None:
+    sink = Watched(tmp_path)
+    noisy = [row(number, source=f"noisy{number % 3}") for number in range(300)]
+
+    async def run() -> None:
+        lander = Lander(sink, most_waiting=50)
+        landing = [asyncio.create_task(lander.land(one)) for one in noisy]
+        await asyncio.sleep(0.1)
+        assert sum(task.done() for task in landing) > 200
+        quiet = asyncio.create_task(lander.land(row(300, source="quiet")))
+        await asyncio.sleep(0.1)
+        sink.may_write.set()
+        await quiet
+        await asyncio.gather(*landing, return_exceptions=True)
+        await lander.close()
+
+    asyncio.run(run())
+    assert len(read_landing(tmp_path, "quiet")) == 1
+
+
 def test_larger_bodies_than_may_wait_are_refused(tmp_path: Path) -> None:
     sink = Watched(tmp_path)
 

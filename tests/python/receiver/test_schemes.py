@@ -37,7 +37,7 @@ class Scheme:
     where: str = ""
     #: How long a delivery may be signed before it comes: the platform's retries.
     retries_for: timedelta | None = None
-    #: Mailgun signs a token of its own, nothing of the event.
+    #: Mailgun signs a token of its own, nothing of the event; a secret in a header signs nothing.
     covers_body: bool = True
 
 
@@ -107,6 +107,12 @@ SCHEMES = {
     "segment batch": Scheme(
         "segment",
         lambda text, which, at: signing.segment(f"[ {note(text)}, {{}}]", which, at),
+        "authorization",
+        covers_body=False,
+    ),
+    "segment batch of one": Scheme(
+        "segment",
+        lambda text, which, at: signing.segment(f"[ {note(text)} ]", which, at),
         "x-signature",
     ),
     "twilio_engage": Scheme(
@@ -471,11 +477,18 @@ def test_a_json_body_of_twilio_needs_its_hash_in_the_url(receiver: Server) -> No
     assert receiver.deliver(request).status == 401
 
 
-def test_of_a_batch_segment_signs_the_first_event_alone(receiver: Server) -> None:
-    """Why docs/receiver.md asks for a secret in a header of that webhook."""
-    request = signed("segment", '[{"messageId":"1"},{"messageId":"2"}]')
-    assert receiver.deliver(request.with_body('"2"', '"3"')).status == 200
-    assert receiver.deliver(request.with_body('"1"', '"3"')).status == 401
+@pytest.mark.parametrize("source", ["segment", "twilio_engage"])
+def test_a_batch_of_which_segment_signed_the_first_event_alone_is_refused(
+    receiver: Server, source: str
+) -> None:
+    """Whoever saw it could put events of their own behind the first."""
+    batch = signed(source, '[{"messageId":"1"},{"messageId":"2"}]')
+    assert receiver.deliver(batch.with_header("authorization", None)).status == 401
+    assert receiver.deliver(batch).status == 200
+    alone = signed(source, '[{"messageId":"1"}]')
+    assert receiver.deliver(alone).status == 200
+    longer = replace(alone, body=alone.body[:-1] + b',{"messageId":"2"}]')
+    assert receiver.deliver(longer).status == 401
 
 
 @pytest.mark.parametrize("source", ["segment", "twilio_engage"])
@@ -568,6 +581,68 @@ def test_without_the_certificate_sns_is_asked_to_send_again(
     assert (outcome.status, outcome.landed) == (503, [])
     assert outcome.headers["retry-after"]
     assert server.deliver(request).status == 200
+
+
+YEAR = timedelta(days=365)
+TODAY = datetime.now()
+
+
+@pytest.mark.parametrize(
+    ("certificate", "status"),
+    [
+        (lambda: signing.sns_certificate("sns.eu-west-1.amazonaws.com"), 200),
+        (lambda: signing.sns_certificate("x", ("sns.eu-west-1.amazonaws.com",)), 200),
+        (lambda: signing.sns_certificate("x", ("sns.amazonaws.com", "y")), 200),
+        (lambda: signing.sns_certificate("sns.amazonaws.com", ("evil.example",)), 401),
+        (lambda: signing.sns_certificate("sns.us-east-1.amazonaws.com"), 401),
+        (lambda: signing.sns_certificate("sns.amazonaws.com.evil.example"), 401),
+        (lambda: signing.sns_certificate(valid=(TODAY - 2 * YEAR, TODAY - YEAR)), 401),
+        (lambda: signing.sns_certificate(valid=(TODAY + YEAR, TODAY + 2 * YEAR)), 401),
+        (lambda: b"no certificate", 401),
+        (lambda: b"x" * 100_000, 503),
+    ],
+    ids=["region", "other name", "two names", "not the name", "region of others", "longer name",
+         "expired", "not yet", "junk", "endless"],
+)  # fmt: skip
+def test_a_certificate_of_sns_is_valid_today_and_names_sns(
+    start: Callable[..., Server], sns: Amazon, certificate: Callable[[], bytes], status: int
+) -> None:
+    server = start(**signing.environment("ses"))
+    sns.certificate = certificate()
+    try:
+        outcome = server.deliver(signing.sns(envelope(new_text())))
+    finally:
+        sns.certificate = b""
+    assert (outcome.status, len(outcome.landed)) == (status, int(status == 200))
+
+
+def test_a_certificate_that_comes_by_the_byte_is_waited_for_no_longer_than_five_seconds(
+    start: Callable[..., Server], sns: Amazon
+) -> None:
+    server = start(**signing.environment("ses"))
+    sns.pause = 1.0
+    try:
+        assert server.deliver(signing.sns(envelope(new_text()))).status == 503
+    finally:
+        sns.pause = 0.0
+
+
+def test_who_knows_a_topic_cannot_have_certificates_fetched_without_end(
+    start: Callable[..., Server], sns: Amazon
+) -> None:
+    server = start(**signing.environment("ses"))
+    good = signing.sns(envelope(new_text()))
+    assert server.deliver(good).status == 200
+    before = len(sns.asked)
+    host = signing.CERTIFICATE_URL.rpartition("/")[0]
+    key = rsa.generate_private_key(65537, 2048)
+    for number in range(20):
+        url = f"{host}/SimpleNotificationService-{number}.pem"
+        forged = signing.sns(envelope(new_text()), key=key, SigningCertURL=url)
+        assert server.deliver(forged).status in (401, 503)
+    assert len(sns.asked) - before < 10
+    # What is at hand counts.
+    assert server.deliver(signing.sns(envelope(new_text()))).status == 200
 
 
 def test_raw_delivery_of_sns_needs_the_password_of_the_url(receiver: Server) -> None:

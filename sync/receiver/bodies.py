@@ -1,0 +1,105 @@
+"""The bodies that are in memory at once, and which one gives way.
+
+Of one source and of all only so much: where that is reached, the largest body that nobody vouches
+for is given up, so that many large ones keep no small one out, and one source none of the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+#: Of all; more where a body may be larger than usual.
+MOST_BYTES = 128 * 1024 * 1024
+#: Of one source.
+MOST_BYTES_OF_SOURCE = 48 * 1024 * 1024
+
+
+class Body:
+    """The body of one request. is_known: its head has shown whose it is."""
+
+    def __init__(self, source: str, *, is_known: bool) -> None:
+        self.source = source
+        self.is_known = is_known
+        self.is_given_up = False
+        self.bytes = bytearray()
+        self._timeout: asyncio.Timeout | None = None
+
+    @contextmanager
+    def reading(self, timeout: asyncio.Timeout) -> Iterator[None]:
+        """While it is read it may be given up: the timeout is over then at once."""
+        self._timeout = timeout
+        try:
+            yield
+        finally:
+            self._timeout = None
+
+    @property
+    def may_give_way(self) -> bool:
+        """Not once it is whole, for then it is soon done with."""
+        return self._timeout is not None and not self.is_known and not self.is_given_up
+
+    def give_up(self) -> None:
+        """Ends its reading; what there is of it is let go of."""
+        self.is_given_up = True
+        self.bytes = bytearray()
+        if self._timeout is not None and not self._timeout.expired():
+            self._timeout.reschedule(0)
+
+
+class Bodies:
+    """Those that are in memory."""
+
+    def __init__(self, largest: int) -> None:
+        """largest: bytes of a body, which must find room."""
+        self._most = max(MOST_BYTES, 3 * largest)
+        self._most_of_source = max(MOST_BYTES_OF_SOURCE, largest)
+        self._held: dict[Body, int] = {}
+        self._of = Counter[str]()
+        self._total = 0
+
+    @contextmanager
+    def holding(self, source: str, *, is_known: bool) -> Iterator[Body]:
+        """A body that is about to come; it counts until the caller is done with it."""
+        body = Body(source, is_known=is_known)
+        self._held[body] = 0
+        try:
+            yield body
+        finally:
+            self._count(body, -self._held.pop(body))
+
+    def add(self, body: Body, piece: bytes) -> bool:
+        """Whether there is room, if need be that of others, which are given up."""
+        if body.is_given_up:
+            return False
+        self._held[body] += len(piece)
+        self._count(body, len(piece))
+        while self._is_over(body.source):
+            largest = self._largest(body.source)
+            if largest is None:
+                return False
+            self._count(largest, -self._held[largest])
+            self._held[largest] = 0
+            largest.give_up()
+            if largest is body:
+                return False
+        body.bytes += piece
+        return True
+
+    def _count(self, body: Body, size: int) -> None:
+        self._of[body.source] += size
+        self._total += size
+
+    def _is_over(self, source: str) -> bool:
+        """A source may also have no more than is free, so that some is left for another one."""
+        free = self._most - self._total
+        return self._of[source] > min(self._most_of_source, max(free, 0))
+
+    def _largest(self, source: str) -> Body | None:
+        """Of this source while it has too much, else of all."""
+        own = [body for body in self._held if body.may_give_way and body.source == source]
+        is_full = self._of[source] > self._most_of_source
+        found = own if is_full else [body for body in self._held if body.may_give_way]
+        return max(found, key=self._held.__getitem__, default=None)
