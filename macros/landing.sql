@@ -1,11 +1,12 @@
 {#- What of the landed rows int_events__unioned has not taken yet, as predicates: for the webhook sources on
-    their view's columns, for email_log and directory on theirs, and taken_earlier on the model's own.
+    their view's columns, for email_log and directory on theirs, and taken_earlier on the model's own; sources: which
+    have any.
     DuckDB: files that are new, or were written since they were taken; a constant list, pushed down to
     the file scan. BigQuery: days of arrival whose row count changed since they were taken, cut at the
     first delivery that is not yet taken; literals, so that no older partition or block is read. -#}
 {% macro untaken_parts() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}
-        {{ return({'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'taken_earlier': 'true'}) }}
+        {{ return({'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'taken_earlier': 'true', 'sources': var('sources')}) }}
     {%- endif -%}
     {{ return(adapter.dispatch('untaken_parts')()) }}
 {% endmacro %}
@@ -31,7 +32,22 @@
             landing_part in ({% for part in parts %}'{{ part | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %})
         {%- endif -%}
     {%- endset -%}
-    {{ return({'webhook_deliveries': listed, 'email_log': listed, 'directory': listed, 'taken_earlier': listed}) }}
+    {{ return({
+        'webhook_deliveries': listed, 'email_log': listed, 'directory': listed, 'taken_earlier': listed,
+        'sources': sources_of(parts) or var('sources')[:1],
+    }) }}
+{%- endmacro %}
+
+{#- The sources whose rows are in these landing files: the others' views need no reading. -#}
+{% macro sources_of(parts) -%}
+    {%- set tables = {'email_log': ['/email_sends/', '/email_opens/'], 'directory': ['/contacts/']} -%}
+    {%- set found = [] -%}
+    {%- for source in var('sources') -%}
+        {%- for folder in tables.get(source, ['/source=' ~ source ~ '/']) -%}
+            {%- for part in parts if folder in part -%}{%- do found.append(source) -%}{%- endfor -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(found | unique | list) }}
 {%- endmacro %}
 
 {% macro default__untaken_parts() -%}
@@ -45,6 +61,7 @@
         'email_log': in_days(parts, ['email_sends', 'email_opens'], 'landed_at'),
         'directory': in_days(parts, ['contacts'], 'landed_at'),
         'taken_earlier': 'taken_at >= ' ~ utc_literal(earliest_day(parts)),
+        'sources': var('sources'),
     } -%}
     {%- set first_untaken = one_value(
         "select cast(min(received_at) as string) from " ~ raw_table('webhook_deliveries') ~ " as landed"

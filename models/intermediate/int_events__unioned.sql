@@ -8,11 +8,11 @@
     )
 }}
 
-{%- set untaken = untaken_parts() if is_incremental() else {} %}
+{%- set untaken = untaken_parts() if is_incremental() else {'sources': var('sources')} %}
 
 with
 
-{% for source in var('sources') %}
+{% for source in untaken.sources %}
 {{ source }} as (
 
     select * from {{ ref('stg_' ~ source ~ '__events') }}
@@ -56,7 +56,7 @@ deliveries_of_unknown_sources as (
 
 elements as (
 
-    {% for source in var('sources') -%}
+    {% for source in untaken.sources -%}
     select
         {{ columns | join(',\n        ') }}
     from {{ source }}
