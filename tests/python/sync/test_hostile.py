@@ -24,6 +24,7 @@ from sync.errors import (
 )
 from sync.http import HttpClient
 from sync.sandbox.hostile import Hostile
+from tests.python.size import sized
 from tests.python.sync.cases import Case
 from tests.python.sync.test_contract import (
     CASES,
@@ -33,12 +34,19 @@ from tests.python.sync.test_contract import (
     identities,
     settings_of,
 )
-from tests.python.sync.test_contract_runs import EACH, connect, outcomes
+from tests.python.sync.test_contract_runs import connect, outcomes
 from tests.python.sync.world import SandboxClient, World, wait_until
 
 LIMITED = {"CONTACT_SYNC_TIMEOUT": "0.4"}
 #: What no destination can take for an answer.
 UNREADABLE = ("bomb", "deep", "charset", "surrogate")
+#: Each destination meets its own shapes and some of the rest: every trick is played by somebody.
+PLAYED = [
+    (case, trick)
+    for number, case in enumerate(CASES)
+    for turn, trick in enumerate(Hostile.TRICKS)
+    if trick == "shape" or (number + turn) % sized(small=4, deep=1) == 0
+]
 LISTS: dict[str, dict[str, Any]] = {
     "braze": {"hard_bounced": MANY},
     "mailchimp": {"a6b5da1054": {"unsubscribed": MANY}},
@@ -51,8 +59,9 @@ def case_of(name: str) -> Case:
     return next(case for case in CASES if case.name == name)
 
 
-@EACH
-@pytest.mark.parametrize("trick", Hostile.TRICKS)
+@pytest.mark.parametrize(
+    ("case", "trick"), PLAYED, ids=[f"{case.name}-{trick}" for case, trick in PLAYED]
+)
 def test_no_trick_goes_beyond_its_destination(
     world: World, sandbox: SandboxClient, case: Case, trick: str, caplog: pytest.LogCaptureFixture
 ) -> None:
