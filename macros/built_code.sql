@@ -9,7 +9,8 @@
     {%- set built = run_query("select relation, code_hash from " ~ raw_table('built_code')) -%}
     {%- set standing = [] -%}
     {%- for row in built.rows -%}{%- do standing.append([row[0], row[1]]) -%}{%- endfor -%}
-    {%- do graph.update({'made_code': {}}) -%}
+    {%- do graph.update({'made_code': {}, 'rules_before': none}) -%}
+    {%- for name, code_hash in standing if name == made_name('rule') -%}{%- do graph.update({'rules_before': code_hash}) -%}{%- endfor -%}
     {%- for kind, code_hash in hashes.items() -%}
         {%- set stands = [made_name(kind), code_hash] in standing -%}
         {%- do graph.made_code.update({kind: [code_hash, stands]}) -%}
@@ -70,6 +71,36 @@
             ) -%}
         {%- endif -%}
     {%- endfor -%}
+{%- endmacro %}
+
+{#- on-run-end of a build that push may rest on: where rules of state changed since the last one, the first push asks for a
+    plan (raw.rule_changes). -#}
+{% macro note_rules() -%}
+    {%- set rules = rules_hash() -%}
+    {%- if rules != graph.rules_before -%}
+        {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name('rule') ~ "'") -%}
+        {%- do run_query(
+            "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name('rule') ~ "', '" ~ rules ~ "')"
+        ) -%}
+        {%- if graph.rules_before is not none -%}
+            {%- do run_query("insert into " ~ raw_table('rule_changes') ~ " (relation, changed_at) values ('" ~ target.schema ~ "', " ~ utc_now() ~ ")") -%}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What decides on state: the policy's seeds and vars. -#}
+{% macro rules_hash() -%}
+    {%- set rules = [] -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type == 'seed' and node.name in ('suppression_policy', 'suppression_releases', 'topics') -%}
+        {%- do rules.append(node.name ~ ' ' ~ node.checksum.checksum) -%}
+    {%- endfor -%}
+    {%- for name in [
+        'consent_purposes', 'max_addresses_per_contact', 'unengaged_window_days', 'count_machine_opens', 'own_hours', 'unmarked_sources',
+        'own_minutes', 'push_by_person',
+    ] -%}
+        {%- do rules.append(name ~ ' ' ~ tojson(var(name), sort_keys=true)) -%}
+    {%- endfor -%}
+    {{ return(local_md5(rules | sort | join(', '))) }}
 {%- endmacro %}
 
 {#- 'seed' or 'view' for what is made anew from code alone, else none. -#}

@@ -40,6 +40,7 @@
         ~ ", as_of " ~ timestamp ~ ")" ~ (" partition by date(taken_until)" if target.type == "bigquery"),
         "create table if not exists " ~ raw_table('landing_archived') ~ " (landing_part " ~ text ~ ", archived_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('built_code') ~ " (relation " ~ text ~ ", code_hash " ~ text ~ ")",
+        "create table if not exists " ~ raw_table('rule_changes') ~ " (relation " ~ text ~ ", changed_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('forgotten') ~ " (name_hash " ~ text ~ ", kind " ~ text ~ ", channel " ~ text
         ~ ", reason " ~ text ~ ", refused_at " ~ timestamp ~ ", forgotten_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
@@ -233,6 +234,7 @@
                 "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
                 ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
             ) -%}
+            {%- if is_ok -%}{%- do note_rules() -%}{%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}

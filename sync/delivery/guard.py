@@ -44,6 +44,8 @@ class Facts:
 
     listed, recorded: rows of suppression_list and of the ledger. sizes: of the list, by channel.
     pushed: the destination rows ever pushed to. personal: reasons that only a person gives.
+    rules_changed_at: the latest change of the policy's seeds or vars (UTC), None where none is noted;
+    obeying: the destinations that were pushed to since then.
     """
 
     newest_build: Mapping[str, Any] | None
@@ -52,6 +54,8 @@ class Facts:
     sizes: Mapping[str, int] = field(default_factory=dict)
     pushed: frozenset[tuple[str, str, str]] = frozenset()
     personal: frozenset[str] = frozenset()
+    rules_changed_at: datetime | None = None
+    obeying: frozenset[str] = frozenset()
 
 
 def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
@@ -69,9 +73,18 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
             "select channel, count(*) as items from {marts}.suppression_list group by channel",
             "select distinct destination, channel, scope from {raw}.sync_ledger",
             "select reason from {marts}.suppression_policy where attribute = 'consent'",
+            "select max(changed_at) as changed_at from {raw}.rule_changes",
+            """
+            select distinct destination
+            from {raw}.sync_runs
+            where
+                status in ('finished', 'incomplete')
+                and expires_at >= (select max(changed_at) from {raw}.rule_changes)
+                and started_at >= (select max(changed_at) from {raw}.rule_changes)
+            """,
         ]
     builds, totals, *more = warehouse.rows_of_each(queries)
-    sizes, pushed, personal = more or ([], [], [])
+    sizes, pushed, personal, changed, obeying = more or ([], [], [], [], [])
     return Facts(
         newest_build=builds[0] if builds else None,
         listed=totals[0]["listed"],
@@ -81,6 +94,8 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
             (row["destination"], row["channel"], row["scope"] or "") for row in pushed
         ),
         personal=frozenset(row["reason"] for row in personal),
+        rules_changed_at=changed[0]["changed_at"] if changed else None,
+        obeying=frozenset(row["destination"] for row in obeying),
     )
 
 
@@ -113,6 +128,11 @@ def change_faults(
 ) -> list[str]:
     """Why these deltas are more than is plausible for one destination; empty if they are not."""
     faults = []
+    if counts and facts.rules_changed_at and destination not in facts.obeying:
+        faults.append(
+            f"{destination}: the policy changed at {facts.rules_changed_at:%Y-%m-%d %H:%M} UTC "
+            "(its seeds or vars), and this is the first push since"
+        )
     for channel, scope in sorted({(count.channel, count.scope) for count in counts}):
         name = f"{destination} {channel}{f' {scope}' if scope else ''}"
         if (destination, channel, scope) not in facts.pushed:

@@ -34,6 +34,7 @@ TABLES = {
     " plan_hash text",
     "raw.builds": "invocation_id text, started_at timestamp, ended_at timestamp, as_of timestamp,"
     " ok boolean",
+    "raw.rule_changes": "relation text, changed_at timestamp",
     "raw.forgotten": "name_hash text, kind text, channel text, reason text, refused_at timestamp,"
     " forgotten_at timestamp",
     "raw.webhook_requests": "source text, status_class text, requests integer,"

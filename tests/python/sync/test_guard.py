@@ -142,6 +142,22 @@ def test_a_plan_overrides_the_guard(
     assert "a@example.com" in sandbox.lists()["global"]
 
 
+def test_the_first_push_after_the_policy_changed_needs_a_plan(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    world.sql(
+        "insert into raw.rule_changes (relation, changed_at)"
+        " select 'marts', started_at from raw.builds"
+    )
+    assert "the first push since" in refused(world.push(), sandbox)
+    assert world.push(plan=True).exit_code == 0
+    world.want("b@example.com")
+    assert world.push().exit_code == 0
+    assert len(sandbox.lists()["global"]) == 2
+
+
 def test_policy_releases_are_sent_under_a_plan_only(world: World, sandbox: SandboxClient) -> None:
     sandbox.fill({"global": ["freed@example.com"]})
     world.already_pushed()
