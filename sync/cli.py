@@ -274,6 +274,10 @@ def cli() -> None:
     contact-sync explain ADDRESS      why somebody may or may not be contacted
     contact-sync scrub FILE           who of a file may be contacted
     """
+    from sync.scratch import for_this_user_only, sweep
+
+    for_this_user_only()
+    sweep()
 
 
 @cli.command()
@@ -449,6 +453,7 @@ def check_command(
     """
     from sync.delivery.check import check
     from sync.output import check_json, print_check, print_json
+    from sync.scratch import readable_by_others
 
     warehouse = _warehouse(target, profiles_dir, project_dir, read_only=True)
     found = check(warehouse, destinations, os.environ)
@@ -456,6 +461,8 @@ def check_command(
         print_json(check_json(found))
     else:
         print_check(found)
+    for path in readable_by_others(Path(".env"), *warehouse.local_files()):
+        echo(f"Warning: other users of this machine may read {path}: chmod go= {path}", err=True)
     if any(one.is_configuration for one in found):
         sys.exit(2)
     sys.exit(0 if all(one.is_ok for one in found) else 1)

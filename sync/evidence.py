@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -19,6 +17,7 @@ from sync.errors import ConfigError, WarehouseMissing
 from sync.explain import Explanation, parameters_of_subject, person_query
 from sync.explain_output import verdict_json
 from sync.output import json_value
+from sync.scratch import partial_file
 from sync.warehouse.base import Warehouse
 
 _HISTORY: Final = """
@@ -75,19 +74,12 @@ def write_evidence(warehouse: Warehouse, found: Explanation, path: Path) -> Evid
     digest = hashlib.sha256()
     records = 0
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        partial = Path(name)
-        try:
-            # mkstemp gives the file to its owner alone: mode 0600.
-            with os.fdopen(handle, "wb") as file:
-                for record in _records(warehouse, found):
-                    line = json.dumps(record, default=json_value, ensure_ascii=False).encode()
-                    digest.update(line + b"\n")
-                    file.write(line + b"\n")
-                    records += 1
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with partial_file(path) as partial, partial.open("wb") as file:
+            for record in _records(warehouse, found):
+                line = json.dumps(record, default=json_value, ensure_ascii=False).encode()
+                digest.update(line + b"\n")
+                file.write(line + b"\n")
+                records += 1
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
     return Evidence(path, records, digest.hexdigest())

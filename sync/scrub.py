@@ -10,7 +10,7 @@ import csv
 import gzip
 import hashlib
 import re
-import tempfile
+import shutil
 import zlib
 from array import array
 from bisect import bisect_left
@@ -27,6 +27,7 @@ from sync.delivery.guard import Limits, build_faults, read_facts
 from sync.delivery.lock import utc_now
 from sync.erasure.kept import Kept
 from sync.errors import ConfigError, GuardStop
+from sync.scratch import new_folder, partial_file
 from sync.warehouse.base import Warehouse
 
 INVALID: Final = "invalid address"
@@ -224,18 +225,21 @@ def _read_list(warehouse: Warehouse, channel: str, options: Options) -> _List:
     import duckdb
 
     listed = _List(_digest(options.hashed_in))
-    with tempfile.TemporaryDirectory(prefix="contact-sync-scrub-") as folder:
-        file = Path(folder) / "list.parquet"
+    folder = new_folder()
+    try:
         with warehouse.session():
             _judge(warehouse, options.max_age)
-            warehouse.export(_LISTED, file, {"channel": channel})
+            warehouse.export(_LISTED, folder / "list.parquet", {"channel": channel})
         with duckdb.connect() as connection:
             connection.execute("set memory_limit = '256MB'")
-            found = connection.execute("select * from read_parquet($1)", [str(file)])
+            file = str(folder / "list.parquet")
+            found = connection.execute("select * from read_parquet($1)", [file])
             while rows := found.fetchmany(_ROWS_AT_ONCE):
                 for address, reason, since in rows:
                     for form in _forms(address, channel, options.hashed_in):
                         listed.add(form, reason, since)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
     listed.close()
     return listed
 
@@ -424,13 +428,6 @@ def _added_columns(header: Sequence[str]) -> list[str]:
 @contextmanager
 def _writer(path: Path, table: _Table) -> Iterator[Any]:
     """Writes rows to a file that appears under its name when all are written."""
-    partial = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
-        # Whom it names is nobody else's business.
-        partial.touch(mode=0o600)
-        with _open(partial, "w") as file:
-            file.write(_BOM if table.has_bom else "")
-            yield csv.writer(file, delimiter=table.delimiter, lineterminator="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with partial_file(path) as partial, _open(partial, "w") as file:
+        file.write(_BOM if table.has_bom else "")
+        yield csv.writer(file, delimiter=table.delimiter, lineterminator="\n")

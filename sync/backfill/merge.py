@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -15,6 +14,7 @@ import duckdb
 from sync.backfill.headers import Layout
 from sync.landing import instant_text
 from sync.redaction import redact
+from sync.scratch import new_folder
 
 # The merge of more rows than fit goes to the disk.
 _MEMORY: Final = "160MB"
@@ -27,9 +27,7 @@ class Merge:
     def __init__(self) -> None:
         self._names: list[str] = []
         self._headers: dict[tuple[int, int], str] = {}
-        self._directory = tempfile.TemporaryDirectory(prefix="contact-sync-backfill-")
-        # mkdtemp makes it 0700.
-        place = Path(self._directory.name)
+        self._directory = place = new_folder()
         self.connection = duckdb.connect(
             str(place / "merge.duckdb"),
             config={
@@ -53,7 +51,7 @@ class Merge:
         trace: TracebackType | None,
     ) -> None:
         self.connection.close()
-        self._directory.cleanup()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def add_source(self, name: str, layout: Layout, as_of: datetime) -> int:
         """Announces a file; gives its number in the tables.

@@ -44,7 +44,7 @@ class Facts:
 
     listed, recorded: rows of suppression_list and of the ledger. sizes: of the list, by channel.
     pushed: the destination rows ever pushed to. personal: reasons that only a person gives.
-    rules_changed_at: the latest change of the policy's seeds or vars (UTC), None where none is noted;
+    rules_changed_at: the latest change of the policy's seeds or vars (UTC), or None;
     obeying: the destinations that were pushed to since then.
     """
 

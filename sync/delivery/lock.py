@@ -14,8 +14,8 @@ from pathlib import Path
 
 from sync.delivery.shard import Shard, is_beside
 from sync.errors import LockHeld, LockLost, SyncError
+from sync.scratch import is_alive
 from sync.warehouse.base import RunRow, Warehouse
-from sync.warehouse.spool import is_alive
 
 #: A run that was killed on another machine blocks its destination for no longer than this.
 LEASE = timedelta(seconds=60)

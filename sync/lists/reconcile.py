@@ -6,9 +6,7 @@ It never releases: what is there and should not be is shown, or taken over as an
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +20,9 @@ from sync.destinations.base import Entry
 from sync.errors import ListNotReadable, UnknownScope
 from sync.landing import Statement
 from sync.lists.reading import Reader, Row, statement_of
+from sync.scratch import new_folder
 from sync.terminal import csv_cells
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
-from sync.warehouse.spool import PREFIX, sweep
 
 _SQL = Path(__file__).with_name("reconcile.sql")
 _EXAMPLES = 3
@@ -83,12 +81,11 @@ class Reconciliation:
 
     def __init__(self, warehouse: Warehouse, name: str, rows: Sequence[Row]) -> None:
         """rows: the destination rows whose lists are compared."""
-        sweep()
         self._warehouse = warehouse
         self._name = name
         self._rows = rows
         self._unreadable: list[Row] = []
-        self._directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self._directory = new_folder()
         self._connection = duckdb.connect(config={"memory_limit": "512MB", "threads": 2})
         self._connection.execute(f"set temp_directory = '{self._directory / 'spill'}'")
 

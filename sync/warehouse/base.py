@@ -84,6 +84,9 @@ class Warehouse(Protocol):
     #: Whether others may take a lock that ran out while this process cannot reach the warehouse.
     is_shared: bool
 
+    def local_files(self) -> list[Path]:
+        """Where it keeps rows on this machine; none for a warehouse that is elsewhere."""
+
     def session(self, *, patient: bool = False) -> AbstractContextManager[None]:
         """Several calls of this thread share a connection; keeps others out, so for moments only.
 

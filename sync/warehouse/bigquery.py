@@ -55,6 +55,10 @@ class BigQueryWarehouse:
 
     is_shared = True
 
+    def local_files(self) -> list[Path]:
+        """See Warehouse."""
+        return []
+
     def __init__(
         self, queries: Queries, *, seconds_per_append: float = _SECONDS_PER_APPEND
     ) -> None:

@@ -18,7 +18,7 @@ import duckdb
 
 from sync.destinations.base import Item
 from sync.errors import ConfigError, ProfileError, SyncError, WarehouseBusy, WarehouseMissing
-from sync.profile import Target
+from sync.profile import Target, landing_directory
 from sync.retries import retry_context
 from sync.warehouse.base import (
     LEDGER_COLUMNS,
@@ -71,6 +71,10 @@ class DuckDbWarehouse:
             )
         path = Path.cwd() / given
         return cls(path, marts=target.schema, read_only=read_only)
+
+    def local_files(self) -> list[Path]:
+        """See Warehouse."""
+        return [self.path, landing_directory()]
 
     @contextmanager
     def session(self, *, patient: bool = False) -> Iterator[None]:

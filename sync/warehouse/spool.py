@@ -6,9 +6,7 @@ number of rows.
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +16,9 @@ from typing import Any, Self
 import duckdb
 
 from sync.destinations.base import Item
+from sync.scratch import new_folder
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
 
-#: Of the names of local folders that hold addresses: then the process id, then a dash.
-PREFIX = "contact-sync-"
 _ORDER = "priority, event_timestamp nulls last, delta_id"
 _PLACE = f"row_number() over (partition by destination order by {_ORDER})"
 # By whether releases that no event explains are in it.
@@ -66,13 +63,12 @@ class Snapshot:
         with_policy: releases that no event explains are in it. plan_hash: what earlier runs under
         this hash recorded stays part of the set, so that a plan that was cut off can be resumed.
         """
-        sweep()
         self._warehouse = warehouse
         self._destinations = list(destinations)
         self._limit = limit
         self._with_policy = with_policy
         self._bounds = bounds
-        self._directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self._directory = new_folder()
         self._connection = duckdb.connect(config={"memory_limit": "256MB", "threads": 1})
         try:
             self._export_recorded(plan_hash)
@@ -244,22 +240,3 @@ class Spool:
         )
         while rows := cursor.fetchmany(size):
             yield [Item._make(row) for row in rows]
-
-
-def sweep() -> None:
-    """Deletes what killed runs left behind: the files hold addresses."""
-    for directory in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
-        owner = directory.name.removeprefix(PREFIX).partition("-")[0]
-        if owner.isdigit() and not is_alive(int(owner)):
-            shutil.rmtree(directory, ignore_errors=True)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether this machine runs a process of that id."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

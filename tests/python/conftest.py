@@ -141,7 +141,7 @@ class Warehouse:
 
     def build(self, *arguments: str, project: Path | None = None, **variables: Any) -> None:
         """`dbt build` without unit tests; fails with what dbt says."""
-        types = ("unit_test",) if "--selector" not in arguments else ()
+        types: tuple[str, ...] = ("unit_test",) if "--selector" not in arguments else ()
         made_from = None if arguments else self._made_from(project or self.project, variables)
         if made_from and made_from == self.made_from:
             # What stands is what this would make again: tables and tests are enough.

@@ -121,7 +121,7 @@ class FileSink:
         folder = self._landing / "webhook_deliveries" / f"source={source}" / f"date={day}"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self._stem}-{next(self._numbers):05d}.ndjson"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         try:
             # The names of file and folders must survive a crash, too.
             for directory in (folder, *folder.parents[: len(folder.parts) - len(self._above())]):

@@ -95,7 +95,9 @@ def test_after_part_of_the_views_was_made_of_other_code_all_are_made_again(
 
 def test_a_build_notes_when_it_is_the_first_of_other_rules(warehouse: Warehouse) -> None:
     """The guard asks for a plan then; what a view or an adapter needs is no rule."""
-    for variables in ({"arrival_lookback_hours": 24}, {"unengaged_window_days": 30}):
+    rules: tuple[dict[str, Any], ...]
+    rules = ({"arrival_lookback_hours": 24}, {"unengaged_window_days": 30})
+    for variables in rules:
         for _ in range(2):
             warehouse.build("--exclude-resource-type", "test", "snapshot", **variables)
     changes = "select changed_at > (select min(ended_at) from raw.builds) from raw.rule_changes"
