@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from sync.profile import Target
     from sync.warehouse.base import Warehouse
 
+#: The selectors of selectors.yml, and everything there is.
+SELECTIONS = ("frequent", "daily", "weekly", "everything")
+
 # Heavy imports are inside the commands: --help must not wait for them.
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -263,6 +266,7 @@ def cli() -> None:
     contact-sync demo                 see the whole loop on this machine
     contact-sync receive              take the platforms' webhooks
     contact-sync backfill             take the lists of the years before
+    contact-sync build                make the models anew from what landed
     contact-sync plan                 what a push would send
     contact-sync check                whether the platforms will let it
     contact-sync push                 send it
@@ -466,6 +470,63 @@ def check_command(
     if any(one.is_configuration for one in found):
         sys.exit(2)
     sys.exit(0 if all(one.is_ok for one in found) else 1)
+
+
+@cli.command("build")
+@profile_options
+@click.argument("selection", type=click.Choice(SELECTIONS), default="frequent")
+@click.option(
+    "--wait",
+    type=DurationType(),
+    default="5m",
+    show_default=True,
+    help="How long to wait for another build.",
+)
+@click.option("--full-refresh", is_flag=True, help="Make every table anew from all that landed.")
+def build_command(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    selection: str,
+    wait: timedelta,
+    full_refresh: bool,
+) -> None:
+    """Run `dbt build` for a schedule: one build at a time, one line of output.
+
+    SELECTION: frequent (every few minutes: what a push needs), daily, weekly, or everything (once
+    after a change of code, seeds or vars). What dbt says in detail goes to logs/build.log.
+
+    \b
+    Exit codes:
+      0  all was built, and its tests passed
+      1  a model or a test failed: nothing will be pushed on this build
+      2  usage or configuration
+      4  another build, or a reader of the database file, was not done in time; nothing was built
+
+    \b
+    Examples:
+      contact-sync build
+      contact-sync build daily --wait 30m
+    """
+    from sync.build import build
+    from sync.profile import load_target, project_directory
+    from sync.warehouse import open_warehouse
+
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    project = project_directory(project_dir)
+    files = open_warehouse(found, read_only=True).local_files()
+    options = ["--target", found.name, *(["--full-refresh"] if full_refresh else [])]
+    if profiles_dir is not None:
+        options += ["--profiles-dir", str(profiles_dir)]
+    done = build(
+        selection,
+        project=project,
+        lock=Path(f"{files[0]}.build") if files else project / "logs" / "build.lock",
+        options=options,
+        wait=wait,
+        announce=lambda text: echo(text, err=True),
+    )
+    echo(str(done))
 
 
 @cli.command()

@@ -14,6 +14,8 @@ SyncError                       exit 1
 ├── GuardStop                   exit 3: an implausible change, or a bad build
 │   └── PlanChanged             the set of deltas is not the one that `plan` printed
 ├── LockHeld                    exit 4: another run sends to this destination
+├── BuildWaits                  exit 4: another build, or a reader, has the warehouse for itself
+├── BuildFailed                 a model or a test of a build failed
 ├── LockLost                    another run took the lock over while this one could not renew it
 ├── WarehouseBusy               another process kept the warehouse for itself for too long
 ├── WarehouseUnavailable        the warehouse did not answer, or failed by itself: it may pass
@@ -104,6 +106,16 @@ class LockHeld(SyncError):
     """Another run holds the destination's lock."""
 
     exit_code = 4
+
+
+class BuildWaits(SyncError):
+    """The turn of a build did not come in time, for another one or a reader went on."""
+
+    exit_code = 4
+
+
+class BuildFailed(SyncError):
+    """A model or a test of a build failed; the message names it."""
 
 
 class LockLost(SyncError):

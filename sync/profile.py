@@ -34,7 +34,7 @@ def load_target(
     Searched as dbt does: --profiles-dir, DBT_PROFILES_DIR, ./profiles.yml, ~/.dbt.
     Raises ProfileError where dbt would not find its way either.
     """
-    project = _project_dir(project_dir)
+    project = project_directory(project_dir)
     path = _profiles_file(profiles_dir)
     profiles = _read_yaml(path)
     name = _profile_name(project, profiles, path)
@@ -62,14 +62,15 @@ def load_target(
 
 def project_variable(name: str, project_dir: Path | None) -> str | None:
     """A variable of dbt_project.yml as text; None where it, or the file, is not there."""
-    path = _project_dir(project_dir) / "dbt_project.yml"
+    path = project_directory(project_dir) / "dbt_project.yml"
     if not path.is_file():
         return None
     value = (_read_yaml(path).get("vars") or {}).get(name)
     return None if value is None else str(_render(value, path))
 
 
-def _project_dir(given: Path | None) -> Path:
+def project_directory(given: Path | None) -> Path:
+    """Where dbt_project.yml is: --project-dir, DBT_PROJECT_DIR, this folder or one above it."""
     if given is None and os.environ.get("DBT_PROJECT_DIR"):
         given = Path(os.environ["DBT_PROJECT_DIR"])
     if given is not None:

@@ -76,6 +76,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> list[UnitTest]:
         seeded = warehouse.dbt("seed")
         assert seeded.success, seeded.exception
         project = Project(warehouse)
+        warehouse.log_level = "error"
         text = io.StringIO()
         with contextlib.redirect_stdout(text):
             run = warehouse.dbt("test", "--select", "test_type:unit")

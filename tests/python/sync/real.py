@@ -21,6 +21,11 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
+def environment_of(home: Path) -> dict[str, str]:
+    """What every command needs, and nothing of the caller's."""
+    return {"PATH": "", "HOME": str(home), "PYTHONPATH": str(Path(__file__).parents[3])}
+
+
 def started(
     warehouse: Warehouse, sandbox: SandboxClient, *arguments: str, **environment: str
 ) -> subprocess.Popen[str]:
@@ -29,9 +34,7 @@ def started(
         [sys.executable, "-m", "sync", *arguments, "--profiles-dir", "profiles"],
         cwd=warehouse.directory,
         env={
-            "PATH": "",
-            "HOME": str(warehouse.directory),
-            "PYTHONPATH": str(Path(__file__).parents[3]),
+            **environment_of(warehouse.directory),
             **warehouse.environment,
             "SENDGRID_API_KEY": KEY,
             "SENDGRID_BASE_URL": f"{sandbox.url}/sendgrid",

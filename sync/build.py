@@ -1,0 +1,181 @@
+"""`dbt build` for a schedule: one at a time, one line of what became of it, the rest in a log."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import IO, Any, Final
+
+from sync.errors import BuildFailed, BuildWaits
+
+_LOG_BYTES: Final = 5_000_000
+_LOOK_EVERY: Final = 0.2
+# How DuckDB says who has the file.
+_HELD: Final = re.compile(
+    r"Could not set lock on file.*?(?:held in (?P<by>.+?\(PID \d+\))|$)", re.M
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did. seconds: of dbt alone. counts: how many nodes ended in which status."""
+
+    selection: str
+    seconds: float
+    counts: Mapping[str, int]
+    log: Path
+
+    def __str__(self) -> str:
+        warned = f", {self.counts['warn']} warnings" if self.counts.get("warn") else ""
+        done = sum(self.counts.values())
+        return f"{self.selection} build: ok, {done} nodes in {self.seconds:.0f} s{warned}"
+
+
+def build(
+    selection: str,
+    *,
+    project: Path,
+    lock: Path,
+    options: Sequence[str],
+    wait: timedelta,
+    announce: Callable[[str], None],
+) -> Built:
+    """Runs `dbt build` when its turn has come. options: more of dbt's own.
+
+    Raises BuildWaits where another build, or a reader of the database file, outlasts `wait`;
+    BuildFailed where something of it failed. On SIGTERM dbt ends first, then this process.
+    """
+    log = project / "logs" / "build.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    results = Path(os.environ.get("DBT_TARGET_PATH") or project / "target") / "run_results.json"
+    with _turn(lock, selection, wait, announce) as held:
+        results.unlink(missing_ok=True)
+        began = time.monotonic()
+        code, said = _run(_command(selection, project, options), held, log)
+        seconds = time.monotonic() - began
+    holder = _HELD.search(said)
+    if code and holder:
+        raise BuildWaits(
+            f"{holder['by'] or 'another program'} has the database file for itself: nothing was "
+            "built. Close it there; the next build takes in what was missed."
+        )
+    nodes = json.loads(results.read_text(encoding="utf-8"))["results"] if results.exists() else []
+    if code:
+        raise BuildFailed(f"{selection} build: failed\n{_why(nodes, said)}\nAll of it: {log}")
+    return Built(selection, seconds, Counter(node["status"] for node in nodes), log)
+
+
+def _command(selection: str, project: Path, options: Sequence[str]) -> list[str]:
+    selected = (
+        ["--exclude-resource-type", "unit_test"]
+        if selection == "everything"
+        else ["--selector", selection]
+    )
+    dbt = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build"]
+    return [*dbt, *selected, "--project-dir", str(project), *options]
+
+
+@contextmanager
+def _turn(
+    path: Path, selection: str, wait: timedelta, announce: Callable[[str], None]
+) -> Iterator[IO[str]]:
+    """Holds the lock file. Raises BuildWaits. The kernel frees it, whatever ends its holder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait.total_seconds()
+    with path.open("a+", encoding="utf-8") as file:
+        told = False
+        while not _try_lock(file):
+            file.seek(0)
+            holder = file.read().strip() or "another build"
+            if time.monotonic() > deadline:
+                raise BuildWaits(
+                    f"{selection} build: gave up after {wait.total_seconds():g} s, {holder} is "
+                    "still at it. Nothing was built; the next build takes in what was missed."
+                )
+            if not told:
+                announce(f"{selection} build: waits for {holder}")
+                told = True
+            time.sleep(_LOOK_EVERY)
+        file.seek(0)
+        file.truncate()
+        file.write(f"the {selection} build of process {os.getpid()}, since {_now()}\n")
+        file.flush()
+        yield file
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _run(command: Sequence[str], held: IO[str], log: Path) -> tuple[int, str]:
+    """Exit code of dbt and all that it printed, which goes to the log, too."""
+    handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+    said = []
+    # The lock goes with dbt: should this process be killed, the next build still waits for it.
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=(held.fileno(),),
+    ) as process:
+        assert process.stdout is not None
+        with _passing_on_sigterm(process):
+            for line in process.stdout:
+                said.append(line)
+                handler.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))
+            code = process.wait()
+    handler.close()
+    return code, "".join(said)
+
+
+@contextmanager
+def _passing_on_sigterm(process: subprocess.Popen[str]) -> Iterator[None]:
+    stopped = False
+
+    def stop(*_: Any) -> None:
+        nonlocal stopped
+        stopped = True
+        process.terminate()
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if stopped:
+        sys.exit(128 + signal.SIGTERM)
+
+
+def _why(nodes: Sequence[Mapping[str, Any]], said: str) -> str:
+    """What failed, by node; where none began, the last that dbt said."""
+    failed = [
+        f"  {node['unique_id'].split('.')[2]}: {' '.join(str(node['message']).split())[:300]}"
+        for node in nodes
+        if node["status"] not in ("success", "pass", "warn", "skipped", "no-op")
+    ]
+    return "\n".join(failed or [f"  {line}" for line in said.splitlines()[-8:] if line.strip()])
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,117 @@
+"""`contact-sync build`: one build at a time, one line, an exit code for each way to end."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.python.conftest import ROOT, project_with_seeds
+from tests.python.sync.real import environment_of
+from tests.python.sync.world import wait_until
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project, with a profile that does not wait long for the file."""
+    directory = project_with_seeds(tmp_path / "project")
+    profile = (ROOT / "profiles.example.yml").read_text()
+    assert "connect_attempts: 8" in profile
+    (directory / "profiles.yml").write_text(
+        profile.replace("connect_attempts: 8", "connect_attempts: 1")
+    )
+    return directory
+
+
+def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sync", "build", *arguments],
+        cwd=project,
+        env=environment_of(project),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(project: Path, *arguments: str) -> tuple[int, str, str]:
+    process = start(project, *arguments)
+    out, errors = process.communicate(timeout=300)
+    return process.returncode, out, errors
+
+
+@contextmanager
+def another_build(project: Path) -> Iterator[None]:
+    """As another process holds its turn."""
+    with (project / "contact_sync.duckdb.build").open("w") as file:
+        file.write("the daily build of process 77, since 2026-05-01 03:10:00 UTC\n")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def test_a_build_waits_its_turn_and_then_says_in_one_line_what_it_did(project: Path) -> None:
+    with another_build(project):
+        process = start(project, "everything")
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert "waits for the daily build of process 77" in said
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, out + errors
+    assert (errors, out.count("\n")) == ("", 1)
+    assert out.startswith("everything build: ok, ")
+    assert "Done. PASS=" in (project / "logs" / "build.log").read_text()
+    with duckdb.connect(str(project / "contact_sync.duckdb"), read_only=True) as connection:
+        assert connection.execute("select ok from raw.builds").fetchall() == [(True,)]
+
+
+def test_a_build_whose_turn_does_not_come_ends_with_4_and_one_sentence(project: Path) -> None:
+    with another_build(project):
+        code, out, errors = run(project, "--wait", "0.3s")
+    assert (code, out) == (4, "")
+    assert "gave up after 0.3 s, the daily build of process 77" in errors
+    assert not (project / "contact_sync.duckdb").exists()
+
+
+def test_a_build_starved_by_a_reader_says_who_reads(project: Path) -> None:
+    database = project / "contact_sync.duckdb"
+    duckdb.connect(str(database)).close()
+    script = (
+        f"import duckdb, time; held = duckdb.connect({str(database)!r}); print(1, flush=True);"
+        " time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as reader:
+        try:
+            assert reader.stdout is not None
+            reader.stdout.readline()
+            code, out, errors = run(project)
+        finally:
+            reader.kill()
+    assert (code, out) == (4, "")
+    assert f"(PID {reader.pid}) has the database file for itself" in errors
+    assert "Traceback" not in errors
+
+
+def test_what_failed_is_named(project: Path) -> None:
+    code, out, errors = run(project, "frequent")
+    assert (code, out) == (1, "")
+    assert "frequent build: failed" in errors
+    assert "Run `dbt build` once" in errors
+
+
+def test_sigterm_ends_dbt_first(project: Path) -> None:
+    process = start(project, "everything")
+    log = project / "logs" / "build.log"
+    wait_until(lambda: log.exists() and "START" in log.read_text(), "dbt at work")
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    # Whoever holds the lock is done: a next build has its turn at once.
+    with (project / "contact_sync.duckdb.build").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
