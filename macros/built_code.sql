@@ -3,16 +3,17 @@
     before it begins; one that made all of them notes it at its end; and one that would fill a table through views or
     seeds of other code stops. -#}
 
-{#- on-run-start, in `graph`, which all nodes of a run share: {kind: [hash of the code, whether it is what stands]}. -#}
+{#- on-run-start, in `graph`, which all nodes of a run share: {kind: [hash of the code, whether what stands was made of it]}. -#}
 {% macro check_built_code() -%}
     {%- set hashes = {'seed': seeds_hash(), 'view': views_hash()} -%}
     {%- set built = run_query("select relation, code_hash from " ~ raw_table('built_code')) -%}
     {%- set standing = [] -%}
     {%- for row in built.rows -%}{%- do standing.append([row[0], row[1]]) -%}{%- endfor -%}
-    {%- do graph.update({'made_code': {}, 'rules_before': none}) -%}
-    {%- for name, code_hash in standing if name == made_name('rule') -%}{%- do graph.update({'rules_before': code_hash}) -%}{%- endfor -%}
+    {%- do graph.update({'made_code': {}, 'rules_before': {}}) -%}
+    {%- for name, code_hash in standing -%}{%- do graph.rules_before.update({name: code_hash}) -%}{%- endfor -%}
     {%- for kind, code_hash in hashes.items() -%}
-        {%- set stands = [made_name(kind), code_hash] in standing -%}
+        {#- A run with --empty makes views of nothing. -#}
+        {%- set stands = [made_name(kind), code_hash] in standing and not (flags.WHICH in ('build', 'run', 'seed') and flags.EMPTY) -%}
         {%- do graph.made_code.update({kind: [code_hash, stands]}) -%}
         {%- if not stands -%}
             {%- do check_made_parents(kind) -%}
@@ -66,6 +67,7 @@
         {%- set ids = [] -%}
         {%- for id, node in graph.nodes.items() if kind_made(node) == kind -%}{%- do ids.append(id) -%}{%- endfor -%}
         {%- if are_built(ids, done) -%}
+            {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name(kind) ~ "'") -%}
             {%- do run_query(
                 "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name(kind) ~ "', '" ~ code_hash ~ "')"
             ) -%}
@@ -73,34 +75,26 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- on-run-end of a build that push may rest on: where rules of state changed since the last one, the first push asks for a
-    plan (raw.rule_changes). -#}
-{% macro note_rules() -%}
-    {%- set rules = rules_hash() -%}
-    {%- if rules != graph.rules_before -%}
-        {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name('rule') ~ "'") -%}
-        {%- do run_query(
-            "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name('rule') ~ "', '" ~ rules ~ "')"
-        ) -%}
-        {%- if graph.rules_before is not none -%}
+{#- on-run-end, before a build is recorded that push may rest on: where rules changed since the last one, the first push
+    asks for a plan (raw.rule_changes). Those of `unengaged` change with the build that makes it anew. -#}
+{% macro note_rules(done) -%}
+    {%- set of_unengaged = ['unengaged_window_days', 'count_machine_opens'] -%}
+    {%- set kinds = {'rule': rules_hash(of_unengaged)} -%}
+    {%- if 'unengaged' in done | map(attribute='name') -%}
+        {%- do kinds.update({'unengaged rule': local_md5(var(of_unengaged[0]) ~ ', ' ~ var(of_unengaged[1]))}) -%}
+    {%- endif -%}
+    {%- for kind, rules in kinds.items() -%}
+        {%- set before = graph.rules_before.get(made_name(kind)) -%}
+        {%- if before is not none and rules != before -%}
             {%- do run_query("insert into " ~ raw_table('rule_changes') ~ " (relation, changed_at) values ('" ~ target.schema ~ "', " ~ utc_now() ~ ")") -%}
         {%- endif -%}
-    {%- endif -%}
-{%- endmacro %}
-
-{#- What decides on state: the policy's seeds and vars. -#}
-{% macro rules_hash() -%}
-    {%- set rules = [] -%}
-    {%- for id, node in graph.nodes.items() if node.resource_type == 'seed' and node.name in ('suppression_policy', 'suppression_releases', 'topics') -%}
-        {%- do rules.append(node.name ~ ' ' ~ node.checksum.checksum) -%}
+        {%- if rules != before -%}
+            {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name(kind) ~ "'") -%}
+            {%- do run_query(
+                "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name(kind) ~ "', '" ~ rules ~ "')"
+            ) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {%- for name in [
-        'consent_purposes', 'max_addresses_per_contact', 'unengaged_window_days', 'count_machine_opens', 'own_hours', 'unmarked_sources',
-        'own_minutes', 'push_by_person',
-    ] -%}
-        {%- do rules.append(name ~ ' ' ~ tojson(var(name), sort_keys=true)) -%}
-    {%- endfor -%}
-    {{ return(local_md5(rules | sort | join(', '))) }}
 {%- endmacro %}
 
 {#- 'seed' or 'view' for what is made anew from code alone, else none. -#}
@@ -127,7 +121,23 @@
         {%- do code.append(id ~ ' ' ~ node.checksum.checksum ~ ' ' ~ tojson(node.config, sort_keys=true)) -%}
     {%- endfor -%}
     {%- for name, macro in context[project_name].items() -%}{%- do code.append(name ~ ' ' ~ macro.macro.macro_sql) -%}{%- endfor -%}
-    {%- set vars = dict(adapter.config.vars.to_dict(), **adapter.config.cli_vars) -%}
-    {%- do vars.pop('as_of', none) -%}
-    {{ return(local_md5(code | sort | join(', ') ~ tojson(vars, sort_keys=true))) }}
+    {{ return(local_md5(code | sort | join(', ') ~ vars_text(['as_of']))) }}
+{%- endmacro %}
+
+{#- What decides on state, but what is asked of the platforms (the seeds of destinations are guarded by what they change). -#}
+{% macro rules_hash(other_vars) -%}
+    {%- set rules = [] -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type == 'seed' and not node.name.startswith('destination') -%}
+        {%- do rules.append(node.name ~ ' ' ~ node.checksum.checksum) -%}
+    {%- endfor -%}
+    {{ return(local_md5(rules | sort | join(', ') ~ vars_text(['as_of', 'arrival_lookback_hours'] + other_vars))) }}
+{%- endmacro %}
+
+{#- The project's vars with what the command line says instead, as text; a var may be of any type. -#}
+{% macro vars_text(left_out) -%}
+    {%- set texts = [] -%}
+    {%- for name, value in dict(adapter.config.vars.to_dict(), **adapter.config.cli_vars).items() if name not in left_out -%}
+        {%- do texts.append(name ~ ' ' ~ value) -%}
+    {%- endfor -%}
+    {{ return(texts | sort | join(', ')) }}
 {%- endmacro %}

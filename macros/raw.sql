@@ -230,11 +230,11 @@
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
         {%- set is_ok = not failed and not graph.lost_parts -%}
         {%- if failed or are_built(tables_below('sync_deltas'), done) -%}
+            {%- if is_ok -%}{%- do note_rules(done) -%}{%- endif -%}
             {%- do run_query(
                 "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
                 ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
             ) -%}
-            {%- if is_ok -%}{%- do note_rules() -%}{%- endif -%}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
@@ -242,7 +242,7 @@
 {#- For `dbt run-operation`, after a clock that was ahead was set right: takes back what builds of the future noted.
     What they built carries stamps of the future, so a full refresh has to follow. -#}
 {% macro forget_the_future() -%}
-    {%- for table, column in [('builds', 'started_at'), ('watermarks', 'taken_until'), ('landing_taken', 'taken_at')] -%}
+    {%- for table, column in [('builds', 'started_at'), ('watermarks', 'taken_until'), ('landing_taken', 'taken_at'), ('rule_changes', 'changed_at')] -%}
         {%- do run_query("delete from " ~ raw_table(table) ~ " where " ~ column ~ " > " ~ utc_now()) -%}
     {%- endfor -%}
     {%- do print("What builds of the future noted is forgotten. Next: dbt build --full-refresh") -%}

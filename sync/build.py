@@ -24,6 +24,8 @@ from sync.errors import BuildFailed, BuildWaits
 
 _LOG_BYTES: Final = 5_000_000
 _LOOK_EVERY: Final = 0.2
+# What the project says where views and seeds are of other code (macros/built_code.sql).
+_CODE_CHANGED: Final = "Run `dbt build` once"
 # How DuckDB says who has the file.
 _HELD: Final = re.compile(
     r"Could not set lock on file.*?(?:held in (?P<by>.+?\(PID \d+\))|$)", re.M
@@ -57,7 +59,8 @@ def build(
     """Runs `dbt build` when its turn has come. options: more of dbt's own.
 
     Raises BuildWaits where another build, or a reader of the database file, outlasts `wait`;
-    BuildFailed where something of it failed. On SIGTERM dbt ends first, then this process.
+    BuildFailed where something of it failed. Where views and seeds are of other code, everything is
+    built. On SIGTERM dbt ends first, then this process.
     """
     log = project / "logs" / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -66,6 +69,10 @@ def build(
         results.unlink(missing_ok=True)
         began = time.monotonic()
         code, said = _run(_command(selection, project, options), held, log)
+        if code and selection != "everything" and _CODE_CHANGED in said:
+            announce("Code, seeds or vars changed: everything is built")
+            selection = "everything"
+            code, said = _run(_command(selection, project, options), held, log)
         seconds = time.monotonic() - began
     holder = _HELD.search(said)
     if code and holder:

@@ -493,8 +493,9 @@ def build_command(
 ) -> None:
     """Run `dbt build` for a schedule: one build at a time, one line of output.
 
-    SELECTION: frequent (every few minutes: what a push needs), daily, weekly, or everything (once
-    after a change of code, seeds or vars). What dbt says in detail goes to logs/build.log.
+    SELECTION: frequent (every few minutes: what a push needs), daily, weekly, or everything. After
+    a change of code, seeds or vars everything is built, whatever was asked for. What dbt says in
+    detail goes to logs/build.log.
 
     \b
     Exit codes:

@@ -6,17 +6,24 @@ run left, the next run of any command deletes: the process id is in the name.
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import os
+import platform
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 _PREFIX: Final = "contact-sync-"
-_OWNER: Final = re.compile(r"(?:^contact-sync-|\.)(\d+)-")
+# Seconds after which what another machine left, or this one before it was started, is nobody's.
+_OLD: Final = 24 * 3600.0
+_OWNER: Final = re.compile(r"(?P<machine>[0-9a-f]{8})-(?P<pid>\d{1,9})-[a-z0-9_]+(?:\.[^.]+)?$")
 
 
 def for_this_user_only() -> None:
@@ -26,7 +33,7 @@ def for_this_user_only() -> None:
 
 def new_folder() -> Path:
     """A folder of this process among the temporary ones; its user deletes it."""
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{_owner()}-"))
 
 
 @contextmanager
@@ -35,8 +42,8 @@ def partial_file(path: Path) -> Iterator[Path]:
 
     Raises OSError where it cannot be made.
     """
-    _sweep(path.parent, f".{path.stem}.*-*{path.suffix}")
-    handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.{os.getpid()}-", path.parent)
+    _sweep(path.parent, f".{glob.escape(path.stem)}.*-*-*{glob.escape(path.suffix)}")
+    handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.{_owner()}-", path.parent)
     os.close(handle)
     partial = Path(name)
     try:
@@ -48,18 +55,43 @@ def partial_file(path: Path) -> Iterator[Path]:
 
 def sweep() -> None:
     """Deletes the folders of runs that were killed."""
-    _sweep(Path(tempfile.gettempdir()), f"{_PREFIX}*-*")
+    # A machine may have no folder for temporary files, and most commands need none.
+    with suppress(OSError):
+        _sweep(Path(tempfile.gettempdir()), f"{_PREFIX}*-*-*")
 
 
 def _sweep(folder: Path, pattern: str) -> None:
     for left in folder.glob(pattern):
-        owner = _OWNER.search(left.name)
-        if owner is None or is_alive(int(owner[1])):
-            continue
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+        # Gone meanwhile, or another user's.
+        with suppress(OSError):
+            owner = _OWNER.search(left.name)
+            if owner is None or left.lstat().st_uid != os.getuid() or _is_in_use(left, owner):
+                continue
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink()
+
+
+def _is_in_use(left: Path, owner: re.Match[str]) -> bool:
+    if owner["machine"] == machine():
+        return is_alive(int(owner["pid"]))
+    return time.time() - left.lstat().st_mtime < _OLD
+
+
+def _owner() -> str:
+    return f"{machine()}-{os.getpid()}"
+
+
+@cache
+def machine() -> str:
+    """Where process ids mean the same: this boot of this machine, and its container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        place = boot + str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        place = platform.node()
+    return hashlib.sha256(place.encode()).hexdigest()[:8]
 
 
 def is_alive(pid: int) -> bool:

@@ -73,18 +73,10 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
             "select channel, count(*) as items from {marts}.suppression_list group by channel",
             "select distinct destination, channel, scope from {raw}.sync_ledger",
             "select reason from {marts}.suppression_policy where attribute = 'consent'",
-            "select max(changed_at) as changed_at from {raw}.rule_changes",
-            """
-            select distinct destination
-            from {raw}.sync_runs
-            where
-                status in ('finished', 'incomplete')
-                and expires_at >= (select max(changed_at) from {raw}.rule_changes)
-                and started_at >= (select max(changed_at) from {raw}.rule_changes)
-            """,
         ]
     builds, totals, *more = warehouse.rows_of_each(queries)
-    sizes, pushed, personal, changed, obeying = more or ([], [], [], [], [])
+    sizes, pushed, personal = more or ([], [], [])
+    changed_at, obeying = _rule_change(warehouse) if more else (None, frozenset())
     return Facts(
         newest_build=builds[0] if builds else None,
         listed=totals[0]["listed"],
@@ -94,9 +86,29 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
             (row["destination"], row["channel"], row["scope"] or "") for row in pushed
         ),
         personal=frozenset(row["reason"] for row in personal),
-        rules_changed_at=changed[0]["changed_at"] if changed else None,
-        obeying=frozenset(row["destination"] for row in obeying),
+        rules_changed_at=changed_at,
+        obeying=obeying,
     )
+
+
+def _rule_change(warehouse: Warehouse) -> tuple[datetime | None, frozenset[str]]:
+    """When the rules of this schema last changed, and who was pushed to since."""
+    (last,) = warehouse.rows(
+        "select max(changed_at) as changed_at from {raw}.rule_changes where relation = @schema",
+        {"schema": warehouse.schema},
+    )
+    if last["changed_at"] is None:
+        return None, frozenset()
+    runs = """
+        select distinct destination
+        from {raw}.sync_runs
+        where
+            status in ('finished', 'incomplete')
+            and expires_at >= @changed_at
+            and started_at >= @changed_at
+    """
+    rows = warehouse.rows(runs, last)
+    return last["changed_at"], frozenset(row["destination"] for row in rows)
 
 
 def build_faults(facts: Facts, limits: Limits, now: datetime) -> list[str]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import platform
 import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from sync.delivery.shard import Shard, is_beside
 from sync.errors import LockHeld, LockLost, SyncError
-from sync.scratch import is_alive
+from sync.scratch import is_alive, machine
 from sync.warehouse.base import RunRow, Warehouse
 
 #: A run that was killed on another machine blocks its destination for no longer than this.
@@ -30,7 +27,7 @@ def utc_now() -> datetime:
 def new_run_id() -> str:
     """An id that tells when, where and by which process a run was started."""
     stamp = utc_now().strftime("%Y%m%dT%H%M%SZ")
-    return f"{stamp}-{_machine()}-{os.getpid()}-{secrets.token_hex(3)}"
+    return f"{stamp}-{machine()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def is_dead(run_id: str) -> bool:
@@ -38,20 +35,10 @@ def is_dead(run_id: str) -> bool:
     parts = run_id.partition(".")[0].split("-")
     return (
         len(parts) == 4
-        and parts[1] == _machine()
+        and parts[1] == machine()
         and parts[2].isdigit()
         and not is_alive(int(parts[2]))
     )
-
-
-def _machine() -> str:
-    """Where process ids mean the same: this boot of this machine, and its container."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
-        place = boot + str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        place = platform.node()
-    return hashlib.sha256(place.encode()).hexdigest()[:8]
 
 
 @dataclass(slots=True)

@@ -1,12 +1,14 @@
 """The bodies that are in memory at once, and which one gives way.
 
-Of one source and of all only so much: where that is reached, the largest body that nobody vouches
-for is given up, so that many large ones keep no small one out, and one source none of the others.
+Of one source and of all only so much: where that is reached, a body that nobody vouches for is
+given up, the one that took most room for longest. So neither many large ones nor many slow ones
+keep an honest one out, and one source none of the others.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ class Body:
         self.is_known = is_known
         self.is_given_up = False
         self.bytes = bytearray()
+        self.began_at = time.monotonic()
         self._timeout: asyncio.Timeout | None = None
 
     @contextmanager
@@ -77,13 +80,13 @@ class Bodies:
         self._held[body] += len(piece)
         self._count(body, len(piece))
         while self._is_over(body.source):
-            largest = self._largest(body.source)
-            if largest is None:
+            costliest = self._costliest(body.source)
+            if costliest is None:
                 return False
-            self._count(largest, -self._held[largest])
-            self._held[largest] = 0
-            largest.give_up()
-            if largest is body:
+            self._count(costliest, -self._held[costliest])
+            self._held[costliest] = 0
+            costliest.give_up()
+            if costliest is body:
                 return False
         body.bytes += piece
         return True
@@ -97,9 +100,10 @@ class Bodies:
         free = self._most - self._total
         return self._of[source] > min(self._most_of_source, max(free, 0))
 
-    def _largest(self, source: str) -> Body | None:
-        """Of this source while it has too much, else of all."""
+    def _costliest(self, source: str) -> Body | None:
+        """Bytes times seconds: of this source while it has too much, else of all."""
         own = [body for body in self._held if body.may_give_way and body.source == source]
         is_full = self._of[source] > self._most_of_source
         found = own if is_full else [body for body in self._held if body.may_give_way]
-        return max(found, key=self._held.__getitem__, default=None)
+        now = time.monotonic()
+        return max(found, key=lambda body: self._held[body] * (now - body.began_at), default=None)

@@ -84,6 +84,10 @@ class Warehouse(Protocol):
     #: Whether others may take a lock that ran out while this process cannot reach the warehouse.
     is_shared: bool
 
+    @property
+    def schema(self) -> str:
+        """Where the models are: dbt's schema, BigQuery's dataset."""
+
     def local_files(self) -> list[Path]:
         """Where it keeps rows on this machine; none for a warehouse that is elsewhere."""
 

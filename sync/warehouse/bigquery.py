@@ -55,6 +55,11 @@ class BigQueryWarehouse:
 
     is_shared = True
 
+    @property
+    def schema(self) -> str:
+        """See Warehouse."""
+        return self._queries.dataset
+
     def local_files(self) -> list[Path]:
         """See Warehouse."""
         return []

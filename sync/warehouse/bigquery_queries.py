@@ -48,6 +48,11 @@ class Queries:
         client, settings = open_client(target)
         return cls(client, settings)
 
+    @property
+    def dataset(self) -> str:
+        """That of the models."""
+        return self._settings.dataset
+
     @contextmanager
     def explained(self) -> Iterator[None]:
         """Turns what the library raises into errors of ours."""

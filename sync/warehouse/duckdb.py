@@ -72,6 +72,11 @@ class DuckDbWarehouse:
         path = Path.cwd() / given
         return cls(path, marts=target.schema, read_only=read_only)
 
+    @property
+    def schema(self) -> str:
+        """See Warehouse."""
+        return self._marts
+
     def local_files(self) -> list[Path]:
         """See Warehouse."""
         return [self.path, landing_directory()]

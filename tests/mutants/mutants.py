@@ -12,6 +12,7 @@ GUARD = "tests/python/sync/test_guard.py"
 CRASH = "tests/python/sync/test_crash.py"
 REAL = "tests/python/sync/test_real_models.py"
 BUILDS = "tests/python/models/test_builds.py"
+BUILT_CODE = "tests/python/models/test_built_code.py"
 BACKFILL = "tests/python/sync/test_backfill.py"
 VECTORS = "tests/python/receiver/test_vectors.py"
 FAULTS = "tests/python/receiver/test_faults.py"
@@ -319,5 +320,19 @@ MUTANTS = [
         """re.sub(pattern, r'\\1""', text, flags=re.DOTALL)""",
         "text",
         (f"{NOT_STORED}::test_the_api_key_of_mparticle_is_blanked",),
+    ),
+    Mutant(
+        "tables are filled through views of old code",
+        "macros/built_code.sql",
+        "{%- do check_made_parents(kind) -%}",
+        "",
+        (f"{BUILT_CODE}::test_it_stops_where_vars_changed_since_the_views_were_made",),
+    ),
+    Mutant(
+        "a changed policy asks for no plan",
+        "sync/delivery/guard.py",
+        "if counts and facts.rules_changed_at and",
+        "if False and",
+        (f"{GUARD}::test_the_first_push_after_the_policy_changed_needs_a_plan",),
     ),
 ]

@@ -93,15 +93,26 @@ def test_after_part_of_the_views_was_made_of_other_code_all_are_made_again(
     assert run_table(warehouse) == ""
 
 
-def test_a_build_notes_when_it_is_the_first_of_other_rules(warehouse: Warehouse) -> None:
-    """The guard asks for a plan then; what a view or an adapter needs is no rule."""
-    rules: tuple[dict[str, Any], ...]
-    rules = ({"arrival_lookback_hours": 24}, {"unengaged_window_days": 30})
-    for variables in rules:
-        for _ in range(2):
-            warehouse.build("--exclude-resource-type", "test", "snapshot", **variables)
-    changes = "select changed_at > (select min(ended_at) from raw.builds) from raw.rule_changes"
-    assert warehouse.values(changes) == [True]
+def test_a_run_of_everything_notes_when_it_is_the_first_of_other_rules(
+    warehouse: Warehouse,
+) -> None:
+    """The guard asks for a plan then. What an adapter needs is no rule."""
+
+    def changes(*options: str, **variables: Any) -> list[Any]:
+        assert refusal(warehouse, "run", *options, **variables) == ""
+        return warehouse.values("select relation from raw.rule_changes")
+
+    # The window counts once unengaged is computed by it.
+    days = {"unengaged_window_days": 30}
+    assert changes("--exclude", "unengaged", arrival_lookback_hours=24, **days) == []
+    assert changes(**days) == ["main"]
+    assert changes("--exclude", "unengaged", own_hours=1) == ["main"] * 2
+
+
+def test_after_a_build_of_nothing_the_views_are_made_again(warehouse: Warehouse) -> None:
+    """With --empty they read nothing."""
+    assert refusal(warehouse, "run", "--empty") == ""
+    assert "Run `dbt build` once" in run_table(warehouse)
 
 
 def failures(warehouse: Warehouse, model: str) -> list[tuple[str, Any]]:

@@ -89,8 +89,15 @@ def costing(server: Server) -> Iterator[Cost]:
     before = _kilobytes(process, "VmRSS")
     cost = Cost()
     ended = threading.Event()
+    wrong: list[BaseException] = []
 
     def ask() -> None:
+        try:
+            ask_on()
+        except BaseException as error:
+            wrong.append(error)
+
+    def ask_on() -> None:
         place = urlsplit(server.url)
         while not ended.is_set():
             started = time.monotonic()
@@ -109,6 +116,7 @@ def costing(server: Server) -> Iterator[Cost]:
         ended.set()
         asking.join()
         cost.bytes = (_kilobytes(process, "VmHWM") - before) * 1024
+    assert wrong == []
 
 
 def _kilobytes(process: Path, name: str) -> int:

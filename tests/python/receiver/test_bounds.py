@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import resource
@@ -363,7 +364,7 @@ def test_connections_leave_files_for_the_rest() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_the_largest_body_that_nobody_vouches_for_gives_way() -> None:
+def test_of_those_that_nobody_vouches_for_what_took_most_room_gives_way() -> None:
     bodies = Bodies(1)
 
     async def run() -> list[bool]:
@@ -385,6 +386,20 @@ def test_the_largest_body_that_nobody_vouches_for_gives_way() -> None:
                 await asyncio.sleep(20)
 
     assert asyncio.run(run()) == [False, True, False]
+
+
+def test_slow_bodies_give_way_to_a_larger_one_that_comes_at_once() -> None:
+    bodies = Bodies(1)
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(bodies.holding("a", is_known=False)) for _ in range(750)]
+        for body in slow:
+            stack.enter_context(body.reading(asyncio.timeout(30)))
+            body.began_at -= 20
+            assert bodies.add(body, b"x" * (48 * MB // 750))
+        good = stack.enter_context(bodies.holding("a", is_known=False))
+        stack.enter_context(good.reading(asyncio.timeout(30)))
+        assert bodies.add(good, b"x" * 500_000)
+        assert not good.is_given_up
 
 
 def test_however_many_sources_are_noisy_another_finds_room() -> None:

@@ -28,6 +28,8 @@ PARAMETERS = {
     "name": "string",
     "expires_at": "int64",
     "since": "timestamp",
+    "schema": "string",
+    "changed_at": "timestamp",
 }
 
 

@@ -98,11 +98,14 @@ def test_a_build_starved_by_a_reader_says_who_reads(project: Path) -> None:
     assert "Traceback" not in errors
 
 
-def test_what_failed_is_named(project: Path) -> None:
-    code, out, errors = run(project, "frequent")
+def test_a_first_frequent_build_builds_everything_and_what_fails_is_named(project: Path) -> None:
+    with (project / "seeds" / "suppression_releases.csv").open("a") as seed:
+        seed.write("unsubscribe,delivered\n")
+    code, out, errors = run(project)
     assert (code, out) == (1, "")
-    assert "frequent build: failed" in errors
-    assert "Run `dbt build` once" in errors
+    assert "Code, seeds or vars changed: everything is built" in errors
+    assert "everything build: failed" in errors
+    assert "consent_is_ended_by_subscribe_alone" in errors
 
 
 def test_sigterm_ends_dbt_first(project: Path) -> None:

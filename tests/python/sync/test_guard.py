@@ -142,18 +142,27 @@ def test_a_plan_overrides_the_guard(
     assert "a@example.com" in sandbox.lists()["global"]
 
 
+def change_rules(world: World, schema: str) -> None:
+    world.sql(
+        "insert into raw.rule_changes (relation, changed_at)"
+        " select ?, current_timestamp from raw.builds",
+        [schema],
+    )
+
+
 def test_the_first_push_after_the_policy_changed_needs_a_plan(
     world: World, sandbox: SandboxClient
 ) -> None:
     world.already_pushed()
     world.want("a@example.com")
-    world.sql(
-        "insert into raw.rule_changes (relation, changed_at)"
-        " select 'marts', started_at from raw.builds"
-    )
+    change_rules(world, "of_another_team")
+    assert world.push().exit_code == 0
+    sandbox.reset()
+    world.want("b@example.com")
+    change_rules(world, world.warehouse().schema)
     assert "the first push since" in refused(world.push(), sandbox)
     assert world.push(plan=True).exit_code == 0
-    world.want("b@example.com")
+    world.want("c@example.com")
     assert world.push().exit_code == 0
     assert len(sandbox.lists()["global"]) == 2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sync.scratch import partial_file
+from sync.scratch import machine, partial_file
 from tests.python.sync.test_acts import WHY
 from tests.python.sync.world import World
 
@@ -29,24 +29,35 @@ def mode(path: Path) -> str:
 def test_any_command_deletes_what_a_killed_one_left(
     world: World, tmp_path: Path, ended: int
 ) -> None:
-    left, in_use = (tmp_path / f"contact-sync-{pid}-abc" for pid in (ended, os.getpid()))
-    for folder in (left, in_use):
+    # Of another machine that shares the folder, nobody here can tell.
+    names = (f"{machine()}-{ended}", f"{machine()}-{os.getpid()}", f"0123abcd-{ended}")
+    left, *in_use = (tmp_path / f"contact-sync-{name}-abc" for name in names)
+    (tmp_path / f"contact-sync-{machine()}-999999999999-abc").mkdir()
+    for folder in (left, *in_use):
         folder.mkdir()
         (folder / "list.parquet").write_text("ann@example.com")
     done = world.cli("plan", TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert not left.exists()
-    assert in_use.exists()
+    assert all(folder.exists() for folder in in_use)
 
 
 def test_a_file_that_a_killed_run_had_begun_goes_with_the_next_of_its_name(
     tmp_path: Path, ended: int
 ) -> None:
-    begun = tmp_path / f".kept.{ended}-abc.csv"
+    begun = tmp_path / f".kept.{machine()}-{ended}-abc.csv"
     begun.write_text("ann@example.com")
     with partial_file(tmp_path / "kept.csv") as partial:
         partial.write_text("bob@example.com")
     assert [(path.name, mode(path)) for path in tmp_path.iterdir()] == [("kept.csv", "0o600")]
+
+
+def test_files_of_names_alike_are_written_side_by_side(tmp_path: Path) -> None:
+    one, other = tmp_path / "clean.2026-07-01.csv", tmp_path / "clean.csv"
+    with partial_file(one) as first, partial_file(other) as second:
+        first.write_text("ann@example.com")
+        second.write_text("bob@example.com")
+    assert (one.read_text(), other.read_text()) == ("ann@example.com", "bob@example.com")
 
 
 def test_what_ends_in_an_error_leaves_no_file(tmp_path: Path) -> None:
