@@ -12,8 +12,9 @@
     {%- do graph.update({'made_code': {}, 'rules_before': {}}) -%}
     {%- for name, code_hash in standing -%}{%- do graph.rules_before.update({name: code_hash}) -%}{%- endfor -%}
     {%- for kind, code_hash in hashes.items() -%}
-        {#- A run with --empty makes views of nothing. -#}
-        {%- set stands = [made_name(kind), code_hash] in standing and not (flags.WHICH in ('build', 'run', 'seed') and flags.EMPTY) -%}
+        {#- A run with --empty makes views of nothing, and seeds without rows. -#}
+        {%- set is_emptied = flags.WHICH in ['build', 'seed' if kind == 'seed' else 'run'] and flags.EMPTY -%}
+        {%- set stands = [made_name(kind), code_hash] in standing and not is_emptied -%}
         {%- do graph.made_code.update({kind: [code_hash, stands]}) -%}
         {%- if not stands -%}
             {%- do check_made_parents(kind) -%}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import http.client
 import json
 import resource
@@ -11,7 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -390,16 +389,27 @@ def test_of_those_that_nobody_vouches_for_what_took_most_room_gives_way() -> Non
 
 def test_slow_bodies_give_way_to_a_larger_one_that_comes_at_once() -> None:
     bodies = Bodies(1)
-    with contextlib.ExitStack() as stack:
-        slow = [stack.enter_context(bodies.holding("a", is_known=False)) for _ in range(750)]
-        for body in slow:
-            stack.enter_context(body.reading(asyncio.timeout(30)))
-            body.began_at -= 20
-            assert bodies.add(body, b"x" * (48 * MB // 750))
-        good = stack.enter_context(bodies.holding("a", is_known=False))
-        stack.enter_context(good.reading(asyncio.timeout(30)))
-        assert bodies.add(good, b"x" * 500_000)
-        assert not good.is_given_up
+    given_up: list[bool] = []
+
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+
+            async def coming(size: int, seconds: float) -> Body:
+                body = stack.enter_context(bodies.holding("a", is_known=False))
+                timeout = await stack.enter_async_context(asyncio.timeout(30))
+                stack.enter_context(body.reading(timeout))
+                body.began_at -= seconds
+                assert bodies.add(body, b"x" * size)
+                return body
+
+            slow = [await coming(48 * MB // 750, seconds=20) for _ in range(750)]
+            good = await coming(500_000, seconds=0)
+            given_up.extend([good.is_given_up, any(body.is_given_up for body in slow)])
+            await asyncio.sleep(20)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run())
+    assert given_up == [False, True]
 
 
 def test_however_many_sources_are_noisy_another_finds_room() -> None:

@@ -17,10 +17,10 @@ from tests.python.sync.real import environment_of
 from tests.python.sync.world import wait_until
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project, with a profile that does not wait long for the file."""
-    directory = project_with_seeds(tmp_path / "project")
+    directory = project_with_seeds(tmp_path_factory.mktemp("build") / "project")
     profile = (ROOT / "profiles.example.yml").read_text()
     assert "connect_attempts: 8" in profile
     (directory / "profiles.yml").write_text(
@@ -56,6 +56,14 @@ def another_build(project: Path) -> Iterator[None]:
         yield
 
 
+def test_a_build_whose_turn_does_not_come_ends_with_4_and_one_sentence(project: Path) -> None:
+    with another_build(project):
+        code, out, errors = run(project, "--wait", "0.3s")
+    assert (code, out) == (4, "")
+    assert "gave up after 0.3 s, the daily build of process 77" in errors
+    assert not (project / "target").exists()
+
+
 def test_a_build_waits_its_turn_and_then_says_in_one_line_what_it_did(project: Path) -> None:
     with another_build(project):
         process = start(project, "everything")
@@ -69,14 +77,6 @@ def test_a_build_waits_its_turn_and_then_says_in_one_line_what_it_did(project: P
     assert "Done. PASS=" in (project / "logs" / "build.log").read_text()
     with duckdb.connect(str(project / "contact_sync.duckdb"), read_only=True) as connection:
         assert connection.execute("select ok from raw.builds").fetchall() == [(True,)]
-
-
-def test_a_build_whose_turn_does_not_come_ends_with_4_and_one_sentence(project: Path) -> None:
-    with another_build(project):
-        code, out, errors = run(project, "--wait", "0.3s")
-    assert (code, out) == (4, "")
-    assert "gave up after 0.3 s, the daily build of process 77" in errors
-    assert not (project / "contact_sync.duckdb").exists()
 
 
 def test_a_build_starved_by_a_reader_says_who_reads(project: Path) -> None:
@@ -98,7 +98,20 @@ def test_a_build_starved_by_a_reader_says_who_reads(project: Path) -> None:
     assert "Traceback" not in errors
 
 
-def test_a_first_frequent_build_builds_everything_and_what_fails_is_named(project: Path) -> None:
+def test_sigterm_ends_dbt_first(project: Path) -> None:
+    log = project / "logs" / "build.log"
+    before = log.read_text().count("START")
+    process = start(project, "everything")
+    wait_until(lambda: log.read_text().count("START") > before, "dbt at work")
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    # Whoever holds the lock is done: a next build has its turn at once.
+    with (project / "contact_sync.duckdb.build").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_after_a_change_of_code_everything_is_built_and_what_fails_is_named(project: Path) -> None:
     with (project / "seeds" / "suppression_releases.csv").open("a") as seed:
         seed.write("unsubscribe,delivered\n")
     code, out, errors = run(project)
@@ -106,15 +119,3 @@ def test_a_first_frequent_build_builds_everything_and_what_fails_is_named(projec
     assert "Code, seeds or vars changed: everything is built" in errors
     assert "everything build: failed" in errors
     assert "consent_is_ended_by_subscribe_alone" in errors
-
-
-def test_sigterm_ends_dbt_first(project: Path) -> None:
-    process = start(project, "everything")
-    log = project / "logs" / "build.log"
-    wait_until(lambda: log.exists() and "START" in log.read_text(), "dbt at work")
-    process.terminate()
-    process.communicate(timeout=60)
-    assert process.returncode == 143
-    # Whoever holds the lock is done: a next build has its turn at once.
-    with (project / "contact_sync.duckdb.build").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
