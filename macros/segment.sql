@@ -264,9 +264,8 @@ select
     coalesce(act_source, call_source) as source_of_change,
     coalesce(track = 'email machine opened', false) as is_machine,
     -- The act's own time, where the call has one that can be read: a late call about an old act is an old act.
-    case
-        when kind = 'track' and names_recipient and not is_subscription and {{ parse_time('act_time') }} is not null then act_time
-        else coalesce(call_time, original_time, segment_time)
-    end as happened_at_raw
+    {{ first_time([
+        "case when kind = 'track' and names_recipient and not is_subscription then act_time end", 'call_time', 'original_time', 'segment_time',
+    ]) }} as happened_at_raw
 from events
 {%- endmacro %}
