@@ -96,7 +96,7 @@
     {%- endfor -%}
     {%- for name in [
         'consent_purposes', 'max_addresses_per_contact', 'unengaged_window_days', 'count_machine_opens', 'own_hours', 'unmarked_sources',
-        'own_minutes', 'push_by_person',
+        'own_minutes', 'push_by_person', 'segment_consent_sources',
     ] -%}
         {%- do rules.append(name ~ ' ' ~ tojson(var(name), sort_keys=true)) -%}
     {%- endfor -%}

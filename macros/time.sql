@@ -59,13 +59,14 @@ list_filter([
 ], lambda instant: instant >= timestamp '{{ var("earliest_event") }}' and instant < timestamp '9999-12-31')[1]
 {%- endmacro %}
 
-{#- The first of some texts that is a usable time (docs/times.md); the last where none is. Params: texts, in order of preference. -#}
+{#- The first of some texts that is a usable time (docs/times.md); where none is, one of them, so that a retry has the same key.
+    Params: texts, in order of preference. -#}
 {% macro first_time(texts) -%}
     case
         {% for text in texts[:-1] -%}
         when {{ parse_time(text) }} is not null then {{ text }}
         {% endfor -%}
-        else {{ texts[-1] }}
+        else coalesce({{ (texts[-1:] + texts[:-1]) | join(', ') }})
     end
 {%- endmacro %}
 

@@ -120,8 +120,8 @@ def segment_bodies(source: str) -> Iterator[Body]:
     subscription = {"key": "mia@example.org", "type": "EMAIL", "status": "UNSUBSCRIBED"}
     context = {"context": {"messaging_subscriptions": [subscription]}}
     yield Body(source, rest, {"type": "identify", **call, **context}, "messaging_subscriptions")
-    track = {"type": "track", "event": "Unsubscribed", **call, **context}
-    yield Body(source, rest, track, "messaging_subscriptions")
+    body = {"type": "track", "event": "Unsubscribed", **call, **context}
+    yield Body(source, rest, body, "messaging_subscriptions")
 
 
 def mparticle_bodies() -> Iterator[Body]:
