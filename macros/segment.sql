@@ -45,6 +45,7 @@ fields as (
         'track_name': '$.event',
         'message_id': '$.messageId',
         'project_id': '$.projectId',
+        'forwarded_from': '$.context.protocols.sourceId',
         'user_id': '$.userId',
         'anonymous_id': '$.anonymousId',
         'call_time': '$.timestamp',
@@ -240,7 +241,11 @@ believed as (
         worded.*,
         coalesce(
             coalesce(exact.event_type, by_part.event_type, by_event.event_type) in ('subscribe', 'topic_subscribe')
-            and coalesce(trim(project_id) not in ('{{ named_sources | join("', '") }}'), true),
+            and not (
+                coalesce(project_id in ('{{ named_sources | join("', '") }}'), false)
+                -- What Protocols blocked at another source and passed on.
+                and coalesce(forwarded_from in ('{{ named_sources | join("', '") }}'), true)
+            ),
             false
         ) as is_doubted
     from worded

@@ -28,6 +28,7 @@ SENDERS: dict[str, dict[str, Any]] = {
     "named": {"projectId": NAMED},
     "another": {"projectId": "website"},
     "none": {},
+    "forwarded": {"projectId": NAMED, "context": {"protocols": {"sourceId": "website"}}},
     "claimed": {
         "projectId": "website",
         "context": {"protocols": {"sourceId": NAMED}, "library": {"name": NAMED}},
