@@ -1,3 +1,23 @@
+{#- What the words of a row mean: by its subtype, by the part of it before the slash, else for any. relation: a CTE with source,
+    provider_event and provider_subtype; provider_events is a CTE, too. -#}
+{% macro join_provider_events(relation) -%}
+left join provider_events as exact
+        on
+            {{ relation }}.source = exact.source
+            and {{ relation }}.provider_event = exact.provider_event
+            and {{ relation }}.provider_subtype = exact.provider_subtype
+    left join provider_events as by_part
+        on
+            {{ relation }}.source = by_part.source
+            and {{ relation }}.provider_event = by_part.provider_event
+            and {{ before_slash(relation ~ '.provider_subtype') }} || '/*' = by_part.provider_subtype
+    left join provider_events as by_event
+        on
+            {{ relation }}.source = by_event.source
+            and {{ relation }}.provider_event = by_event.provider_event
+            and by_event.provider_subtype = '*'
+{%- endmacro %}
+
 {#- When a later grant may end a refusal by time and list: strictly later (at the same second the
     refusal wins); a grant that names a list ends that list's refusals and those that name none;
     a topic's own re-subscribe ends that topic's opt-out alone.

@@ -1,5 +1,8 @@
 {#- What Segment's calls say; Twilio Engage sends the same. platform: the source whose deliveries are read. -#}
 {% macro segment_events(platform) -%}
+{%- set named_sources = var('segment_consent_sources') -%}
+{#- dbt parses without the vars of a run: it has to know of the mapping whether they name sources or not. -#}
+{%- if not execute %}{% do ref('provider_events') %}{% endif -%}
 {#- Tracks that speak of one message or opt-out on a channel (the email spec and what cloud sources add). Every other
     track is about something else and names no recipient, whatever address it carries. -#}
 {%- set email_tracks = [
@@ -41,6 +44,8 @@ fields as (
         'call_type': '$.type',
         'track_name': '$.event',
         'message_id': '$.messageId',
+        'project_id': '$.projectId',
+        'forwarded_from': '$.context.protocols.sourceId',
         'user_id': '$.userId',
         'anonymous_id': '$.anonymousId',
         'call_time': '$.timestamp',
@@ -197,7 +202,66 @@ events as (
     from rows_of_calls
     where facet in ('call', 'email', 'sms', 'push') or (is_subscription and subscription_type in ('email', 'sms'))
 
+),
+
+worded as (
+
+    select
+        *,
+        case
+            when is_subscription then 'messaging_subscriptions'
+            when kind = 'track' and names_recipient then track
+            else kind
+        end as provider_event,
+        case
+            when is_subscription then subscription_status
+            when kind = 'identify' and facet = 'email' then 'email_subscribed_status'
+            when kind = 'identify' and facet = 'sms' then 'sms_subscribed_status'
+            when kind = 'identify' and facet = 'push' then 'push_notification_enabled'
+            when is_preference and facet = 'call' then 'unknown channel'
+            when is_preference then coalesce({{ boolean_word('preference_status') }}, preference_word)
+            when track = 'push notification permission changed' then coalesce({{ boolean_word('permission') }}, {{ word_of('permission') }})
+            when kind = 'track' and not names_recipient then {{ word_of('track') }}
+        end as provider_subtype
+    from events
+
+),
+
+{% if named_sources -%}
+provider_events as (
+
+    select * from {{ ref('provider_events') }}
+
+),
+
+-- A website's write key is public: an opt-in counts from the sources that are named, an opt-out from any.
+believed as (
+
+    select
+        worded.*,
+        coalesce(
+            coalesce(exact.event_type, by_part.event_type, by_event.event_type) in ('subscribe', 'topic_subscribe')
+            and not (
+                coalesce(project_id in ('{{ named_sources | join("', '") }}'), false)
+                -- What Protocols blocked at another source and passed on.
+                and coalesce(forwarded_from in ('{{ named_sources | join("', '") }}'), true)
+            ),
+            false
+        ) as is_doubted
+    from worded
+    {{ join_provider_events('worded') }}
+
 )
+{%- else -%}
+believed as (
+
+    select
+        *,
+        false as is_doubted
+    from worded
+
+)
+{%- endif %}
 
 select
     delivery_id,
@@ -211,21 +275,9 @@ select
         when {{ is_word("case kind when 'track' then track else kind end") }} then null
         else 'wrong shape'
     end as shape_error,
-    case
-        when is_subscription then 'messaging_subscriptions'
-        when kind = 'track' and names_recipient then track
-        else kind
-    end as provider_event,
-    case
-        when is_subscription then subscription_status
-        when kind = 'identify' and facet = 'email' then 'email_subscribed_status'
-        when kind = 'identify' and facet = 'sms' then 'sms_subscribed_status'
-        when kind = 'identify' and facet = 'push' then 'push_notification_enabled'
-        when is_preference and facet = 'call' then 'unknown channel'
-        when is_preference then coalesce({{ boolean_word('preference_status') }}, preference_word)
-        when track = 'push notification permission changed' then coalesce({{ boolean_word('permission') }}, {{ word_of('permission') }})
-        when kind = 'track' and not names_recipient then {{ word_of('track') }}
-    end as provider_subtype,
+    -- No row of the mapping knows it: it is `other`, and contact-sync status counts it.
+    case when is_doubted then 'opt-in of an unnamed source' else provider_event end as provider_event,
+    case when is_doubted then provider_event else provider_subtype end as provider_subtype,
     case
         when is_subscription
             then {{ key_of(['call_key', "'messaging_subscriptions'", 'subscription_key', 'subscription_status']) }}
@@ -264,9 +316,8 @@ select
     coalesce(act_source, call_source) as source_of_change,
     coalesce(track = 'email machine opened', false) as is_machine,
     -- The act's own time, where the call has one that can be read: a late call about an old act is an old act.
-    case
-        when kind = 'track' and names_recipient and not is_subscription and {{ parse_time('act_time') }} is not null then act_time
-        else coalesce(call_time, original_time, segment_time)
-    end as happened_at_raw
-from events
+    {{ first_time([
+        "case when kind = 'track' and names_recipient and not is_subscription then act_time end", 'call_time', 'original_time', 'segment_time',
+    ]) }} as happened_at_raw
+from believed
 {%- endmacro %}

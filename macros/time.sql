@@ -59,6 +59,17 @@ list_filter([
 ], lambda instant: instant >= timestamp '{{ var("earliest_event") }}' and instant < timestamp '9999-12-31')[1]
 {%- endmacro %}
 
+{#- The first of some texts that is a usable time (docs/times.md); where none is, one of them, so that a retry has the same key.
+    Params: texts, in order of preference. -#}
+{% macro first_time(texts) -%}
+    case
+        {% for text in texts[:-1] -%}
+        when {{ parse_time(text) }} is not null then {{ text }}
+        {% endfor -%}
+        else coalesce({{ (texts[-1:] + texts[:-1]) | join(', ') }})
+    end
+{%- endmacro %}
+
 {% macro iso_pattern() -%} [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]*)?)? {%- endmacro %}
 {% macro iso_zone_pattern() -%} [ ]?(Z|UTC|[+-](0[0-9]|1[0-8])(:?[0-9]{2})?) {%- endmacro %}
 

@@ -132,21 +132,7 @@ judged as (
                 then case when trim(addressed.address_raw) <> '' then 'invalid address' else 'no recipient' end
         end as quarantine_reason
     from addressed
-    left join provider_events as exact
-        on
-            addressed.source = exact.source
-            and addressed.provider_event = exact.provider_event
-            and addressed.provider_subtype = exact.provider_subtype
-    left join provider_events as by_part
-        on
-            addressed.source = by_part.source
-            and addressed.provider_event = by_part.provider_event
-            and {{ before_slash('addressed.provider_subtype') }} || '/*' = by_part.provider_subtype
-    left join provider_events as by_event
-        on
-            addressed.source = by_event.source
-            and addressed.provider_event = by_event.provider_event
-            and by_event.provider_subtype = '*'
+    {{ join_provider_events('addressed') }}
 
 ),
 

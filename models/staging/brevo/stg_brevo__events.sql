@@ -46,7 +46,7 @@ events as (
         *,
         lower(trim(event_text)) as provider_event,
         -- The other times are those of the account's own zone, which is not said: good for a key only.
-        coalesce(epoch_time, event_time) as utc_time,
+        {{ first_time(['epoch_time', 'event_time']) }} as utc_time,
         case
             when {{ is_word('lower(trim(event_text))') }} then coalesce({{ json_array('emails') }}, ['null'])
             else ['null']

@@ -95,5 +95,5 @@ select
     bounce_type as reason,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
-    coalesce(iso_time, epoch_time) as happened_at_raw
+    {{ first_time(['iso_time', 'epoch_time']) }} as happened_at_raw
 from channels

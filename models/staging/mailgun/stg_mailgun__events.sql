@@ -62,7 +62,7 @@ events as (
         *,
         lower(trim(coalesce(v3_event, form_event))) as provider_event,
         coalesce(v3_recipient, form_recipient) as recipient,
-        coalesce(v3_timestamp, signature_timestamp, form_timestamp) as event_time,
+        {{ first_time(['v3_timestamp', 'signature_timestamp', 'form_timestamp']) }} as event_time,
         coalesce(signature_token, form_token) as token,
         coalesce(v3_message_id, form_message_id) as message_id,
         {{ word_of('coalesce(v3_severity, form_severity)') }} as severity,

@@ -121,5 +121,5 @@ select
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     -- Lists often give no time of the change: that of a new entry is when it was made.
-    coalesce(event_time, case when action_word = 'add' then listed_at end) as happened_at_raw
+    {{ first_time(['event_time', "case when action_word = 'add' then listed_at end"]) }} as happened_at_raw
 from events

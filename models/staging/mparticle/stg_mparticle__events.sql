@@ -29,6 +29,7 @@ fields as (
         'event_time': '$.data.timestamp_unixtime_ms',
         'preference_channel': '$.data.custom_attributes.channel',
         'preference_status': '$.data.custom_attributes.new_status',
+        'act_time': '$.data.custom_attributes.timestamp',
         'act_source': '$.data.custom_attributes.source_of_change',
         'act_reason': '$.data.custom_attributes.reason',
         'is_registering': '$.data.register',
@@ -148,7 +149,8 @@ events as (
             when 'consent_{{ channel }}' then {{ channel }}_consent_time
             {% endfor -%}
             when 'person' then batch_time
-            else coalesce(event_time, batch_time)
+            -- A late report of an old preference is an old preference.
+            else {{ first_time(['case when is_preference then act_time end', 'event_time', 'batch_time']) }}
         end as happened_at,
         coalesce(
             nullif(source_message_id, ''), nullif(mparticle_event_id, ''),

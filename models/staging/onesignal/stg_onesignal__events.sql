@@ -71,7 +71,7 @@ events as (
             when starts_with(lower(kind), 'message.email.') then 'email'
             when starts_with(lower(kind), 'message.sms.') then 'sms'
         end as channel,
-        coalesce(epoch, instant) as event_time
+        {{ first_time(['epoch', 'instant']) }} as event_time
     from read
 
 )

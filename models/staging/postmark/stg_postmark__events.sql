@@ -51,7 +51,13 @@ events as (
         *,
         lower(trim(record_type)) as provider_event,
         coalesce(bounced_email, recipient) as email,
-        coalesce(bounced_at, changed_at, delivered_at, seen_at) as event_time,
+        case lower(trim(record_type))
+            when 'subscriptionchange' then changed_at
+            when 'delivery' then delivered_at
+            when 'open' then seen_at
+            when 'click' then seen_at
+            else bounced_at
+        end as event_time,
         {{ parse_boolean('suppress_sending') }} as is_suppressed,
         {{ word_of('suppression_reason') }} as suppression_word,
         {{ word_of('origin') }} as origin_word

@@ -184,5 +184,5 @@ select
     subscription_source as source_of_change,
     false as is_machine,
     -- The mail's own timestamp is that of sending.
-    coalesce(inner_time, envelope_time) as happened_at_raw
+    {{ first_time(['inner_time', 'envelope_time']) }} as happened_at_raw
 from recipients
