@@ -16,7 +16,8 @@
         {%- set is_emptied = flags.WHICH in ['build', 'seed' if kind == 'seed' else 'run'] and flags.EMPTY -%}
         {%- set stands = [made_name(kind), code_hash] in standing and not is_emptied -%}
         {%- do graph.made_code.update({kind: [code_hash, stands]}) -%}
-        {%- if not stands -%}
+        {#- A run-operation makes and fills nothing; what is selected is that of a run before it. -#}
+        {%- if not stands and flags.WHICH != 'run-operation' -%}
             {%- do check_made_parents(kind) -%}
             {%- for id in selected_resources if kind_made(graph.nodes.get(id, {})) == kind -%}
                 {%- if loop.first -%}

@@ -2,7 +2,9 @@
     Stops the run where the clock or var('as_of') went backwards: watermarks would miss rows. -#}
 {% macro prepare_raw() -%}
     {%- if execute -%}
-        {%- do run_query(adapter.dispatch('raw_tables')() | join(';\n')) -%}
+        {%- for statement in adapter.dispatch('raw_tables')() -%}
+            {%- do run_query(statement) -%}
+        {%- endfor -%}
         {%- do graph.update({'run_stamp': none}) -%}
         {%- do check_built_code() -%}
         {%- do read_watermarks() -%}
