@@ -22,7 +22,7 @@
 
 {#- Of one relation of raw.watermarks: until when it was seen, and when it last was without an as_of; texts or none. -#}
 {% macro noted(relation) -%}
-    {%- if 'watermarks' not in graph -%}{%- do read_watermarks() -%}{%- endif -%}
+    {%- if graph.get('asked_by') != invocation_id -%}{%- do read_watermarks() -%}{%- endif -%}
     {{ return(graph.watermarks.get(relation, [none, none])) }}
 {%- endmacro %}
 
@@ -36,12 +36,13 @@
     ).rows -%}
         {%- do found.update({row[0]: [row[1], row[2]]}) -%}
     {%- endfor -%}
-    {%- do graph.update({'watermarks': found, 'answers': {}}) -%}
+    {#- dbt compile has no on-run-start, and a process may run dbt more than once. -#}
+    {%- do graph.update({'watermarks': found, 'answers': {}, 'asked_by': invocation_id}) -%}
 {%- endmacro %}
 
 {#- The first value of a query's first row, asked once a run: of tables that no model writes after it is first asked. -#}
 {% macro answer_of(question) -%}
-    {%- set answers = graph.get('answers', {}) -%}
+    {%- set answers = graph.answers if graph.get('asked_by') == invocation_id else {} -%}
     {%- if question not in answers -%}{%- do answers.update({question: one_value(question)}) -%}{%- endif -%}
     {{ return(answers[question]) }}
 {%- endmacro %}
