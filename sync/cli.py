@@ -474,7 +474,9 @@ def check_command(
 
 @cli.command("build")
 @profile_options
-@click.argument("selection", type=click.Choice(SELECTIONS), default="frequent")
+@click.argument(
+    "selection", metavar="[SELECTION]", type=click.Choice(SELECTIONS), default="frequent"
+)
 @click.option(
     "--wait",
     type=DurationType(),
