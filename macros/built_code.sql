@@ -69,12 +69,16 @@
         {%- set ids = [] -%}
         {%- for id, node in graph.nodes.items() if kind_made(node) == kind -%}{%- do ids.append(id) -%}{%- endfor -%}
         {%- if are_built(ids, done) -%}
-            {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name(kind) ~ "'") -%}
-            {%- do run_query(
-                "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name(kind) ~ "', '" ~ code_hash ~ "')"
-            ) -%}
+            {%- do note_hash(kind, code_hash) -%}
         {%- endif -%}
     {%- endfor -%}
+{%- endmacro %}
+
+{% macro note_hash(kind, code_hash) -%}
+    {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name(kind) ~ "'") -%}
+    {%- do run_query(
+        "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name(kind) ~ "', '" ~ code_hash ~ "')"
+    ) -%}
 {%- endmacro %}
 
 {#- on-run-end, before a build is recorded that push may rest on: where rules changed since the last one, the first push
@@ -91,10 +95,7 @@
             {%- do run_query("insert into " ~ raw_table('rule_changes') ~ " (relation, changed_at) values ('" ~ target.schema ~ "', " ~ utc_now() ~ ")") -%}
         {%- endif -%}
         {%- if rules != before -%}
-            {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name(kind) ~ "'") -%}
-            {%- do run_query(
-                "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name(kind) ~ "', '" ~ rules ~ "')"
-            ) -%}
+            {%- do note_hash(kind, rules) -%}
         {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
