@@ -56,16 +56,20 @@ repeated_keys as (
 
 {{ name }} as (
 
-    select *
+    select {{ relation }}.*
     from {{ relation }}
-    where {{ key }} not in (select repeated_keys.{{ key }} from repeated_keys)
+    left join repeated_keys
+        on {{ relation }}.{{ key }} = repeated_keys.{{ key }}
+    where repeated_keys.{{ key }} is null
 
     union all
 
-    select *
+    select {{ relation }}.*
     from {{ relation }}
-    where {{ key }} in (select repeated_keys.{{ key }} from repeated_keys)
-    qualify row_number() over (partition by {{ key }} order by {{ order }}) = 1
+    inner join repeated_keys
+        on {{ relation }}.{{ key }} = repeated_keys.{{ key }}
+    where true
+    qualify row_number() over (partition by {{ relation }}.{{ key }} order by {{ order }}) = 1
 
 )
 {%- endmacro %}

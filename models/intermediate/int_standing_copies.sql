@@ -78,11 +78,12 @@ compared as (
 earlier_copies as (
 
     select
-        event_id,
-        min(copy_taken_at) as first_taken_at
+        copies.event_id,
+        min(copies.copy_taken_at) as first_taken_at
     from copies
-    where event_id in (select repeated_keys.event_id from repeated_keys)
-    group by event_id
+    inner join repeated_keys
+        on copies.event_id = repeated_keys.event_id
+    group by copies.event_id
 
 ),
 

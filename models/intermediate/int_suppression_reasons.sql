@@ -293,7 +293,7 @@ explained_echoes as (
             and first_refusal_echoes.reason = first_acts_on_addresses.reason
     where first_acts_on_addresses.first_at <= first_refusal_echoes.first_at
 
-    union all
+    union distinct
 
     select first_refusal_echoes.event_id
     from first_refusal_echoes
@@ -319,8 +319,11 @@ standing_refusals as (
     from reached
     inner join addresses
         on reached.contact_state_id = addresses.contact_state_id
-    where
-        not (reached.is_echo and reached.event_id in (select explained_echoes.event_id from explained_echoes))
+    left join explained_echoes
+        on
+            reached.is_echo
+            and reached.event_id = explained_echoes.event_id
+    where explained_echoes.event_id is null
 
 ),
 

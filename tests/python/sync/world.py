@@ -101,13 +101,13 @@ class World:
 
     def __post_init__(self) -> None:
         (self.directory / "profiles.yml").write_text(self.engine.profile, encoding="utf-8")
-        self.engine.create()
-        self.build()
-        self.enable("sendgrid")
-        self.sql(
+        self.engine.create(
+            "insert into destinations values"
+            " ('sendgrid', 'email', null, 'suppression', 'all', false, false, true)",
             "insert into suppression_policy values ('complaint', 'consent'),"
-            " ('unsubscribe', 'consent'), ('bounce', 'deliverability')"
+            " ('unsubscribe', 'consent'), ('bounce', 'deliverability')",
         )
+        self.build()
         self.environment = {
             "SENDGRID_API_KEY": KEY,
             "SENDGRID_BASE_URL": f"{self.sandbox.url}/sendgrid",

@@ -67,6 +67,11 @@ class Evaluator:
     def __init__(self, time_zone: str) -> None:
         self.options, self.functions = engine.options(time_zone)
         self.tables: dict[str, Table] = {}
+        catalog = messages.RegisterCatalogRequest()
+        catalog.simple_catalog.builtin_function_options.CopyFrom(self.functions)
+        answer = engine.call("RegisterCatalog", catalog, messages.RegisterResponse)
+        #: BigQuery's functions without a table; made once, as it takes longer than most queries.
+        self.functions_alone = int(answer.registered_id)
         self.type_of = cache(self._type_of)
 
     def _type_of(self, name: str) -> Any:
@@ -86,10 +91,13 @@ class Evaluator:
         """What a query gives."""
         request = messages.PrepareQueryRequest(sql=PATH.sub(_joined, sql))
         request.options.CopyFrom(self.options)
-        request.simple_catalog.builtin_function_options.CopyFrom(self.functions)
-        for name, table in self.tables.items():
-            if f"`{name}`" in request.sql:
-                _use(request, name, table)
+        used = {name: table for name, table in self.tables.items() if f"`{name}`" in request.sql}
+        if used:
+            request.simple_catalog.builtin_function_options.CopyFrom(self.functions)
+        else:
+            request.registered_catalog_id = self.functions_alone
+        for name, table in used.items():
+            _use(request, name, table)
         prepared = engine.call("PrepareQuery", request, messages.PrepareQueryResponse).prepared
         identity = prepared.prepared_query_id
         try:
