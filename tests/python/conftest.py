@@ -109,56 +109,91 @@ class Warehouse:
         for row in rows:
             self.append(table, json.dumps(row))
 
+    @property
+    def profiles(self) -> Path:
+        """The folder of profiles.yml, the example's."""
+        folder = self.directory / "profiles"
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
+        return folder
+
     def dbt(self, *arguments: str, project: Path | None = None, **variables: Any) -> Any:
         """Run dbt in this process; the result is returned whether it succeeded or not."""
-        profiles = self.directory / "profiles"
-        if not profiles.exists():
-            profiles.mkdir(parents=True)
-            shutil.copy(ROOT / "profiles.example.yml", profiles / "profiles.yml")
         project = project or self.project
-        target = _target(project, self.adapter)
-        options = {
-            "project-dir": project,
-            "profiles-dir": profiles,
-            "target-path": target,
-            "log-path": self.directory / "logs",
-            "log-level": self.log_level,
-            "log-level-file": "none",
-            "vars": json.dumps({**self.variables, **variables}),
-        }
+        options = self._options(project, {**self.variables, **variables})
+        parsed = self.manifest(project)
         with _environment(self.environment), chdir(self.directory), spending("dbt"):
             try:
-                if arguments[0] == "parse":
-                    return _invoke(dbtRunner(), *arguments, **options)
-                if target not in _manifests:
-                    parsed = _invoke(dbtRunner(), "parse", **{**options, "vars": "{}"})
-                    assert parsed.success, parsed.exception
-                    _manifests[target] = parsed.result
-                    # It lives as long as this process: no later collection has to walk through it.
-                    gc.collect()
-                    gc.freeze()
-                with seeds_of(project, _manifests[target]) as manifest:
+                with seeds_of(project, parsed) as manifest:
                     return _invoke(dbtRunner(manifest=manifest), *arguments, **options)
             finally:
                 _close_connections()
+
+    def manifest(self, project: Path | None = None) -> Manifest:
+        """What dbt reads of the project: once in this process, as it depends on no variables."""
+        project = project or self.project
+        target = _target(project, self.adapter)
+        if target not in _manifests:
+            with _environment(self.environment), chdir(self.directory), spending("dbt"):
+                parsed = _invoke(dbtRunner(), "parse", **self._options(project, {}))
+            assert parsed.success, parsed.exception
+            _manifests[target] = parsed.result
+            # It lives as long as this process: no later collection has to walk through it.
+            gc.collect()
+            gc.freeze()
+        return _manifests[target]
+
+    def _options(self, project: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "project-dir": project,
+            "profiles-dir": self.profiles,
+            "target-path": _target(project, self.adapter),
+            "log-path": self.directory / "logs",
+            "log-level": self.log_level,
+            "log-level-file": "none",
+            "vars": json.dumps(variables),
+        }
 
     def build(self, *arguments: str, project: Path | None = None, **variables: Any) -> None:
         """`dbt build` without unit tests; fails with what dbt says."""
         types: tuple[str, ...] = ("unit_test",) if "--selector" not in arguments else ()
         made_from = None if arguments else self._made_from(project or self.project, variables)
-        if made_from and made_from == self.made_from:
-            # What stands is what this would make again: tables and tests are enough.
+        stands = made_from is not None and made_from == self.made_from
+        if stands:
+            # What stands is what this would make again: tables, and tests of the rows, are enough.
             types += ("seed",)
-            arguments = ("--exclude", "config.materialized:view", "--indirect-selection", "empty")
-        left_out = ("--exclude-resource-type", *types) if types else ()
-        result = self.dbt("build", *arguments, *left_out, project=project, **variables)
+            generic = ("test_type:generic",) if made_from in _tests_of_rows else ()
+            left_out = ("config.materialized:view", *generic)
+            arguments = ("--exclude", *left_out, "--indirect-selection", "empty")
+        resources = ("--exclude-resource-type", *types) if types else ()
+        result = self.dbt("build", *arguments, *resources, project=project, **variables)
+        nodes = getattr(result.result, "results", [])
         problems = [
             f"{node.node.name}: {node.status}: {node.message}"
-            for node in getattr(result.result, "results", [])
+            for node in nodes
             if node.status in {"error", "fail", "runtime error"}
         ]
         assert result.success, "\n".join(problems) or str(result.exception)
+        if stands:
+            self._test_rows(made_from)
+        elif made_from and self.adapter == "duckdb":
+            _tests_of_rows[made_from] = {
+                node.node.name: node.node.compiled_code
+                for node in nodes
+                if node.node.resource_type == "test" and hasattr(node.node, "test_metadata")
+            }
         self.made_from = made_from or self.made_from
+
+    def _test_rows(self, made_from: str | None) -> None:
+        """The data tests of single models, without dbt, which takes longer to run one than the
+        query does: their text depends on the project alone.
+        """
+        tests = _tests_of_rows.get(made_from or "", {})
+        if tests:
+            with chdir(self.directory), duckdb.connect(str(self.database)) as connection:
+                found = {name: connection.execute(sql).fetchall() for name, sql in tests.items()}
+            assert {name: rows for name, rows in found.items() if rows} == {}
 
     def _made_from(self, project: Path, variables: Mapping[str, Any]) -> str:
         """What views and seeds depend on, beside the code."""
@@ -252,6 +287,9 @@ def seeds_of(project: Path, manifest: Manifest) -> Iterator[Manifest]:
         for seed, (root_path, checksum) in zip(seeds, before, strict=True):
             seed.root_path, seed.checksum = root_path, checksum
 
+
+#: Queries of the data tests of single models, by what the project was made from.
+_tests_of_rows: dict[str, dict[str, str]] = {}
 
 #: What dbt parsed, by target directory: it depends neither on variables nor on the warehouse.
 _manifests: dict[Path, Manifest] = {}

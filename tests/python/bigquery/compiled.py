@@ -37,9 +37,8 @@ class Project:
 
     def __init__(self, warehouse: BigQueryWarehouse) -> None:
         self.warehouse = warehouse
-        parsed = warehouse.dbt("parse")
-        assert parsed.success, parsed.exception
-        self.manifest = parsed.result
+        warehouse.prepare()
+        self.manifest = warehouse.manifest()
         warehouse.client.create_dataset("marts", exists_ok=True)
         for node in self.models():
             fields = [bigquery.SchemaField(*column) for column in declared(node).items()]

@@ -79,11 +79,15 @@ class BigQueryWarehouse(Warehouse):
 
     def dbt(self, *arguments: str, project: Path | None = None, **variables: Any) -> Any:
         """Runs dbt, after what was landed since is loaded into the tables of `raw`."""
+        self.prepare(project)
+        return super().dbt(*arguments, project=project, **variables)
+
+    def prepare(self, project: Path | None = None) -> None:
+        """Makes the tables of `raw`, and loads what was landed since."""
         if not self.loaded:
             made = super().dbt("run-operation", "prepare_raw", project=project)
             assert made.success, made.exception
         self.load()
-        return super().dbt(*arguments, project=project, **variables)
 
     def load(self) -> None:
         """Loads the lines that the landing files have more than when this was last called.

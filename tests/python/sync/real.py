@@ -31,7 +31,7 @@ def started(
 ) -> subprocess.Popen[str]:
     """The same, under way."""
     return subprocess.Popen(
-        [sys.executable, "-m", "sync", *arguments, "--profiles-dir", "profiles"],
+        [sys.executable, "-m", "sync", *arguments, "--profiles-dir", warehouse.profiles.name],
         cwd=warehouse.directory,
         env={
             **environment_of(warehouse.directory),

@@ -31,7 +31,6 @@ def test_staff_end_a_block_and_a_bounce_and_never_a_persons_refusal(
         "sendgrid",
         [event("bounce", "bounced@example.com", type="bounce"), event("unsubscribe", "left@x.io")],
     )
-    warehouse.dbt("parse")
     code, done = cli(warehouse, sandbox, "suppress", " Noa@X.io", "--channel", "email", *WHY)
     assert (code, done["event_type"], done["holding"]) == (0, "block", None)
     cli(
@@ -89,7 +88,6 @@ def test_staff_end_a_block_and_a_bounce_and_never_a_persons_refusal(
 def test_an_act_that_does_not_say_whom_why_or_who_is_refused_and_lands_nothing(
     warehouse: Warehouse, sandbox: SandboxClient, arguments: list[str], said: str
 ) -> None:
-    warehouse.dbt("parse")
     done = run(warehouse, sandbox, "suppress", *arguments)
     assert done.returncode == 2
     assert said in done.stderr

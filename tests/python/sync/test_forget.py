@@ -217,7 +217,6 @@ def test_a_platform_that_still_stops_the_forgotten_is_no_difference_and_is_not_a
 
 @on_duckdb
 def test_without_a_key_nobody_is_forgotten(warehouse: Warehouse, sandbox: SandboxClient) -> None:
-    warehouse.dbt("parse")
     done = run(warehouse, sandbox, "forget", NOA, "--yes")
     assert done.returncode == 2
     assert "CONTACT_SYNC_FORGET_KEY" in done.stderr

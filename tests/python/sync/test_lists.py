@@ -132,7 +132,6 @@ def test_a_platforms_lists_are_adopted_with_reason_and_date_and_only_once(
 def test_a_platform_that_shows_no_list_says_so(
     warehouse: Warehouse, sandbox: SandboxClient, command: str
 ) -> None:
-    warehouse.dbt("parse")
     done = run(warehouse, sandbox, command, "--destination", "twilio")
     assert (done.returncode, "shows no list" in done.stderr) == (2, True)
 
