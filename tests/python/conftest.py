@@ -158,14 +158,15 @@ class Warehouse:
     def build(self, *arguments: str, project: Path | None = None, **variables: Any) -> None:
         """`dbt build` without unit tests; fails with what dbt says."""
         types: tuple[str, ...] = ("unit_test",) if "--selector" not in arguments else ()
-        made_from = None if arguments else self._made_from(project or self.project, variables)
+        is_whole = set(arguments) <= {"--full-refresh"}
+        made_from = self._made_from(project or self.project, variables) if is_whole else None
         stands = made_from is not None and made_from == self.made_from
         if stands:
             # What stands is what this would make again: tables, and tests of the rows, are enough.
             types += ("seed",)
             generic = ("test_type:generic",) if made_from in _tests_of_rows else ()
             left_out = ("config.materialized:view", *generic)
-            arguments = ("--exclude", *left_out, "--indirect-selection", "empty")
+            arguments += ("--exclude", *left_out, "--indirect-selection", "empty")
         resources = ("--exclude-resource-type", *types) if types else ()
         result = self.dbt("build", *arguments, *resources, project=project, **variables)
         nodes = getattr(result.result, "results", [])
