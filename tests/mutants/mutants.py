@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REASONS = "models/intermediate/int_suppression_reasons.sql"
+LIST_CHANGES = "models/intermediate/int_list_changes.sql"
 STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
 LIMITS = "tests/python/sync/test_limits.py"
@@ -334,5 +335,19 @@ MUTANTS = [
         "if counts and facts.rules_changed_at and",
         "if False and",
         (f"{GUARD}::test_the_first_push_after_the_policy_changed_needs_a_plan",),
+    ),
+    Mutant(
+        "what ended before a suppression undoes it",
+        LIST_CHANGES,
+        "            and (undone_from is null or ended_at >= undone_from),\n",
+        "            and true,\n",
+        unit_tests("an_ending_that_is_older_than_what_the_ledger_recorded_waits_for_a_person"),
+    ),
+    Mutant(
+        "a suppression whose event vanished is freed",
+        LIST_CHANGES,
+        "when judged.is_held or judged.has_vanished then",
+        "when judged.is_held then",
+        unit_tests("a_suppression_whose_event_vanished_is_released_only_by_a_person"),
     ),
 ]
