@@ -20,18 +20,9 @@ policy as (
 
 ),
 
--- What a suppression can rest on: acts of all time, and traits.
 recorded as (
 
-    select event_id
-    from {{ ref('int_standing_copies') }}
-    where copy_day = {{ utc_literal('1970-01-01') }}
-
-    union all
-
-    select event_id
-    from {{ ref('int_traits') }}
-    where trait_value is not null
+    {{ recorded_events() }}
 
 ),
 

@@ -337,6 +337,13 @@ MUTANTS = [
         (f"{GUARD}::test_the_first_push_after_the_policy_changed_needs_a_plan",),
     ),
     Mutant(
+        "a list that lost something frees people",
+        "sync/delivery/push.py",
+        "elif faults := list_faults(facts, job.spool):",
+        "elif False and (faults := list_faults(facts, job.spool)):",
+        (f"{GUARD}::test_a_list_that_lost_one_address_frees_nobody_whatever_the_floor",),
+    ),
+    Mutant(
         "what ended before a suppression undoes it",
         LIST_CHANGES,
         "            and (undone_from is null or ended_at >= undone_from),\n",

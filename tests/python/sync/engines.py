@@ -53,6 +53,7 @@ TABLES = {
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
     "int_known_answers": "destination text, channel text, scope text, is_unknown boolean",
+    "int_lost_suppressions": "destination text, channel text, scope text, address text",
     "int_contact_addresses": "channel text, external_id text, is_crowded boolean",
 }
 
