@@ -115,8 +115,8 @@ MUTANTS = [
     Mutant(
         "the guard is off",
         "sync/delivery/push.py",
-        "        if faults:\n            text = ",
-        "        if False:\n            text = ",
+        "        if faults:\n            job",
+        "        if False:\n            job",
         (f"{GUARD}::test_a_failed_build_is_not_pushed[duckdb]",),
     ),
     Mutant(
