@@ -192,8 +192,8 @@ MUTANTS = [
     Mutant(
         "what a superseded copy named stays",
         "models/intermediate/int_superseded_events.sql",
-        "        is_correction\n",
-        "        is_correction and 1 = 0\n",
+        "        event_id in (select noted.event_id from noted)\n",
+        "        event_id in (select noted.event_id from noted where 1 = 0)\n",
         unit_tests("the_copies_that_a_correction_replaced_are_superseded"),
     ),
     Mutant(
