@@ -1,6 +1,6 @@
 """What was saved, lost, renamed or stamped by another clock: nobody is freed who should not be.
 
-Over the real models on DuckDB. All tests go on from the same two days: on the first a list is
+Over the real models. All tests on DuckDB go on from the same two days: on the first a list is
 pushed and a backup made, on the second more is heard and pushed.
 """
 
@@ -22,6 +22,7 @@ from sync.delivery.push import push
 from sync.delivery.report import Options, Part
 from sync.warehouse.duckdb import DuckDbWarehouse
 from tests.python.conftest import Warehouse, new_built_warehouse, project_with_seeds
+from tests.python.sync.real import cli
 from tests.python.sync.world import KEY, Quiet, SandboxClient
 
 #: Bounced, and delivered to again before the first push: nothing to send on the first day.
@@ -271,3 +272,30 @@ def test_a_machine_whose_clock_is_ten_minutes_ahead_delays_and_hides_nothing(
     assert pushed(warehouse, sandbox).exit_code == 0
     assert sandbox.lists()["global"] == [ANN, BOB, CID, DAN]
     assert deltas(warehouse) == []
+
+
+@pytest.mark.parametrize("warehouse", ["bigquery"], indirect=True)
+def test_on_bigquery_what_the_tables_lost_since_a_push_frees_nobody(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    for number, email in enumerate((ANN, BOB, CID)):
+        land(warehouse, FIRST + 10 * number, bounce=email)
+    warehouse.build()
+    plan = cli(warehouse, sandbox, "plan")[1]["hash"]
+    assert cli(warehouse, sandbox, "push", "--plan", plan)[0] == 0
+    # As if the push had known of a later bounce of Ann's, another of Bob's, and of Dan.
+    for change, email in (
+        ("event_timestamp = timestamp '2026-05-09 00:00:00'", ANN),
+        ("event_id = 'gone'", BOB),
+        (f"event_id = 'gone', address = '{DAN}'", CID),
+    ):
+        warehouse.rows(f"update raw.sync_ledger set {change} where address = '{email}'")
+    land(warehouse, THIRD, delivered=ANN)
+    land(warehouse, THIRD + 10, delivered=BOB)
+    warehouse.build("--selector", "frequent")
+    code, report = cli(warehouse, sandbox, "push")
+    part = report["destinations"][0]
+    assert (code, part["held_policy"], part["released"], part["suppressed"]) == (3, 2, 0, 1)
+    assert "sendgrid email: 2 would be freed by no event" in part["held"]
+    assert "sendgrid email: 1 left the list since they were pushed" in part["held"]
+    assert sandbox.lists()["global"] == [ANN, BOB, CID]
