@@ -14,8 +14,8 @@ import duckdb
 
 from bench.settings import PROJECT
 
-# When a build read or made a row, and whether it came to replace another: not what the row says.
-_ABOUT_THE_BUILD: Final = {"taken_at", "computed_at", "is_correction", "replaced_since"}
+# When a build read or made a row: not what the row says.
+_ABOUT_THE_BUILD: Final = {"taken_at", "computed_at"}
 # A view that reads the clock.
 _LEFT_OUT: Final = {"sync_deltas"}
 _BASELINE: Final = {

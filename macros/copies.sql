@@ -58,13 +58,14 @@
         true
     {%- else -%}
         {{ replaced_rows_since(
-            ref('events') ~ ' as corrections where is_correction' ~ (' and taken_at > ' ~ since if since else '')
+            ref('events') ~ ' as events inner join ' ~ ref('int_corrections') ~ ' as corrections on events.event_id = corrections.event_id'
+            ~ (' where events.taken_at > ' ~ since if since else '')
         ) }}
     {%- endif -%}
 {%- endmacro %}
 
 {#- Predicate on taken_at: since the earliest build of which the corrections replaced something.
-    corrections: what follows `from`. -#}
+    corrections: what follows `from`, with replaced_since. -#}
 {% macro replaced_rows_since(corrections) -%}
     {%- set since = one_value("select cast(min(replaced_since) as " ~ dbt.type_string() ~ ") from " ~ corrections) -%}
     {{ return('taken_at >= ' ~ utc_literal(since) if since else 'false') }}
@@ -82,7 +83,8 @@
 {% macro merges_corrections(source) -%}
     {%- set since = watermark('taken_at') -%}
     {{ return('taken_at >= ' ~ utc_literal(one_value(
-        "select cast(least(coalesce(min(replaced_since), " ~ since ~ "), " ~ since ~ ") as " ~ dbt.type_string() ~ ") from " ~ source ~ " as merged"
+        "select cast(least(coalesce(min(replaced_since), " ~ since ~ "), " ~ since ~ ") as " ~ dbt.type_string() ~ ") from " ~ source
+        ~ " as merged inner join " ~ ref('int_corrections') ~ " as corrections on merged.event_id = corrections.event_id"
     ))) }}
 {%- endmacro %}
 

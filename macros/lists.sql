@@ -74,6 +74,7 @@ known as {{ inlined() }} (
         action,
         reason,
         event_id,
+        event_timestamp,
         run_id,
         delta_id,
         is_unknown

@@ -30,8 +30,9 @@
         "create table if not exists " ~ raw_table('sync_ledger') ~ " (run_id " ~ text ~ ", delta_id " ~ text
         ~ ", destination " ~ text ~ ", channel " ~ text ~ ", scope " ~ text ~ ", address " ~ text
         ~ ", contact_id " ~ text ~ ", action " ~ text ~ ", reason " ~ text ~ ", event_id " ~ text
-        ~ ", outcome " ~ text ~ ", http_status " ~ integer ~ ", error " ~ text ~ ", attempts " ~ integer
+        ~ ", event_timestamp " ~ timestamp ~ ", outcome " ~ text ~ ", http_status " ~ integer ~ ", error " ~ text ~ ", attempts " ~ integer
         ~ ", pushed_at " ~ timestamp ~ ")" ~ (" partition by date(pushed_at) cluster by destination, channel, scope" if target.type == "bigquery"),
+        "alter table " ~ raw_table('sync_ledger') ~ " add column if not exists event_timestamp " ~ timestamp,
         "create table if not exists " ~ raw_table('sync_runs') ~ " (run_id " ~ text ~ ", destination " ~ text
         ~ ", started_at " ~ timestamp ~ ", ended_at " ~ timestamp ~ ", expires_at " ~ timestamp
         ~ ", status " ~ text ~ ", suppressed " ~ integer ~ ", released " ~ integer

@@ -361,7 +361,7 @@ def push(
 
     \b
     Exit codes:
-      0    all confirmed or accepted     3    stopped by the guard, nothing sent
+      0    all confirmed or accepted     3    stopped by the guard: nothing sent, or nobody freed
       1    something rejected or failed  4    another run holds the lock
       2    usage or configuration        143  stopped by SIGTERM, in-flight work recorded
 

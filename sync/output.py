@@ -166,6 +166,8 @@ def print_report(report: Report) -> None:
                 f"{part.destination}: {part.held_policy:,} releases that no event explains (reason "
                 "policy) were left out: they are sent by `push --plan HASH` only"
             )
+        if part.held is not None:
+            echo(f"Error: {part.held}", err=True)
         if part.error is not None:
             echo(f"Error: {part.error}", err=True)
         elif part.failure is not None:
@@ -228,6 +230,7 @@ def report_json(report: Report) -> dict[str, Any]:
                 "rate_limited": part.refusals,
                 "seconds": round(part.seconds, 3),
                 "failure": part.failure,
+                "held": None if part.held is None else str(part.held),
                 "error": None if part.error is None else str(part.error),
             }
             for part in report.parts

@@ -78,6 +78,7 @@ recently_known as (
         action,
         reason,
         event_id,
+        event_timestamp,
         run_id,
         delta_id,
         pushed_at
@@ -100,6 +101,7 @@ answered as {{ inlined() }} (
         known_states.action,
         known_states.reason,
         known_states.event_id,
+        known_states.event_timestamp,
         known_states.run_id,
         known_states.delta_id,
         known_states.pushed_at as known_at
@@ -119,6 +121,7 @@ answered as {{ inlined() }} (
         action,
         reason,
         event_id,
+        event_timestamp,
         run_id,
         delta_id,
         pushed_at as known_at
@@ -224,6 +227,7 @@ reported as (
         reports.action,
         reports.reason,
         reports.event_id,
+        reports.known_at as event_timestamp,
         cast(null as {{ dbt.type_string() }}) as run_id,
         reports.event_id as delta_id,
         reports.known_at
@@ -291,6 +295,7 @@ select
     known.action,
     known.reason,
     known.event_id,
+    known.event_timestamp,
     known.run_id,
     known.delta_id,
     known.known_at,

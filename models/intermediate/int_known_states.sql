@@ -30,7 +30,7 @@ latest_answers as (
 
     select
         {{ matter | join(',\n        ') }},
-        {{ last_of(['pushed_at', 'run_id', 'delta_id', 'action', 'reason', 'event_id']) }} as answer
+        {{ last_of(['pushed_at', 'run_id', 'delta_id', 'action', 'reason', 'event_id', 'event_timestamp']) }} as answer
     from ledger
     group by {{ matter | join(', ') }}
 
@@ -49,6 +49,7 @@ identified as (
         answer.action,
         answer.reason,
         answer.event_id,
+        answer.event_timestamp,
         answer.run_id,
         answer.delta_id,
         answer.pushed_at
@@ -67,6 +68,7 @@ select
     identified.action,
     identified.reason,
     identified.event_id,
+    identified.event_timestamp,
     identified.run_id,
     identified.delta_id,
     identified.pushed_at,

@@ -21,11 +21,16 @@ superseded_events as (
 
 ),
 
+corrections as (
+
+    select * from {{ ref('int_corrections') }}
+
+),
+
 new_events as (
 
     select
-        {{ columns }},
-        is_correction
+        {{ columns }}
     from {{ ref('events') }}
     where
         channel is not null
@@ -95,9 +100,10 @@ reread_events as (
 
 corrected_ids as (
 
-    select event_id
+    select new_events.event_id
     from new_events
-    where is_correction
+    inner join corrections
+        on new_events.event_id = corrections.event_id
 
 ),
 

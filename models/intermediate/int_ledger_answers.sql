@@ -36,6 +36,7 @@ select
     ledger.action,
     ledger.reason,
     ledger.event_id,
+    ledger.event_timestamp,
     ledger.outcome,
     ledger.pushed_at
 from ledger

@@ -20,6 +20,12 @@ policy as (
 
 ),
 
+recorded as (
+
+    {{ recorded_events() }}
+
+),
+
 -- Judged by the reasons themselves: an empty or broken list must not look like a release.
 refused as (
 
@@ -90,13 +96,33 @@ held as (
 
 ),
 
+-- What is older than undone_from undoes nothing, whatever the reasons say by now (null: the ledger does not know). Silence began
+-- a window before it counted: a sign of life since then ends it.
+dated as (
+
+    select
+        *,
+        case
+            when reason = 'unengaged' then {{ timestamp_plus('event_timestamp', -var('unengaged_window_days'), 'day') }}
+            else event_timestamp
+        end as undone_from
+    from held
+
+),
+
 -- Of what ended since: ended is what ended last, reason the first of them by precedence.
 ended as (
 
     select
         *,
-        coalesce(not is_held and is_of_file and ended_at >= held_since, false) as is_ending
-    from held
+        coalesce(
+            not is_held
+            and is_of_file
+            and ended_at >= held_since
+            and (undone_from is null or ended_at >= undone_from),
+            false
+        ) as is_ending
+    from dated
 
 ),
 
@@ -115,13 +141,19 @@ freed as (
 
 ),
 
--- Whether a contact of the address is suppressed all the same: without a reason on record, that is a broken build.
+-- Whether a contact of the address is suppressed all the same: without a reason on record, that is a broken build. And whether
+-- the event of the suppression is gone: nobody knows what would have ended it. Silence is no event.
 judged as (
 
     select
         freed.*,
-        states.address is not null as is_suppressed
+        states.address is not null as is_suppressed,
+        freed.undone_from is not null
+        and freed.reason <> 'unengaged'
+        and recorded.event_id is null as has_vanished
     from freed
+    left join recorded
+        on freed.event_id = recorded.event_id
     left join states
         on
             freed.channel = states.channel
@@ -166,11 +198,12 @@ releases as (
         states.external_id,
         'release' as action,
         case
-            when judged.is_held then 'policy'
+            when judged.is_held or judged.has_vanished then 'policy'
             when policy.reason is not null then policy.reason
             when
                 judged.reason = 'unengaged'
                 and states.engaged_event_id is not null
+                and (judged.undone_from is null or states.engaged_at > judged.undone_from)
                 and judged.event_id <> {{ unengaged_event_id('judged.address', 'states.engaged_event_id') }}
                 then 'unengaged'
             else 'policy'

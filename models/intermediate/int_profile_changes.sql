@@ -1,6 +1,7 @@
 {{ config(materialized='view') }}
 
 {%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.contact_id' %}
+{%- set is_older = "policy.attribute = 'consent' and acts.subscribed_at < told.known_event_timestamp" %}
 {%- set channels = {
     'email': ('email', 'email_subscribed_status'),
     'sms': ('phone', 'sms_subscribed_status'),
@@ -125,6 +126,7 @@ told as (
         profiles.*,
         known.action as known_action,
         known.reason as known_reason,
+        known.event_timestamp as known_event_timestamp,
         known.is_unknown,
         known.run_id as known_run_id,
         known.delta_id as known_delta_id
@@ -263,22 +265,31 @@ acts as (
 
 ),
 
--- Consent to one list is not consent to all. An act is told once, however often it is repeated.
+-- Consent to one list is not consent to all. An act is told once, however often it is repeated. One that is older than the
+-- opt-out that the profile was told of does not answer it, and waits for a person.
 subscriptions as (
 
     select
         told.*,
         'subscribe' as action,
-        case when told.known_action = 'suppress' then told.known_reason else 'subscribe' end as taken_reason,
-        acts.subscribed_event_id as event_id,
-        acts.subscribed_at as event_timestamp,
-        100 as priority
+        case
+            when {{ is_older }} then 'policy'
+            when told.known_action = 'suppress' then told.known_reason
+            else 'subscribe'
+        end as taken_reason,
+        case when {{ is_older }} then null else acts.subscribed_event_id end as event_id,
+        case when {{ is_older }} then null else acts.subscribed_at end as event_timestamp,
+        case when {{ is_older }} then 101 else 100 end as priority
     from told
     inner join acts
         on
             told.contact_id = acts.contact_id
             and told.channel = acts.channel
             and told.address is not distinct from acts.address
+    left join policy
+        on
+            told.known_action = 'suppress'
+            and told.known_reason = policy.reason
     where
         not told.suppressed
         and (told.known_action is null or told.known_action = 'suppress')

@@ -15,11 +15,17 @@
 
 with
 
+noted as (
+
+    select * from {{ ref('int_corrections') }}
+
+),
+
 corrections as (
 
     select * from {{ ref('events') }}
     where
-        is_correction
+        event_id in (select noted.event_id from noted)
         {%- if is_incremental() %}
         and taken_at > {{ since }}
         {%- endif %}

@@ -13,6 +13,12 @@
 {%- set since = watermark('taken_at') if is_incremental() %}
 with
 
+corrections as (
+
+    select * from {{ ref('int_corrections') }}
+
+),
+
 events as (
 
     select * from {{ ref('events') }}
@@ -34,12 +40,11 @@ select
     received_at,
     source_of_change,
     is_own,
-    {{ taken_now() }} as taken_at,
-    replaced_since
+    {{ taken_now() }} as taken_at
 from events
 where
     channel is not null
     and (
         (event_type = 'identify' and trait_value is not null)
-        or is_correction
+        or event_id in (select corrections.event_id from corrections)
     )

@@ -19,6 +19,7 @@ placements.acted_from <= repeatable.effective_at
 and (placements.is_certain or repeatable.effective_at <= {{ minutes_after }})
 {%- endset %}
 -- depends_on: {{ ref('int_standing_copies') }}
+-- depends_on: {{ ref('int_corrections') }}
 with
 
 copies as (
@@ -45,10 +46,7 @@ standing_copies as (
 
 candidates as (
 
-    select
-        copies.*,
-        standing_copies.is_correction,
-        standing_copies.replaced_since
+    select copies.*
     from copies
     inner join standing_copies
         on
@@ -62,11 +60,7 @@ candidates as (
 {%- else -%}
 candidates as (
 
-    select
-        *,
-        false as is_correction,
-        cast(null as {{ dbt.type_timestamp() }}) as replaced_since
-    from copies
+    select * from copies
 
 ),
 {%- endif %}
@@ -196,9 +190,7 @@ select
     earliest_copies.event_timestamp,
     earliest_copies.effective_at,
     earliest_copies.received_at,
-    {{ taken_now() }} as taken_at,
-    earliest_copies.is_correction,
-    earliest_copies.replaced_since
+    {{ taken_now() }} as taken_at
 from earliest_copies
 left join own_events
     on earliest_copies.event_id = own_events.event_id

@@ -45,7 +45,9 @@ class Facts:
     listed, recorded: rows of suppression_list and of the ledger. sizes: of the list, by channel.
     pushed: the destination rows ever pushed to. personal: reasons that only a person gives.
     rules_changed_at: the latest change of the policy's seeds or vars (UTC), or None;
-    obeying: the destinations that were pushed to since then.
+    obeying: the destinations that were pushed to since then. lost: how many addresses left the list
+    since they were pushed though no event says why, by destination row; counted where something
+    is to be freed.
     """
 
     newest_build: Mapping[str, Any] | None
@@ -56,6 +58,7 @@ class Facts:
     personal: frozenset[str] = frozenset()
     rules_changed_at: datetime | None = None
     obeying: frozenset[str] = frozenset()
+    lost: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
 
 def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
@@ -77,6 +80,7 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
     builds, totals, *more = warehouse.rows_of_each(queries)
     sizes, pushed, personal = more or ([], [], [])
     changed_at, obeying = _rule_change(warehouse) if more else (None, frozenset())
+    lost = _lost(warehouse) if any(spool.frees for spool in spools) else {}
     return Facts(
         newest_build=builds[0] if builds else None,
         listed=totals[0]["listed"],
@@ -88,7 +92,16 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
         personal=frozenset(row["reason"] for row in personal),
         rules_changed_at=changed_at,
         obeying=obeying,
+        lost=lost,
     )
+
+
+def _lost(warehouse: Warehouse) -> dict[tuple[str, str, str], int]:
+    rows = warehouse.rows(
+        "select destination, channel, scope, count(distinct address) as items"
+        " from {marts}.int_lost_suppressions group by destination, channel, scope"
+    )
+    return {(row["destination"], row["channel"], row["scope"]): row["items"] for row in rows}
 
 
 def _rule_change(warehouse: Warehouse) -> tuple[datetime | None, frozenset[str]]:
@@ -146,7 +159,7 @@ def change_faults(
             "(its seeds or vars), and this is the first push since"
         )
     for channel, scope in sorted({(count.channel, count.scope) for count in counts}):
-        name = f"{destination} {channel}{f' {scope}' if scope else ''}"
+        name = _row(destination, channel, scope)
         if (destination, channel, scope) not in facts.pushed:
             faults.append(f"{name}: the first push to this row of destinations.csv")
         by_action = {"suppress": 0, "release": 0, "subscribe": 0}
@@ -169,6 +182,25 @@ def change_faults(
     return faults
 
 
+def list_faults(facts: Facts, spool: Spool) -> list[str]:
+    """Why nobody is freed at one destination, whatever the number; empty if they are.
+
+    Refusals are sent all the same: that the list lost something is no reason to lose more.
+    """
+    faults = [
+        f"{_row(*row)}: {items:,} left the list since they were pushed, and no event says why: "
+        "something that landed, or a table, is not what it was"
+        for row, items in sorted(facts.lost.items())
+        if row[0] == spool.destination
+    ]
+    for row, items in sorted(spool.unexplained.items()):
+        faults.append(
+            f"{_row(spool.destination, *row)}: {items:,} would be freed by no event, or by one "
+            "that is older than their suppression (reason policy)"
+        )
+    return faults
+
+
 def personal_refusals(
     facts: Facts, destination: str, counts: Sequence[DeltaCount], limits: Limits
 ) -> list[str]:
@@ -184,7 +216,7 @@ def personal_refusals(
         listed = facts.sizes.get(channel, 0)
         if personal > limits.max_suppress.of(listed):
             told.append(
-                f"{destination} {channel}{f' {scope}' if scope else ''}: {personal:,} complaints "
+                f"{_row(destination, channel, scope)}: {personal:,} complaints "
                 f"and opt-outs, unusually many for {listed:,} listed; they pass the guard"
             )
     return told
@@ -195,6 +227,10 @@ def _personal(facts: Facts, count: DeltaCount) -> int:
     if count.action != "suppress" or count.reason not in facts.personal:
         return 0
     return min(count.items, count.events)
+
+
+def _row(destination: str, channel: str, scope: str) -> str:
+    return f"{destination} {channel}{f' {scope}' if scope else ''}"
 
 
 def _hours(span: timedelta) -> str:

@@ -111,6 +111,7 @@ class LedgerWriter:
                 item.action,
                 item.reason,
                 item.event_id,
+                item.event_timestamp,
                 result,
                 status,
                 error,

@@ -12,6 +12,7 @@ from sync.delivery.guard import (
     Limits,
     build_faults,
     change_faults,
+    list_faults,
     personal_refusals,
     read_facts,
 )
@@ -140,6 +141,7 @@ def _part(
     part = DestinationPlan(spool.destination, place, counts=spool.counts())
     _estimate(part, environment, jobs)
     part.guard = change_faults(facts, spool.destination, spool.pending, limits)
+    part.guard += list_faults(facts, spool)
     part.warnings = personal_refusals(facts, spool.destination, spool.pending, limits)
     return part
 

@@ -15,7 +15,13 @@ from pathlib import Path
 from sync.delivery.calls import Caller
 from sync.delivery.connection import connected
 from sync.delivery.drain import Drain
-from sync.delivery.guard import build_faults, change_faults, personal_refusals, read_facts
+from sync.delivery.guard import (
+    build_faults,
+    change_faults,
+    list_faults,
+    personal_refusals,
+    read_facts,
+)
 from sync.delivery.ledger import Clock, LedgerWriter, clock_of
 from sync.delivery.lock import LEASE, RENEW_EVERY, Lease, new_run_id, renew, take, utc_now
 from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
@@ -189,12 +195,20 @@ def _guard(jobs: Sequence[_Job], warehouse: Warehouse, options: Options) -> None
         faults = general + change_faults(facts, name, job.spool.pending, limits)
         job.part.warnings += personal_refusals(facts, name, job.spool.pending, limits)
         if faults:
-            text = "\n  - ".join(["", *faults])
-            job.part.error = GuardStop(
-                f"{name}: the guard stopped this push, nothing was sent:{text}\n"
-                "If this is right, run `contact-sync plan`, read it, and send exactly that with "
-                "`contact-sync push --plan HASH`."
-            )
+            job.part.error = _stop(f"{name}: the guard stopped this push, nothing was sent", faults)
+        elif faults := list_faults(facts, job.spool):
+            job.part.held = _stop(f"{name}: the guard held back what would free people", faults)
+            job.spool.keep_back_releases()
+            job.part.items = sum(count.items for count in job.spool.counts())
+
+
+def _stop(what: str, faults: Sequence[str]) -> GuardStop:
+    text = "\n  - ".join(["", *faults])
+    return GuardStop(
+        f"{what}:{text}\n"
+        "If this is right, run `contact-sync plan`, read it, and send exactly that with "
+        "`contact-sync push --plan HASH`."
+    )
 
 
 def _deliver(

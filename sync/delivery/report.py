@@ -9,7 +9,7 @@ from typing import Protocol
 from sync.delivery.guard import Limits
 from sync.delivery.lock import Tally
 from sync.delivery.shard import Shard
-from sync.errors import SyncError
+from sync.errors import GuardStop, SyncError
 
 # Of the codes of several destinations, the first of these that occurred is the command's.
 _WORST_FIRST = (143, 2, 3, 4, 1, 0)
@@ -54,6 +54,8 @@ class Part:
     #: Why the latest of the failed items failed.
     failure: str | None = None
     error: SyncError | None = None
+    #: Why nobody was freed, though suppressions were sent.
+    held: GuardStop | None = None
     #: What somebody should look at, though nothing was held back for it.
     warnings: list[str] = field(default_factory=list)
 
@@ -62,6 +64,8 @@ class Part:
         """Design section 8."""
         if self.error is not None:
             return self.error.exit_code
+        if self.held is not None:
+            return self.held.exit_code
         return 1 if self.tally.rejected or self.tally.failed else 0
 
 

@@ -19,7 +19,10 @@ from sync.destinations.base import Item
 
 
 class LedgerRow(NamedTuple):
-    """One row of raw.sync_ledger, in the order of its columns."""
+    """One row of raw.sync_ledger, by the names of its columns.
+
+    event_timestamp: of the event that the item rests on.
+    """
 
     run_id: str
     delta_id: str
@@ -31,6 +34,7 @@ class LedgerRow(NamedTuple):
     action: str
     reason: str
     event_id: str | None
+    event_timestamp: datetime | None
     outcome: str
     http_status: int | None
     error: str | None

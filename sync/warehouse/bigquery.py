@@ -45,7 +45,12 @@ _TO_READ, _TO_WRITE, _TO_LOCK = 60.0, 600.0, 15.0
 # A table takes 25 DML statements every 10 s, those of all processes together.
 _SECONDS_PER_APPEND = 1.0
 
-_LEDGER_TYPES = {"http_status": "INT64", "attempts": "INT64", "pushed_at": "TIMESTAMP"}
+_LEDGER_TYPES = {
+    "event_timestamp": "TIMESTAMP",
+    "http_status": "INT64",
+    "attempts": "INT64",
+    "pushed_at": "TIMESTAMP",
+}
 _RUN_TEXTS = ("run_id", "destination", "status", "plan_hash")
 _RUN_INSTANTS = ("started_at", "ended_at")
 
@@ -243,7 +248,9 @@ def _compact(rows: Sequence[LedgerRow]) -> tuple[str, list[str], list[Parameter]
     return text, expressions, parameters
 
 
-def _text(instant: datetime) -> str:
+def _text(instant: datetime | None) -> str | None:
+    if instant is None:
+        return None
     return instant.isoformat(sep=" ", timespec="microseconds") + "+00:00"
 
 

@@ -31,7 +31,12 @@ from sync.warehouse.base import (
 
 log = logging.getLogger(__name__)
 
-_LEDGER_TYPES = {"http_status": "bigint", "attempts": "bigint", "pushed_at": "timestamp"}
+_LEDGER_TYPES = {
+    "event_timestamp": "timestamp",
+    "http_status": "bigint",
+    "attempts": "bigint",
+    "pushed_at": "timestamp",
+}
 
 
 class DuckDbWarehouse:

@@ -7,6 +7,7 @@ number of rows.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,15 +204,28 @@ class Spool:
         self.destination = destination
         #: All that is pending and would be sent but for a limit.
         self.pending = [c for c in pending if with_policy or c.reason != "policy"]
-        #: Releases that wait for a plan.
-        self.held_policy = sum(c.items for c in pending if c.reason == "policy" and not with_policy)
+        #: How many are free without an event that explains it, by channel and scope.
+        self.unexplained = Counter[tuple[str, str]]()
+        for count in pending:
+            if count.reason == "policy":
+                self.unexplained[count.channel, count.scope] += count.items
+        #: Those of them that wait for a plan.
+        self.held_policy = 0 if with_policy else self.unexplained.total()
+        #: Whether somebody would be freed, now or under a plan.
+        self.frees = any(count.action != "suppress" for count in pending)
+        self._actions = "true"
         self._connection = connection
+
+    def keep_back_releases(self) -> None:
+        """From now on it holds suppressions alone."""
+        self._actions = "action = 'suppress'"
 
     def counts(self) -> list[DeltaCount]:
         """The deltas by destination row, action and reason, in the order of delivery."""
         found = self._connection.execute(
-            """
-            select channel, scope, action, reason, count(*) from deltas where destination = ?
+            f"""
+            select channel, scope, action, reason, count(*) from deltas
+            where destination = ? and {self._actions}
             group by channel, scope, action, reason
             order by channel, scope, min(priority), action, reason
             """,
@@ -235,7 +249,8 @@ class Spool:
     def pages(self, size: int) -> Iterator[list[Item]]:
         """The deltas in the order of delivery, so many at a time."""
         cursor = self._connection.cursor().execute(
-            f"select {', '.join(ITEM_COLUMNS)} from deltas where destination = ?",
+            f"select {', '.join(ITEM_COLUMNS)} from deltas"
+            f" where destination = ? and {self._actions}",
             [self.destination],
         )
         while rows := cursor.fetchmany(size):

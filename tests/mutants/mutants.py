@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 REASONS = "models/intermediate/int_suppression_reasons.sql"
+LIST_CHANGES = "models/intermediate/int_list_changes.sql"
 STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
 LIMITS = "tests/python/sync/test_limits.py"
@@ -114,8 +115,8 @@ MUTANTS = [
     Mutant(
         "the guard is off",
         "sync/delivery/push.py",
-        "        if faults:\n            text = ",
-        "        if False:\n            text = ",
+        "        if faults:\n            job",
+        "        if False:\n            job",
         (f"{GUARD}::test_a_failed_build_is_not_pushed[duckdb]",),
     ),
     Mutant(
@@ -191,8 +192,8 @@ MUTANTS = [
     Mutant(
         "what a superseded copy named stays",
         "models/intermediate/int_superseded_events.sql",
-        "        is_correction\n",
-        "        is_correction and 1 = 0\n",
+        "        event_id in (select noted.event_id from noted)\n",
+        "        event_id in (select noted.event_id from noted where 1 = 0)\n",
         unit_tests("the_copies_that_a_correction_replaced_are_superseded"),
     ),
     Mutant(
@@ -334,5 +335,26 @@ MUTANTS = [
         "if counts and facts.rules_changed_at and",
         "if False and",
         (f"{GUARD}::test_the_first_push_after_the_policy_changed_needs_a_plan",),
+    ),
+    Mutant(
+        "a list that lost something frees people",
+        "sync/delivery/push.py",
+        "elif faults := list_faults(facts, job.spool):",
+        "elif False and (faults := list_faults(facts, job.spool)):",
+        (f"{GUARD}::test_a_list_that_lost_one_address_frees_nobody_whatever_the_floor",),
+    ),
+    Mutant(
+        "what ended before a suppression undoes it",
+        LIST_CHANGES,
+        "            and (undone_from is null or ended_at >= undone_from),\n",
+        "            and true,\n",
+        unit_tests("an_ending_that_is_older_than_what_the_ledger_recorded_waits_for_a_person"),
+    ),
+    Mutant(
+        "a suppression whose event vanished is freed",
+        LIST_CHANGES,
+        "when judged.is_held or judged.has_vanished then",
+        "when judged.is_held then",
+        unit_tests("a_suppression_whose_event_vanished_is_released_only_by_a_person"),
     ),
 ]

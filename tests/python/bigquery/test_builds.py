@@ -32,7 +32,7 @@ TABLES = (
 #: When a build did something; and ids made of where a row was landed: a file on DuckDB, a day's
 #: partition on BigQuery.
 OF_THE_BUILD = {
-    "taken_at", "computed_at", "replaced_since", "is_correction", "quarantine_id",
+    "taken_at", "computed_at", "quarantine_id",
     "dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to",
 }  # fmt: skip
 #: A line of these has no id: it is made of all its fields, of times as the raw table holds them,

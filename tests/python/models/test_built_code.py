@@ -106,7 +106,15 @@ def test_a_run_of_everything_notes_when_it_is_the_first_of_other_rules(
     days = {"unengaged_window_days": 30}
     assert changes("--exclude", "unengaged", arrival_lookback_hours=24, **days) == []
     assert changes(**days) == ["main"]
+    # A push of a machine whose clock is ahead did not obey what changes after it.
+    warehouse.rows(
+        "insert into raw.sync_runs (started_at, expires_at)"
+        " select now()::timestamp + interval 10 minute, now()::timestamp + interval 10 minute"
+    )
     assert changes("--exclude", "unengaged", own_hours=1) == ["main"] * 2
+    assert warehouse.values(
+        "select max(changed_at) > max(started_at) from raw.rule_changes, raw.sync_runs"
+    ) == [True]
 
 
 def test_after_a_build_of_nothing_the_views_are_made_again(warehouse: Warehouse) -> None:

@@ -16,6 +16,14 @@ def listed(warehouse: Warehouse) -> list[Any]:
     return sorted(warehouse.values("select address from main.suppression_list"))
 
 
+def forget_that_it_ended(warehouse: Warehouse) -> None:
+    """As after a kill before the run's end: the rows are written, the watermarks are not."""
+    warehouse.rows(
+        "delete from raw.watermarks"
+        " where taken_until = (select max(taken_until) from raw.watermarks)"
+    )
+
+
 def test_a_refusal_is_listed_though_a_run_died_before_events_and_a_rule_was_changed_then(
     warehouse: Warehouse,
 ) -> None:
@@ -73,17 +81,33 @@ def test_a_run_that_noted_nothing_is_done_again_and_changes_nothing(warehouse: W
     warehouse.build()
     warehouse.land("sendgrid", batch("bob@example.org", key="b"))
     warehouse.build()
-    # As after a kill before the run's end: the rows are written, the watermarks are not.
-    warehouse.rows(
-        "delete from raw.watermarks"
-        " where taken_until = (select max(taken_until) from raw.watermarks)"
-    )
+    forget_that_it_ended(warehouse)
     warehouse.build()
     assert sorted(warehouse.values("select address from main.events")) == [
         "ann@example.org",
         "bob@example.org",
     ]
     assert listed(warehouse) == ["ann@example.org", "bob@example.org"]
+
+
+def test_corrections_leave_no_trace_of_the_builds_that_heard_of_them(warehouse: Warehouse) -> None:
+    """The later received copy is built first, runs die in between, and all comes to one."""
+    for hour in ("10", "09", "08"):
+        received_at = f"2026-05-03T{hour}:00:00Z"
+        address = f"person{hour}@example.org"
+        warehouse.land("sendgrid", batch(address, key="a"), received_at=received_at)
+        warehouse.land("sendgrid", batch("same@example.org", key="b"), received_at=received_at)
+        warehouse.build("--selector", "frequent")
+        forget_that_it_ended(warehouse)
+    warehouse.build("--selector", "frequent")
+    assert warehouse.values("select count(*) > 0 from main.int_corrections") == [True]
+    every_column = "select * exclude (taken_at) from main.events order by all"
+    increments = warehouse.rows(every_column)
+    assert [row["address"] for row in increments] == ["person08@example.org", "same@example.org"]
+    assert listed(warehouse) == ["person08@example.org", "same@example.org"]
+    warehouse.build("--full-refresh")
+    assert warehouse.rows(every_column) == increments
+    assert listed(warehouse) == ["person08@example.org", "same@example.org"]
 
 
 def test_one_delivery_in_two_files_is_what_a_full_build_makes_of_it(warehouse: Warehouse) -> None:

@@ -29,8 +29,9 @@ ENGINES = ("duckdb", "bigquery")
 
 TABLES = {
     "raw.sync_ledger": "run_id text, delta_id text, destination text, channel text, scope text,"
-    " address text, contact_id text, action text, reason text, event_id text, outcome text,"
-    " http_status integer, error text, attempts integer, pushed_at timestamp",
+    " address text, contact_id text, action text, reason text, event_id text,"
+    " event_timestamp timestamp, outcome text, http_status integer, error text, attempts integer,"
+    " pushed_at timestamp",
     "raw.sync_runs": "run_id text, destination text, started_at timestamp, ended_at timestamp,"
     " expires_at timestamp, status text, suppressed integer, released integer, subscribed integer,"
     " confirmed integer, accepted integer, rejected integer, absent integer, failed integer,"
@@ -55,6 +56,7 @@ TABLES = {
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
     "int_known_answers": "destination text, channel text, scope text, is_unknown boolean",
+    "int_lost_suppressions": "destination text, channel text, scope text, address text",
     "int_contact_addresses": "channel text, external_id text, is_crowded boolean",
 }
 

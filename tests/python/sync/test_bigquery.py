@@ -40,7 +40,8 @@ def appends(world: World) -> int:
 def ledger_row(number: int, **values: object) -> LedgerRow:
     row = LedgerRow(
         "run", f"{number:064x}", "sendgrid", "email", "", f"person{number}@example.com", None,
-        "suppress", "bounce", None, "confirmed", 201, None, 1, datetime(2026, 11, 25, 4, 0, 0, 1),
+        "suppress", "bounce", None, datetime(2026, 1, 1), "confirmed", 201, None, 1,
+        datetime(2026, 11, 25, 4, 0, 0, 1),
     )  # fmt: skip
     return row._replace(**values)  # type: ignore[arg-type]
 

@@ -71,7 +71,7 @@ def opened(google: GoogleServer, **settings: Any) -> Warehouse:
 def row(number: int = 1) -> LedgerRow:
     return LedgerRow(
         "run", f"delta-{number}", "sendgrid", "email", "", f"person{number}@example.com", None,
-        "suppress", "bounce", None, "confirmed", 201, None, 1, utc_now(),
+        "suppress", "bounce", None, None, "confirmed", 201, None, 1, utc_now(),
     )  # fmt: skip
 
 

@@ -167,16 +167,59 @@ def test_the_first_push_after_the_policy_changed_needs_a_plan(
     assert len(sandbox.lists()["global"]) == 2
 
 
-def test_policy_releases_are_sent_under_a_plan_only(world: World, sandbox: SandboxClient) -> None:
-    sandbox.fill({"global": ["freed@example.com"]})
+def held(report: Report) -> str:
+    """What the guard says where it lets suppressions pass and frees nobody."""
+    part = report.parts[0]
+    assert (report.exit_code, part.status, part.error) == (3, "incomplete", None)
+    assert part.tally.released == 0
+    assert "push --plan" in str(part.held)
+    return str(part.held)
+
+
+def test_releases_without_an_event_hold_back_all_others_till_a_plan_is_sent(
+    world: World, sandbox: SandboxClient
+) -> None:
+    sandbox.fill({"global": ["freed@example.com", "asked@example.com"]})
     world.already_pushed()
     world.list_addresses(5)
     world.want("freed@example.com", action="release", reason="policy")
+    world.want("asked@example.com", action="release")
     world.want("a@example.com")
     report = world.push()
-    assert report.exit_code == 0
-    assert report.parts[0].held_policy == 1
-    assert sandbox.lists()["global"] == ["a@example.com", "freed@example.com"]
+    assert "sendgrid email: 1 would be freed by no event" in held(report)
+    assert (report.parts[0].held_policy, report.parts[0].items) == (1, 1)
+    assert sandbox.lists()["global"] == [
+        "a@example.com",
+        "asked@example.com",
+        "freed@example.com",
+    ]
+    # It is a fault as long as it lasts, also where nothing else is pending.
+    world.sql("delete from wanted where address = 'asked@example.com'")
+    held(world.push())
+    assert world.push(plan=True).exit_code == 0
+    assert sandbox.lists()["global"] == ["a@example.com", "asked@example.com"]
+    assert world.push().exit_code == 0
+
+
+def test_a_list_that_lost_one_address_frees_nobody_whatever_the_floor(
+    world: World, sandbox: SandboxClient
+) -> None:
+    sandbox.fill({"global": ["freed@example.com"]})
+    world.already_pushed()
+    world.list_addresses(5)
+    world.sql(
+        "insert into int_lost_suppressions (destination, channel, scope, address)"
+        " values ('postmark', 'email', '', 'x@example.com')"
+    )
+    world.want("freed@example.com", action="release")
+    assert world.push().exit_code == 0
+    sandbox.fill({"global": ["again@example.com"]})
+    world.sql("update int_lost_suppressions set destination = 'sendgrid' where true")
+    world.want("again@example.com", action="release")
+    world.want("a@example.com")
+    assert "sendgrid email: 1 left the list since they were pushed" in held(world.push())
+    assert sandbox.lists()["global"] == ["a@example.com", "again@example.com"]
+    assert "1 left the list" in world.cli("plan").stdout
     assert world.push(plan=True).exit_code == 0
     assert sandbox.lists()["global"] == ["a@example.com"]
 
