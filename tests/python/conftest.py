@@ -201,7 +201,7 @@ class Warehouse:
         seeds = [path.read_text(encoding="utf-8") for path in sorted(project.glob("seeds/*.csv"))]
         settings = {**self.variables, **variables}
         settings.pop("as_of", None)
-        return json.dumps([seeds, settings], sort_keys=True)
+        return json.dumps([self.adapter, seeds, settings], sort_keys=True)
 
     def run(self, *selected: str, **variables: Any) -> None:
         """`dbt run` of seeds and models so named: a part of a build, without its tests."""
