@@ -138,12 +138,12 @@ PROFILES = (
     OUTPUTS % ("{type: duckdb, path: '{{ %s }}'}" % ("(" * 5000)),
     OUTPUTS % "{type: duckdb, path: '{{'}",
     OUTPUTS % "{type: duckdb, path: '{{ none.x.y }}'}",
-    OUTPUTS % "{type: duckdb, path: folder}",
     OUTPUTS % "{type: bigquery, project: [1], dataset: {}}",
     OUTPUTS % "{type: bigquery, method: service-account, keyfile: file, project: p, dataset: d}",
 )
 #: Of dbt_project.yml, which may hold what no command reads.
 PROJECTS = (*PROFILES, "profile: [1]", "profile: '{{ 1 / 0 }}'", "vars: [1]", "vars: 5",
+            "profile: contact_sync\nvars: {default_country_code: [[1]]}",
             "profile: contact_sync\nvars: {default_country_code: &a [*a]}")  # fmt: skip
 
 
@@ -386,7 +386,7 @@ def test_no_spoiled_file_ends_in_a_traceback(places: Place) -> None:
         )
     ]
     assert {"backfill", "scrub"} <= set(readers)
-    for _ in range(sized(small=30, deep=20_000)):
+    for _ in range(sized(small=30, deep=4_000)):
         places.restore()
         name = draw.choice([*readers, "plan"])
         file = places.folder / ("profiles.yml" if name == "plan" else "file")
