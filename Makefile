@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
 EXTRAS := fcm,backfill,bigquery,receiver,google-function,aws-lambda,sandbox,dev
+# What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM, too).
+CLOUD_EXTRAS := receiver fcm bigquery google-function aws-lambda
 INSTALL := PYTHON="$(PYTHON)" scripts/install.sh
 # Tools of the tests that cannot share .venv: a BigQuery emulator and GoogleSQL's analyzer.
 TOOLS := .tools
@@ -101,13 +103,19 @@ docs: $(STAMP) ## Write docs/cli.md from the commands' own help, and dbt's pages
 	$(BIN)/dbt --quiet docs generate --profiles-dir $(DOCS_DIR) --target duckdb
 	@echo "docs/cli.md is written. dbt's pages: $(BIN)/dbt docs serve --profiles-dir $(DOCS_DIR)"
 
-constraints: ## Resolve every dependency anew (from pyproject.toml) and write constraints.txt
+constraints: ## Resolve every dependency anew (from pyproject.toml): write constraints.txt and requirements-cloud.txt
 	@rm -rf build/lock && "$(PYTHON)" -m venv build/lock
 	@# One file for all Pythons: from 3.13 on, newer releases of it and dbt-bigquery want different google-cloud-storage.
 	@build/lock/bin/python -m pip install --quiet --upgrade setuptools uv -e '.[$(EXTRAS)]' 'google-cloud-aiplatform<1.149'
 	@{ echo "# Exact versions of everything that make setup installs, so that every install is the same."; \
 	   echo "# Written by make constraints."; \
 	   build/lock/bin/python -m pip freeze --all --exclude-editable --exclude pip; } > constraints.txt
+	@# The hashes are of every file of a release: wheels of all machines and Pythons. setuptools builds our own package.
+	@{ echo "# Exact versions, as in constraints.txt, with the hashes of their files: for the receiver and the jobs in the cloud."; \
+	   echo "# Written by make constraints."; \
+	   echo setuptools | build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	   $(foreach extra,$(CLOUD_EXTRAS),--extra $(extra)) --constraint constraints.txt --no-annotate --no-header \
+	   --no-emit-index-url --no-emit-find-links pyproject.toml -; } > requirements-cloud.txt
 	@rm -rf build/lock
 
 clean: ## Delete what the targets made, the environments excepted

@@ -103,7 +103,7 @@ def _turn(
     """Holds the lock file. Raises BuildWaits. The kernel frees it, whatever ends its holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait.total_seconds()
-    with path.open("a+", encoding="utf-8") as file:
+    with path.open("a+", encoding="utf-8", errors="replace") as file:
         told = False
         while not _try_lock(file):
             file.seek(0)

@@ -30,8 +30,30 @@ if TYPE_CHECKING:
 #: The selectors of selectors.yml, and everything there is.
 SELECTIONS = ("frequent", "daily", "weekly", "everything")
 
+#: The longest span that an option takes.
+_LONGEST = timedelta(days=36500)
+
 # Heavy imports are inside the commands: --help must not wait for them.
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _short(value: object) -> str:
+    """A value as an error names it."""
+    text = str(value)
+    return repr(text if len(text) <= 80 else f"{text[:80]}...")
+
+
+class PathType(click.Path):
+    """A file or folder; an empty name is none."""
+
+    def __init__(self, *, is_folder: bool = False) -> None:
+        super().__init__(path_type=Path, file_okay=not is_folder, dir_okay=is_folder)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if not str(value):
+            self.fail("the name is empty.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class DurationType(click.ParamType[timedelta]):
@@ -47,9 +69,11 @@ class DurationType(click.ParamType[timedelta]):
             return value
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", str(value).strip())
         if found is None:
-            self.fail(f"{value!r} is not a duration like 26h, 90m or 2d.", param, ctx)
-        unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[found[2]]
-        return timedelta(**{unit: float(found[1])})
+            self.fail(f"{_short(value)} is not a duration like 26h, 90m or 2d.", param, ctx)
+        seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+        if seconds > _LONGEST.total_seconds():
+            self.fail(f"{_short(value)} is more than {_LONGEST.days} days.", param, ctx)
+        return timedelta(seconds=seconds)
 
 
 class ShardType(click.ParamType["Shard"]):
@@ -84,10 +108,10 @@ class ShareType(click.ParamType["Share"]):
 
         if isinstance(value, Share):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)(?::(\d+))?", str(value).strip())
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)(?::(\d{1,15}))?", str(value).strip())
         part = float(found[1]) / (100 if found[2] else 1) if found else 2.0
         if found is None or part > 1:
-            self.fail(f"{value!r} is not a share like 0.2, 20% or 20%:100.", param, ctx)
+            self.fail(f"{_short(value)} is not a share like 0.2, 20% or 20%:100.", param, ctx)
         # A plain 0 means none at all.
         floor = int(found[3]) if found[3] else (100 if part else 0)
         return Share(part, floor)
@@ -95,7 +119,7 @@ class ShareType(click.ParamType["Share"]):
 
 def profile_options(command: Command) -> Command:
     """--target, --profiles-dir, --project-dir: which warehouse, found as dbt finds it."""
-    folder = click.Path(path_type=Path, file_okay=False)
+    folder = PathType(is_folder=True)
     for decorator in (
         click.option(
             "--project-dir",
@@ -133,7 +157,7 @@ def selection_options(command: Command) -> Command:
         ),
         click.option(
             "--limit",
-            type=click.IntRange(1),
+            type=click.IntRange(1, 1_000_000_000),
             metavar="N",
             help="At most so many items per destination, the most urgent first.",
         ),
@@ -257,7 +281,20 @@ def _kept(target: Target, project_dir: Path | None) -> Kept | None:
         return None
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Group(click.Group):
+    """Refuses arguments that no file, table or platform could take as text."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The arguments of the group, when all of them are UTF-8."""
+        for argument in args:
+            if any("\ud800" <= char <= "\udfff" for char in argument):
+                raise click.UsageError(
+                    f"{argument!a} is not UTF-8. Write it in UTF-8; a file, rename it.", ctx
+                )
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="contact-sync")
 def cli() -> None:
     """One place that knows whether a person may be contacted, and makes every platform obey it.
@@ -564,7 +601,7 @@ def status(
 )
 @click.option(
     "--evidence",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
     metavar="FILE",
     help="Write the full record as JSON lines, readable by you alone, and print its sha256: "
     "verdicts, state, reasons, events, hashes of the raw payloads, history, ledger.",
@@ -627,7 +664,7 @@ def explain_command(
 
 @cli.command("scrub")
 @profile_options
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=PathType())
 @click.option(
     "--column",
     metavar="NAME",
@@ -640,13 +677,13 @@ def explain_command(
 )
 @click.option(
     "--may",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
     metavar="FILE",
     help="Who may be contacted.  [default: FILE's name with .may.csv]",
 )
 @click.option(
     "--may-not",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
     metavar="FILE",
     help="Who may not, with reason and since.  [default: FILE's name with .may-not.csv]",
 )
@@ -961,7 +998,7 @@ def adopt(
 @click.option(
     "--csv",
     "csv_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
     metavar="FILE",
     help="Write every difference to this file.",
 )
@@ -1037,9 +1074,9 @@ class SizeType(click.ParamType[int]):
         """The size in bytes."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d+)\s*(|K|KB|M|MB)", str(value).strip().upper())
+        found = re.fullmatch(r"(\d{1,12})\s*(|K|KB|M|MB)", str(value).strip().upper())
         if found is None:
-            self.fail(f"{value!r} is not a size like 16MB, 512KB or 1000000.", param, ctx)
+            self.fail(f"{_short(value)} is not a size like 16MB, 512KB or 1000000.", param, ctx)
         return int(found[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20}[found[2].rstrip("B")]
 
 
@@ -1152,16 +1189,16 @@ class InstantType(click.ParamType[datetime]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """The time, to the second, with its offset."""
+        """The time, to the second, in UTC."""
         if isinstance(value, datetime):
             return value
         try:
             found = datetime.fromisoformat(str(value).strip()).replace(microsecond=0)
-        except ValueError:
-            self.fail(
-                f"{value!r} is not a time like 2026-05-01 or 2026-05-01T08:00:00Z.", param, ctx
-            )
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+            # The first and the last year's times have no UTC in some offsets.
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            said = f"{_short(value)} is not a time like 2026-05-01 or 2026-05-01T08:00:00Z."
+            self.fail(said, param, ctx)
 
 
 @cli.command()
@@ -1170,7 +1207,7 @@ class InstantType(click.ParamType[datetime]):
     nargs=-1,
     required=True,
     metavar="FILE...",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
 )
 @profile_options
 @click.option(
@@ -1210,13 +1247,13 @@ class InstantType(click.ParamType[datetime]):
 )
 @click.option(
     "--conflicts",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
     metavar="FILE",
     help="Write all conflicts there, as CSV: every candidate, which one holds, by which rule.",
 )
 @click.option(
     "--rejects",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
     metavar="FILE",
     help="Where rows are named that did not count.  [default: <first FILE>.rejects.csv]",
 )
@@ -1348,7 +1385,7 @@ def backfill(
 )
 @click.option(
     "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(),
     metavar="FILE",
     help="JSON file that keeps the lists between runs.  [default: in memory only]",
 )
@@ -1386,14 +1423,14 @@ def sandbox(
 @cli.command()
 @click.option(
     "--events",
-    type=click.IntRange(100),
+    type=click.IntRange(100, 100_000_000),
     default=2000,
     show_default=True,
     help="How many webhook events to make up.",
 )
 @click.option(
     "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(is_folder=True),
     default=Path(".demo"),
     show_default=True,
     help="Where the demo works; emptied first.",
@@ -1428,3 +1465,14 @@ def main() -> None:
     except SyncError as error:
         echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            echo(f"Error: {error.strerror or error}.", err=True)
+            sys.exit(1)
+        place = os.fsdecode(error.filename)
+        echo(
+            f"Error: {place} cannot be used: {error.strerror}. Name another place, or mend its "
+            "rights.",
+            err=True,
+        )
+        sys.exit(ConfigError.exit_code)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sync.errors import ProfileError
+from sync.errors import ProfileError, SyncError
+from sync.files import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,13 @@ def load_target(
     name = _profile_name(project, profiles, path)
     profile = profiles.get(name)
     if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict):
-        known = ", ".join(sorted(key for key in profiles if key != "config")) or "none"
+        known = ", ".join(sorted(str(key) for key in profiles if key != "config")) or "none"
         raise ProfileError(f"{path} has no profile {name!r} with outputs (it has: {known}).")
     wanted = target or os.environ.get("DBT_TARGET") or _render(profile.get("target"), path)
     chosen = str(wanted or "default")
     outputs = profile["outputs"]
     if chosen not in outputs:
-        known = ", ".join(sorted(outputs))
+        known = ", ".join(sorted(map(str, outputs)))
         raise ProfileError(f"{path}: profile {name!r} has no target {chosen!r} (it has: {known}).")
     settings = _render(outputs[chosen], path)
     if not isinstance(settings, dict) or "type" not in settings:
@@ -65,7 +66,10 @@ def project_variable(name: str, project_dir: Path | None) -> str | None:
     path = project_directory(project_dir) / "dbt_project.yml"
     if not path.is_file():
         return None
-    value = (_read_yaml(path).get("vars") or {}).get(name)
+    variables = _read_yaml(path).get("vars") or {}
+    if not isinstance(variables, dict):
+        raise ProfileError(f"{path}: vars are not names with values.")
+    value = variables.get(name)
     return None if value is None else str(_render(value, path))
 
 
@@ -100,7 +104,7 @@ def _profile_name(project: Path, profiles: Mapping[str, Any], path: Path) -> str
             return str(_render(name, project / "dbt_project.yml"))
     names = [key for key in profiles if key != "config"]
     if len(names) == 1:
-        return names[0]
+        return str(names[0])
     raise ProfileError(
         f"{path} holds several profiles and no dbt_project.yml says which: name its folder with "
         "--project-dir."
@@ -111,10 +115,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
+        content = yaml.safe_load(read_text(path))
+    except SyncError:
+        raise
+    except RecursionError:
+        raise ProfileError(f"{path} is nested too deeply.") from None
+    # A date or a tag with a wrong value is whatever error PyYAML stumbles over.
+    except Exception as error:
         # Only the place: the line itself may hold a secret.
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
@@ -135,10 +142,17 @@ def _env_var(name: str, default: str | None = None) -> str:
 
 def _render(value: Any, path: Path) -> Any:
     """value with jinja rendered in every text that it holds."""
+    try:
+        return _rendered(value, path)
+    except RecursionError:
+        raise ProfileError(f"{path}: a setting is nested too deeply.") from None
+
+
+def _rendered(value: Any, path: Path) -> Any:
     if isinstance(value, dict):
-        return {key: _render(item, path) for key, item in value.items()}
+        return {key: _rendered(item, path) for key, item in value.items()}
     if isinstance(value, list):
-        return [_render(item, path) for item in value]
+        return [_rendered(item, path) for item in value]
     if not isinstance(value, str) or "{" not in value:
         return value
     import jinja2
@@ -152,3 +166,6 @@ def _render(value: Any, path: Path) -> Any:
     except jinja2.TemplateError as error:
         # The value itself may be a secret: only the fault is told.
         raise ProfileError(f"{path}: a setting cannot be rendered: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        kind = type(error).__name__
+        raise ProfileError(f"{path}: a setting cannot be rendered: {kind}.") from None

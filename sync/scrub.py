@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
@@ -27,6 +28,7 @@ from sync.delivery.guard import Limits, build_faults, read_facts
 from sync.delivery.lock import utc_now
 from sync.erasure.kept import Kept
 from sync.errors import ConfigError, GuardStop
+from sync.files import lines_of
 from sync.scratch import new_folder, partial_file
 from sync.warehouse.base import Warehouse
 
@@ -273,18 +275,29 @@ class _Table:
 @contextmanager
 def _table(path: Path) -> Iterator[_Table]:
     csv.field_size_limit(_LONGEST_FIELD)
+    with ExitStack() as files:
+        with _told(path):
+            file = files.enter_context(_open(path, "r"))
+            lines = lines_of(file, path)
+            start = next(lines, "")
+        has_bom = start.startswith(_BOM)
+        start = start.removeprefix(_BOM)
+        if not start.strip():
+            raise ConfigError(f"{path} is empty: its first line names the columns.")
+        delimiter = _delimiter(start)
+        reader = csv.reader(chain([start], lines), delimiter=delimiter, strict=True)
+        rows = _checked(reader, path)
+        yield _Table(next(rows), delimiter, has_bom, rows)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Says of what cannot be read which file it is."""
     try:
-        with _open(path, "r") as file:
-            start = file.readline()
-            has_bom = start.startswith(_BOM)
-            start = start.removeprefix(_BOM)
-            if not start.strip():
-                raise ConfigError(f"{path} is empty: its first line names the columns.")
-            delimiter = _delimiter(start)
-            reader = csv.reader(_again(start, file), delimiter=delimiter, strict=True)
-            yield _Table(next(reader), delimiter, has_bom, _checked(reader, path))
+        yield
     except (OSError, EOFError, zlib.error) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
+        said = getattr(error, "strerror", None) or "it is cut off or no gzip file"
+        raise ConfigError(f"{path} cannot be read: {said}.") from None
 
 
 def _open(path: Path, mode: Literal["r", "w"]) -> IO[str]:
@@ -295,11 +308,6 @@ def _open(path: Path, mode: Literal["r", "w"]) -> IO[str]:
     return cast("IO[str]", path.open(mode, **kinds))
 
 
-def _again(start: str, file: IO[str]) -> Iterator[str]:
-    yield start
-    yield from file
-
-
 def _delimiter(header: str) -> str:
     """That of the three which stands most often in the header, outside of quotes."""
     bare = re.sub(r'"[^"]*"', "", header)
@@ -308,9 +316,10 @@ def _delimiter(header: str) -> str:
 
 def _checked(reader: Any, path: Path) -> Iterator[list[str]]:
     try:
-        for row in reader:
-            if row:
-                yield row
+        with _told(path):
+            for row in reader:
+                if row:
+                    yield row
     except csv.Error as error:
         raise ConfigError(
             f"{path}, line {reader.line_num}: {error}. Nothing was written."

@@ -180,7 +180,7 @@ def has_header(header: Sequence[str], wanted: str) -> bool:
 
 
 def _place(header: Sequence[str], wanted: str) -> int | None:
-    number = re.fullmatch(r"#(\d+)", wanted.strip())
+    number = re.fullmatch(r"#(\d{1,9})", wanted.strip())
     if number:
         return int(number[1]) - 1 if 0 < int(number[1]) <= len(header) else None
     found = [place for place, text in enumerate(header) if _normal(text) == _normal(wanted)]

@@ -6,6 +6,7 @@ has them; `rejects` the rows that are none. merging.sql reads them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 
 from sync.backfill.headers import ADDRESS_OF, CHANNELS, Column, Layout, kind_of
-from sync.backfill.records import MARK, Records
+from sync.backfill.records import MARK, WIDTH, Records
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,22 +70,20 @@ def read_file(
 
 def _chunks(layout: Layout, records: Records) -> Iterator[pd.DataFrame]:
     names = [f"c{place}" for place in range(len(records.header))]
-    try:
-        yield from pd.read_csv(
-            records,
-            sep=records.separator,
-            header=None,
-            names=["line", *names, "mark"],
-            usecols=["line", *(f"c{column.position}" for column in layout.columns), "mark"],
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            chunksize=_CHUNK,
-            # Longer ones are kept up to the header's length: the mark tells them.
-            on_bad_lines="skip",
-        )
-    except pd.errors.EmptyDataError:
-        return
+    for chunk in pd.read_csv(
+        records,
+        sep=records.separator,
+        header=None,
+        names=["line", *names, "mark"],
+        usecols=["line", *(f"c{column.position}" for column in layout.columns), "mark"],
+        dtype=str,
+        keep_default_na=False,
+        skipinitialspace=True,
+        chunksize=_CHUNK,
+        # Longer ones are kept up to the header's length: the mark tells them.
+        on_bad_lines="skip",
+    ):
+        yield chunk[chunk["line"] != WIDTH]
 
 
 def _broken(source: Source, chunk: pd.DataFrame) -> pd.DataFrame:
@@ -202,8 +201,7 @@ def _kind(source: Source, fact: str, word: str) -> str:
     if fact == "notification_types":
         # Positive: subscribed; -2: the person turned it off; others: never asked, or an error.
         # https://documentation.onesignal.com/docs/subscriptions
-        number = word.removeprefix("-")
-        if not number.isdecimal():
+        if not re.fullmatch(r"-?[0-9]{1,18}", word):
             return "unreadable"
         return "opted_out" if word == "-2" else "opted_in" if int(word) > 0 else ""
     kind = kind_of(word, source.words)

@@ -19,9 +19,12 @@ from types import TracebackType
 from typing import IO, Final, Self, cast
 
 from sync.errors import ConfigError
+from sync.files import lines_of
 
 #: The last field of every whole record.
 MARK: Final = "."
+#: In place of the line, in the first record, which is none of the file.
+WIDTH: Final = "0"
 #: What stands in place of bytes that are not of the file's encoding.
 UNREADABLE: Final = "\ufffd"
 
@@ -105,7 +108,7 @@ class Records:
             encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
             # A name in a wrong encoding must not hide the opt-out beside it.
             self._text = io.TextIOWrapper(raw, encoding=encoding, errors="replace")
-            yield from self._text
+            yield from lines_of(self._text, self._path)
         except (OSError, EOFError, zlib.error) as error:
             said = getattr(error, "strerror", None) or "it is cut off or no gzip file"
             raise ConfigError(f"{self._path} cannot be read: {said}.") from None
@@ -127,6 +130,8 @@ class Records:
         raise ConfigError(f"{self._path} is empty: there is no header in it.")
 
     def _framed(self) -> Iterator[str]:
+        # pandas takes the number of fields from the first record: this one has the right one.
+        yield f"{WIDTH}{self.separator * (len(self.header) + 1)}{MARK}\n"
         block: list[str] = []
         length = 0
         blank = f'{self.separator}" \t\n'

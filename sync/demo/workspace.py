@@ -15,6 +15,7 @@ from typing import Any, Final
 from sync.demo.platforms import enable_all, settings
 from sync.destinations import names
 from sync.errors import ConfigError, SyncError
+from sync.files import read_text
 from sync.profile import load_target
 from sync.warehouse import open_warehouse
 
@@ -61,7 +62,7 @@ class Workspace:
             shutil.rmtree(self.directory)
         self.landing.mkdir(parents=True)
         (self.directory / _MARK).touch()
-        profile = (self.project / "profiles.example.yml").read_text(encoding="utf-8")
+        profile = read_text(self.project / "profiles.example.yml")
         # Written out: every command finds the database, whatever the caller's environment says.
         fixed = {"CONTACT_SYNC_DUCKDB": self.database.as_posix(), "CONTACT_SYNC_TARGET": "duckdb"}
         for name, text in fixed.items():

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -98,13 +99,17 @@ def _fetcher(settings: Settings) -> Callable[[str], bytes]:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
+        with ExitStack() as unless_bound:
+            listener = unless_bound.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((host, port))
+            listener.listen(2048)
+            unless_bound.pop_all()
+    # A name that no host can have is a TypeError or ValueError of Python's.
+    except (OSError, TypeError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "no name of a host"
         raise ConfigError(
-            f"{host}:{port} cannot be used ({error.strerror}). Choose others with --host, --port."
+            f"{host}:{port} cannot be used ({said}). Choose others with --host, --port."
         ) from None
     return listener
 

@@ -23,6 +23,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Message, Receive, Scope, Send
 
+from sync.errors import ConfigError
+from sync.files import read_text
 from sync.sandbox.faults import Fault, Faults
 from sync.sandbox.hostile import Hostile
 from sync.sandbox.platforms import all_platforms
@@ -98,8 +100,8 @@ class Sandbox:
         # Counts what may have changed the lists, so that they are written only then.
         self._changes = 0
         self._saved_changes = 0
-        if state is not None and state.is_file():
-            self._fill(json.loads(state.read_text(encoding="utf-8")))
+        if state is not None:
+            self._read(state)
         self._control = Starlette(
             routes=[
                 Route("/", self._index),
@@ -254,6 +256,23 @@ class Sandbox:
         new = self._state.with_suffix(".new")
         new.write_text(json.dumps(self._all_lists()), encoding="utf-8")
         new.replace(self._state)
+
+    def _read(self, state: Path) -> None:
+        # Said now, and not when the first list has changed.
+        new = state.with_suffix(".new")
+        new.touch()
+        new.unlink()
+        if not state.is_file():
+            return
+        text = read_text(state)
+        try:
+            self._fill(json.loads(text))
+        # Each platform reads its own lists, and stumbles in its own way.
+        except Exception:
+            raise ConfigError(
+                f"{state} does not hold a sandbox's lists: delete it, or name another file with "
+                "--state."
+            ) from None
 
     def _all_lists(self) -> dict[str, Any]:
         return {name: platform.lists() for name, platform in self.platforms.items()}

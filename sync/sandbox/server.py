@@ -43,6 +43,10 @@ def serve(
         ) from None
     from sync.sandbox.platforms import all_platforms
 
+    platforms = all_platforms()
+    keys = {item.name: environment.get(item.key_variable, "") for item in platforms}
+    receiver = Webhooks(webhooks, environment.get("RELAY_WEBHOOK_SECRET", "")) if webhooks else None
+    app = Sandbox(rate=rate, keys=keys, state=state, webhooks=receiver, is_hostile=is_hostile)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -50,14 +54,11 @@ def serve(
         # From here on calls wait in line, so the address may be told at once.
         listener.listen(128)
     except OSError as error:
+        listener.close()
         raise ConfigError(
             f"Port {port} cannot be used ({error.strerror}). Choose another with --port."
         ) from None
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    platforms = all_platforms()
-    keys = {item.name: environment.get(item.key_variable, "") for item in platforms}
-    receiver = Webhooks(webhooks, environment.get("RELAY_WEBHOOK_SECRET", "")) if webhooks else None
-    app = Sandbox(rate=rate, keys=keys, state=state, webhooks=receiver, is_hostile=is_hostile)
     lines = [
         f"Sandbox at {url} (lists: {url}/_sandbox/lists). In another terminal, after "
         "loading .env, whose empty variables would replace these:"

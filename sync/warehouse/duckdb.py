@@ -68,8 +68,13 @@ class DuckDbWarehouse:
     @classmethod
     def from_target(cls, target: Target, *, read_only: bool) -> DuckDbWarehouse:
         """The file that the target's `path` names, from the working directory as for dbt."""
-        given = str(target.settings.get("path", ":memory:"))
-        if given == ":memory:" or "://" in given or given.startswith("md:"):
+        given = target.settings.get("path", ":memory:")
+        if (
+            not isinstance(given, str)
+            or given == ":memory:"
+            or "://" in given
+            or given.startswith("md:")
+        ):
             raise ProfileError(
                 f"Target {target.name!r}: path {given!r} is not a file. contact-sync needs a "
                 "DuckDB file, set by CONTACT_SYNC_DUCKDB in the example profile."

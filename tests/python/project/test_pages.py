@@ -45,13 +45,57 @@ def test_no_value_stands_in_the_example_that_could_be_a_secret() -> None:
             assert line.endswith("="), line
 
 
+def pins_of(name: str) -> dict[str, str]:
+    """Versions by library, of a file that pins each of them."""
+    pins: dict[str, str] = {}
+    for line in (PROJECT / name).read_text().splitlines():
+        if line and not line.startswith(("#", " ")):
+            found = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.+!]+)( ; [^;]+?)?( \\)?", line)
+            assert found is not None, line
+            pins[str(canonicalize_name(found[1]))] = found[2]
+    return pins
+
+
+def test_what_runs_in_the_cloud_is_installed_with_hashes() -> None:
+    for page in ("receiver.md", "bigquery.md"):
+        installs = [
+            line
+            for block in re.findall(
+                r"```dockerfile\n(.*?)```", (PROJECT / "docs" / page).read_text(), re.S
+            )
+            for line in block.splitlines()
+            if "pip install" in line
+        ]
+        assert installs, page
+        for line in installs:
+            bare = "--no-deps --no-build-isolation" in line
+            assert bare or "pip install --require-hashes -r requirements-cloud.txt" in line, line
+    function = (PROJECT / "docs" / "receiver.md").read_text()
+    assert "cp requirements-cloud.txt build/function/requirements.txt" in function
+
+
+def test_every_requirement_of_the_cloud_has_hashes_and_the_version_of_the_constraints() -> None:
+    text = (PROJECT / "requirements-cloud.txt").read_text()
+    requirements = re.split(r"\n(?=[^\s#])", text)[1:]
+    for requirement in requirements:
+        assert re.fullmatch(r"\S+==.+( \\\n    --hash=sha256:[0-9a-f]{64})+\n?", requirement), (
+            requirement
+        )
+    pins = pins_of("requirements-cloud.txt")
+    assert len(pins) == len(requirements)
+    everything = pins_of("constraints.txt")
+    # Windows alone needs it, and constraints are those of Linux.
+    assert {name: pins[name] for name in pins if name != "tzdata"}.items() <= everything.items()
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    chosen = ("receiver", "fcm", "bigquery", "google-function", "aws-lambda")
+    for needed in (*project["dependencies"], *(one for name in chosen for one in extras[name])):
+        assert canonicalize_name(Requirement(needed).name) in pins, needed
+    assert "://" not in text
+
+
 def test_every_library_that_setup_installs_has_its_exact_version_in_the_constraints() -> None:
-    pins = {}
-    for line in (PROJECT / "constraints.txt").read_text().splitlines():
-        if line and not line.startswith("#"):
-            assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line), line
-            name, _, version = line.partition("==")
-            pins[canonicalize_name(name)] = version
+    pins = pins_of("constraints.txt")
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     open_requirements = [

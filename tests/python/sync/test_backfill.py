@@ -474,6 +474,23 @@ def test_bad_rows_are_named_with_the_line_of_the_file_and_do_not_count(exports: 
     assert [one["email"] for one in exports.statements()] == ["a@x.com", "z@x.com"]
 
 
+@pytest.mark.parametrize(
+    "record", ["a@x.com,Ann,2025-01-01,more", "a@x.com", "a@x.com,Ann,2025-01-01,,,,,"]
+)
+def test_a_first_record_of_another_width_costs_itself_alone(exports: Exports, record: str) -> None:
+    path = exports.write("a.csv", f"email,name,unsubscribed_at\n{record}\nb@x.com,Bob,2025-01-02\n")
+    report = exports.backfill(path)
+    assert (report.files[0].rows, report.files[0].rejected, report.landed) == (2, 1, 1)
+    assert exports.rejected() == [
+        ["a.csv", "2", "broken line: not as many fields as the header has"]
+    ]
+
+
+def test_a_file_of_short_records_alone_names_them_all(exports: Exports) -> None:
+    path = exports.write("a.csv", "email,name,unsubscribed_at\na@x.com\nb@x.com,Bob\n")
+    assert exports.backfill(path).files[0].rejected == 2
+
+
 def test_rejects_go_beside_the_first_file_unless_told_otherwise(exports: Exports) -> None:
     path = exports.write("a.csv", "email,email_status\nnobody,stop\n")
     report = exports.backfill(path, rejects=None)

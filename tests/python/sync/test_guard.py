@@ -1,4 +1,4 @@
-"""The guard: exit 3 and nothing sent, and --plan as the only way past it."""
+"""The guard: exit 3 and nothing sent (by scrub, written), and --plan as the only way past it."""
 
 from __future__ import annotations
 
@@ -275,3 +275,38 @@ def test_a_build_from_the_future_is_not_pushed(world: World, sandbox: SandboxCli
     world.want("a@example.com")
     world.build(age=-timedelta(hours=7))
     assert "7 h in the future" in refused(world.push(), sandbox)
+
+
+def _only_build(world: World, age: timedelta) -> None:
+    world.sql("delete from raw.builds where true")
+    world.build(age=age)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fault"),
+    [
+        (lambda world: world.build(ok=False), "the newest build failed"),
+        (lambda world: _only_build(world, timedelta(hours=30)), "the newest build is 30 h old"),
+        (lambda world: world.build(age=-timedelta(hours=7)), "newest build is 7 h in the future"),
+        (lambda world: world.sql("delete from raw.builds where true"), "no build is recorded"),
+        (
+            lambda world: world.sql("delete from suppression_list where true"),
+            "suppression_list is empty although the ledger is not",
+        ),
+    ],
+    ids=["failed", "old", "of the future", "none", "empty list"],
+)
+def test_push_and_scrub_refuse_by_one_rule(
+    world: World, sandbox: SandboxClient, spoil: Callable[[World], object], fault: str
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    people = world.directory / "people.csv"
+    people.write_text("email\na@example.com\nfree@example.com\n")
+    spoil(world)
+    for command in (("push",), ("scrub", people.name)):
+        done = world.cli(*command)
+        assert done.returncode == 3, done.stderr
+        assert fault in done.stdout + done.stderr
+    assert sandbox.call_count() == 0
+    assert list(world.directory.glob("people*")) == [people]
