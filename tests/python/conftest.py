@@ -346,6 +346,15 @@ def new_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Ware
     return lambda: Warehouse(tmp_path_factory.mktemp("warehouse"))
 
 
+@pytest.fixture(scope="session")
+def bigquery_endpoint() -> Iterator[str]:
+    """One emulator of BigQuery per test process."""
+    from tests.python.bigquery.emulator import emulator
+
+    with emulator() as endpoint:
+        yield endpoint
+
+
 def instant(text: str) -> datetime:
     """ISO text as naive UTC, the way DuckDB gives timestamps back."""
     return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from graphlib import TopologicalSorter
 from typing import Any
 
+from dbt.contracts.graph.nodes import ModelNode, SeedNode
 from google.cloud import bigquery
 
 from tests.python.bigquery.analyzer import Columns
@@ -45,7 +46,7 @@ class Project:
             warehouse.client.create_table(bigquery.Table(place(node), fields))
 
     def models(self) -> list[Any]:
-        return [node for node in self.manifest.nodes.values() if node.resource_type == "model"]
+        return [node for node in self.manifest.nodes.values() if isinstance(node, ModelNode)]
 
     def tables(self) -> dict[str, Columns]:
         """All tables that nodes read, with their declared columns."""
@@ -59,7 +60,7 @@ class Project:
         return list(self.manifest.sources.values())
 
     def seeds(self) -> list[Any]:
-        return [node for node in self.manifest.nodes.values() if node.resource_type == "seed"]
+        return [node for node in self.manifest.nodes.values() if isinstance(node, SeedNode)]
 
     def compiled(self, situation: str, **variables: Any) -> list[Any]:
         """Every node with its SQL, each after those that it reads."""

@@ -1,18 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.python.bigquery.emulator import emulator
-from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
-
-
-@pytest.fixture(scope="session")
-def bigquery_endpoint() -> Iterator[str]:
-    """An emulator that the tests of one worker share."""
-    with emulator() as endpoint:
-        yield endpoint
+from tests.python.bigquery.warehouse import BigQueryWarehouse
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +12,6 @@ def new_bigquery(
     bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], BigQueryWarehouse]:
     """Makes warehouses that the tests of a module share."""
-
-    def new() -> BigQueryWarehouse:
-        directory = tmp_path_factory.mktemp("bigquery")
-        project = emulator_project()
-        return BigQueryWarehouse(directory, project=project, endpoint=bigquery_endpoint)
-
-    return new
+    return lambda: BigQueryWarehouse(
+        tmp_path_factory.mktemp("bigquery"), endpoint=bigquery_endpoint
+    )

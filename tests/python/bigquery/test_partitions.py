@@ -14,7 +14,6 @@ import pytest
 
 from tests.python.bigquery.analyzer import Read, reads
 from tests.python.bigquery.compiled import Project
-from tests.python.bigquery.emulator import emulator
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import ROOT
 
@@ -78,13 +77,12 @@ def problems(found: Reads) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    with emulator() as endpoint:
-        warehouse = BigQueryWarehouse(tmp_path_factory.mktemp("partitions"), endpoint=endpoint)
-        project = Project(warehouse)
-        listed = warehouse.dbt("ls", "--selector", "frequent", "--output", "name")
-        assert listed.success, listed.exception
-        nodes = {situation: models(project, situation) for situation in SITUATIONS}
+def found(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Found:
+    warehouse = BigQueryWarehouse(tmp_path_factory.mktemp("partitions"), endpoint=bigquery_endpoint)
+    project = Project(warehouse)
+    listed = warehouse.dbt("ls", "--selector", "frequent", "--output", "name")
+    assert listed.success, listed.exception
+    nodes = {situation: models(project, situation) for situation in SITUATIONS}
     scripts = {
         (situation, name): sql
         for situation, of_situation in nodes.items()

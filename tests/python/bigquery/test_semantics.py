@@ -18,7 +18,6 @@ import pytest
 from sync.demo import generator, story
 from tests.python.bigquery.analyzer import Columns, Outcome, Step, Table, evaluate
 from tests.python.bigquery.compiled import Project, declared, place
-from tests.python.bigquery.emulator import emulator
 from tests.python.bigquery.test_types import MODELS
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import Warehouse
@@ -73,17 +72,20 @@ def land_everything(warehouse: Warehouse) -> None:
 
 
 @pytest.fixture(scope="module")
-def both(new_warehouse: Callable[[], Warehouse], tmp_path_factory: pytest.TempPathFactory) -> Both:
+def both(
+    bigquery_endpoint: str,
+    new_warehouse: Callable[[], Warehouse],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Both:
     warehouse = new_warehouse()
     land_everything(warehouse)
     warehouse.build(as_of=NOW.isoformat())
     confirm_pushes(warehouse)
     warehouse.build("--full-refresh", as_of=NOW.isoformat())
-    with emulator() as endpoint:
-        project = Project(
-            BigQueryWarehouse(tmp_path_factory.mktemp("semantics"), endpoint=endpoint)
-        )
-        nodes = project.compiled("full build", as_of=NOW.isoformat())
+    project = Project(
+        BigQueryWarehouse(tmp_path_factory.mktemp("semantics"), endpoint=bigquery_endpoint)
+    )
+    nodes = project.compiled("full build", as_of=NOW.isoformat())
     steps = [
         Step(node.compiled_code, place(node) if node.resource_type == "model" else None)
         for node in nodes

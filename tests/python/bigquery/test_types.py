@@ -158,29 +158,36 @@ def test_raw_tables_are_as_their_sources_say(typed: Typed) -> None:
     assert made == {source.name: declared(source) for source in typed.sources}
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ("select event_id as id from {events} where adress = 'x'", "Unrecognized name: adress"),
-        ("select 1 as n from {events} where taken_at > datetime '2026-05-02'", "DATETIME"),
-        ("select 1 as n from {events} where is_machine = 1", "BOOL, INT64"),
-        ("select string_split(address, '@') as parts from {events}", "Function not found"),
-        ("select count(*) filter (where is_echo) as n from {events}", "Syntax error"),
-        ("select address::text as address from {events}", "Syntax error"),
-        ("select address from {events} group by channel", "neither grouped nor aggregated"),
-        ("select channel from {events} union all select taken_at from {events}", "incompatible"),
-        ("select * from {events} join {events} using (event_key)", "event_key"),
-        ("create table project.marts.new as (select 1 as n, 2 as n)", "duplicate name n"),
-        ("create table project.marts.new as (select 1 as n) partition by n", "Syntax error"),
-    ],
-)
-def test_wrong_sql_is_reported(wrong: str, message: str) -> None:
+#: SQL that BigQuery refuses, and a part of what is said of it.
+WRONG = {
+    "select event_id as id from {events} where adress = 'x'": "Unrecognized name: adress",
+    "select 1 as n from {events} where taken_at > datetime '2026-05-02'": "DATETIME",
+    "select 1 as n from {events} where is_machine = 1": "BOOL, INT64",
+    "select string_split(address, '@') as parts from {events}": "Function not found",
+    "select count(*) filter (where is_echo) as n from {events}": "Syntax error",
+    "select address::text as address from {events}": "Syntax error",
+    "select address from {events} group by channel": "neither grouped nor aggregated",
+    "select channel from {events} union all select taken_at from {events}": "incompatible",
+    "select * from {events} join {events} using (event_key)": "event_key",
+    "create table project.marts.new as (select 1 as n, 2 as n)": "duplicate name n",
+    "create table project.marts.new as (select 1 as n) partition by n": "Syntax error",
+}
+
+
+@pytest.fixture(scope="module")
+def refused() -> Mapping[str, Answer]:
     events = yaml.safe_load(Path(ROOT / "models/marts/events.yml").read_text())["models"][0]
     columns = {column["name"]: column["data_type"] for column in events["columns"]}
-    script = wrong.format(events="`project`.`marts`.`events`")
-    (answer,) = analyze({"project.marts.events": columns}, [script])
-    assert answer.error is not None
-    assert message in answer.error
+    scripts = [wrong.format(events="`project`.`marts`.`events`") for wrong in WRONG]
+    answers = analyze({"project.marts.events": columns}, scripts)
+    return dict(zip(WRONG, answers, strict=True))
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG.items())
+def test_wrong_sql_is_reported(refused: Mapping[str, Answer], wrong: str, message: str) -> None:
+    error = refused[wrong].error
+    assert error is not None
+    assert message in error
 
 
 def test_a_wrong_node_and_a_wrong_description_are_problems(typed: Typed) -> None:

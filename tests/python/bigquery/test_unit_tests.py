@@ -19,7 +19,6 @@ import yaml
 
 from tests.python.bigquery.analyzer import Outcome, Step, evaluate
 from tests.python.bigquery.compiled import Project, declared
-from tests.python.bigquery.emulator import emulator
 from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 from tests.python.conftest import ROOT
 
@@ -67,21 +66,20 @@ class UnitTest:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> list[UnitTest]:
+def told(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> list[UnitTest]:
     directory = tmp_path_factory.mktemp("unit")
-    with emulator() as endpoint:
-        warehouse = BigQueryWarehouse(
-            directory, project=emulator_project(MACROS), endpoint=endpoint
-        )
-        seeded = warehouse.dbt("seed")
-        assert seeded.success, seeded.exception
-        project = Project(warehouse)
-        warehouse.log_level = "error"
-        text = io.StringIO()
-        with contextlib.redirect_stdout(text):
-            run = warehouse.dbt("test", "--select", "test_type:unit")
-        errors = [r.message for r in run.result.results if r.status == "error"]
-        assert errors == []
+    warehouse = BigQueryWarehouse(
+        directory, project=emulator_project(MACROS), endpoint=bigquery_endpoint
+    )
+    seeded = warehouse.dbt("seed")
+    assert seeded.success, seeded.exception
+    project = Project(warehouse)
+    warehouse.log_level = "error"
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        run = warehouse.dbt("test", "--select", "test_type:unit")
+    errors = [r.message for r in run.result.results if r.status == "error"]
+    assert errors == []
     columns = {node.unique_id: declared(node) for node in project.models()}
     found = [
         json.loads(line.partition(TOLD)[2]) for line in text.getvalue().splitlines() if TOLD in line

@@ -7,7 +7,6 @@ delivery that was written twice stays double, and the models take it once.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from sync.receiver.landed import Landed
 from sync.receiver.lander import TooLarge
 from sync.receiver.sinks.base import RequestCount
 from sync.receiver.sinks.bigquery import BigQuerySink
-from tests.python.bigquery.emulator import emulator
-from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
+from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.receiver.load import HEADERS, SECRETS, body
 from tests.python.receiver.server import receiving
 
@@ -31,13 +29,11 @@ def bounce(number: int) -> Landed:
 
 
 @pytest.fixture(scope="module")
-def bigquery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BigQueryWarehouse]:
+def bigquery(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> BigQueryWarehouse:
     directory = tmp_path_factory.mktemp("sink")
-    with emulator() as endpoint:
-        warehouse = BigQueryWarehouse(directory, project=emulator_project(), endpoint=endpoint)
-        made = warehouse.dbt("run-operation", "prepare_raw")
-        assert made.success, made.exception
-        yield warehouse
+    warehouse = BigQueryWarehouse(directory, endpoint=bigquery_endpoint)
+    warehouse.prepare()
+    return warehouse
 
 
 def sink(warehouse: BigQueryWarehouse) -> BigQuerySink:

@@ -9,7 +9,6 @@ import pytest
 
 from sync.sandbox.platforms import all_platforms
 from sync.sandbox.server import running
-from tests.python.bigquery.emulator import emulator
 from tests.python.conftest import Warehouse, new_built_warehouse
 from tests.python.sync.cases import all_cases
 from tests.python.sync.engines import ENGINES, BigQuery, DuckDb, Engine
@@ -43,19 +42,11 @@ def world(tmp_path: Path, sandbox: SandboxClient, engine: Engine) -> World:
     return World(tmp_path, sandbox, engine)
 
 
-@pytest.fixture(scope="session")
-def bigquery_endpoint() -> Iterator[str]:
-    """One emulator per test process; a world has a project of its own on it, dbt one for all."""
-    with emulator() as endpoint:
-        yield endpoint
-
-
 @pytest.fixture(params=ENGINES)
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     """What dbt builds, on DuckDB and on BigQuery."""
     if request.param == "duckdb":
         return new_built_warehouse(tmp_path)
-    from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
+    from tests.python.bigquery.warehouse import new_built_bigquery
 
-    endpoint = request.getfixturevalue("bigquery_endpoint")
-    return BigQueryWarehouse(tmp_path, project=emulator_project(), endpoint=endpoint)
+    return new_built_bigquery(tmp_path, request.getfixturevalue("bigquery_endpoint"))

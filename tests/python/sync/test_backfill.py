@@ -22,8 +22,7 @@ from sync.backfill.command import BackfillReport, Options, backfill
 from sync.errors import ConfigError
 from sync.profile import Target
 from sync.progress import Lines
-from tests.python.conftest import ROOT, Warehouse, new_built_warehouse
-from tests.python.sync.engines import ENGINES
+from tests.python.conftest import ROOT, Warehouse
 
 EXPORTS = ROOT / "tests" / "fixtures" / "exports"
 MODIFIED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -729,17 +728,6 @@ def test_without_the_extra_the_command_names_it(tmp_path: Path) -> None:
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     code, _, errors = run(tmp_path, {"PYTHONPATH": path}, "a.csv")
     assert (code, "pip install 'contact-sync[backfill]'" in errors) == (2, True)
-
-
-@pytest.fixture(params=ENGINES)
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
-    """What dbt builds, on DuckDB and on BigQuery."""
-    if request.param == "duckdb":
-        return new_built_warehouse(tmp_path)
-    from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
-
-    endpoint = request.getfixturevalue("bigquery_endpoint")
-    return BigQueryWarehouse(tmp_path, project=emulator_project(), endpoint=endpoint)
 
 
 def land_conflicting_exports(warehouse: Warehouse) -> None:

@@ -148,11 +148,10 @@ def people(
     directory = tmp_path_factory.mktemp("people")
     warehouse = new_built_warehouse(directory)
     if request.param == "bigquery":
-        from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
+        from tests.python.bigquery.warehouse import new_built_bigquery
 
         endpoint = request.getfixturevalue("bigquery_endpoint")
-        project = emulator_project()
-        warehouse = BigQueryWarehouse(directory, project=project, endpoint=endpoint)
+        warehouse = new_built_bigquery(directory, endpoint)
     deliveries = land(warehouse)
     warehouse.build()
     sandbox_process.reset()
