@@ -96,7 +96,7 @@ held as (
 
 ),
 
--- What is older than undone_from undoes nothing, whatever the reasons say by now (null: the ledger does not know). Silence began
+-- What is not younger than undone_from undoes nothing, whatever the reasons say by now (null: the ledger does not know). Silence began
 -- a window before it counted: a sign of life since then ends it.
 dated as (
 
@@ -119,7 +119,7 @@ ended as (
             not is_held
             and is_of_file
             and ended_at >= held_since
-            and (undone_from is null or ended_at >= undone_from),
+            and (undone_from is null or ended_at > undone_from),
             false
         ) as is_ending
     from dated

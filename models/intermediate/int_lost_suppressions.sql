@@ -67,8 +67,8 @@ unlisted as (
 
 )
 
--- A state that is free is a release, and names its event or waits as `policy`. What a correction says of another address is no
--- loss: the event is there. Silence is no event.
+-- What a correction says of another address is no loss: the event is there. Silence is no event. A state that is free is a
+-- release; it is a loss, too, where the ledger knows the event of the suppression and no table does.
 select
     unlisted.destination,
     unlisted.channel,
@@ -85,7 +85,7 @@ left join recorded
 where
     states.is_suppressed
     or (
-        states.address is null
-        and recorded.event_id is null
+        recorded.event_id is null
         and unlisted.reason <> 'unengaged'
+        and (states.address is null or unlisted.event_timestamp is not null)
     )

@@ -1,7 +1,13 @@
 {{ config(materialized='view') }}
 
 {%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.contact_id' %}
-{%- set is_older = "policy.attribute = 'consent' and acts.subscribed_at < told.known_event_timestamp" %}
+{#- A token's permission is that device's alone: the latest device may have said yes before another said no. -#}
+{%- set is_no_answer %}
+policy.attribute = 'consent'
+                and told.channel <> 'push'
+                and told.known_event_timestamp is not null
+                and (acts.subscribed_at <= told.known_event_timestamp or recorded.event_id is null)
+{%- endset %}
 {%- set channels = {
     'email': ('email', 'email_subscribed_status'),
     'sms': ('phone', 'sms_subscribed_status'),
@@ -76,6 +82,12 @@ known as {{ inlined() }} (
 
 ),
 
+recorded as (
+
+    {{ recorded_events() }}
+
+),
+
 seen as (
 
     select distinct
@@ -126,6 +138,7 @@ told as (
         profiles.*,
         known.action as known_action,
         known.reason as known_reason,
+        known.event_id as known_event_id,
         known.event_timestamp as known_event_timestamp,
         known.is_unknown,
         known.run_id as known_run_id,
@@ -265,21 +278,22 @@ acts as (
 
 ),
 
--- Consent to one list is not consent to all. An act is told once, however often it is repeated. One that is older than the
--- opt-out that the profile was told of does not answer it, and waits for a person.
+-- Consent to one list is not consent to all. An act is told once, however often it is repeated. One that is not younger than the
+-- opt-out that the profile was told of, or whose opt-out is on record no more, does not answer it, and waits for a person.
 subscriptions as (
 
     select
         told.*,
         'subscribe' as action,
         case
-            when {{ is_older }} then 'policy'
+            when {{ is_no_answer }} then 'policy'
             when told.known_action = 'suppress' then told.known_reason
             else 'subscribe'
         end as taken_reason,
-        case when {{ is_older }} then null else acts.subscribed_event_id end as event_id,
-        case when {{ is_older }} then null else acts.subscribed_at end as event_timestamp,
-        case when {{ is_older }} then 101 else 100 end as priority
+        -- Also of what waits: sent without its own time, it would count as an act of the day of the push.
+        acts.subscribed_event_id as event_id,
+        acts.subscribed_at as event_timestamp,
+        case when {{ is_no_answer }} then 101 else 100 end as priority
     from told
     inner join acts
         on
@@ -290,6 +304,8 @@ subscriptions as (
         on
             told.known_action = 'suppress'
             and told.known_reason = policy.reason
+    left join recorded
+        on told.known_event_id = recorded.event_id
     where
         not told.suppressed
         and (told.known_action is null or told.known_action = 'suppress')

@@ -187,18 +187,13 @@ def list_faults(facts: Facts, spool: Spool) -> list[str]:
 
     Refusals are sent all the same: that the list lost something is no reason to lose more.
     """
-    faults = [
+    return [
         f"{_row(*row)}: {items:,} left the list since they were pushed, and no event says why: "
-        "something that landed, or a table, is not what it was"
+        "something that landed, or a table, is not what it was (int_lost_suppressions names them; "
+        "`contact-sync suppress` lists one again)"
         for row, items in sorted(facts.lost.items())
         if row[0] == spool.destination
     ]
-    for row, items in sorted(spool.unexplained.items()):
-        faults.append(
-            f"{_row(spool.destination, *row)}: {items:,} would be freed by no event, or by one "
-            "that is older than their suppression (reason policy)"
-        )
-    return faults
 
 
 def personal_refusals(

@@ -41,12 +41,16 @@ def erase_tables(warehouse: Warehouse, person: Person, *, dry_run: bool = False)
     changed: dict[str, int] = {}
     for table in tables:
         conditions, parameters = _condition(table, person)
-        if events is not None and "event_id" in table.texts and table.name != _LEDGER:
+        count = 0
+        if events is not None and "event_id" in table.texts:
             of_events, more = _condition(events, person)
-            parameters = {**parameters, **more}
             of_person = f"event_id in (select event_id from {{marts}}.{_EVENTS} where {of_events})"
-            conditions = f"{conditions} or {of_person}" if conditions else of_person
-        count = _erase_rows(warehouse, table, conditions, parameters, dry_run) if conditions else 0
+            if table.name == _LEDGER:
+                count += _erase_events(warehouse, table, of_person, more, dry_run)
+            else:
+                parameters = {**parameters, **more}
+                conditions = f"{conditions} or {of_person}" if conditions else of_person
+        count += _erase_rows(warehouse, table, conditions, parameters, dry_run) if conditions else 0
         count += 0 if dry_run else _mask_texts(warehouse, table, person)
         if count:
             changed[table.name] = count
@@ -68,13 +72,33 @@ def _erase_rows(
     if table.name == _LEDGER:
         pseudonym = f"forgotten-{secrets.token_hex(8)}"
         warehouse.execute(
-            f"update {name} set address = @pseudonym, contact_id = @pseudonym, event_id = null"
-            f" where {conditions}",
+            f"update {name} set address = @pseudonym, contact_id = @pseudonym, event_id = null,"
+            f" event_timestamp = null where {conditions}",
             {**parameters, "pseudonym": pseudonym},
         )
     else:
         warehouse.execute(f"delete from {name} where {conditions}", parameters)
     return count
+
+
+def _erase_events(
+    warehouse: Warehouse,
+    table: Table,
+    conditions: str,
+    parameters: Mapping[str, str],
+    dry_run: bool,
+) -> int:
+    """Rows that rest on these events keep their address, which others have too, and lose the event:
+    nothing of it is on record any more, and by its time it could be known again.
+    """
+    name = f"{{{table.place}}}.{table.name}"
+    found = warehouse.rows(f"select count(*) as n from {name} where {conditions}", parameters)
+    if found[0]["n"] and not dry_run:
+        warehouse.execute(
+            f"update {name} set event_id = null, event_timestamp = null where {conditions}",
+            parameters,
+        )
+    return int(found[0]["n"])
 
 
 def _place_of(table: Table) -> int:

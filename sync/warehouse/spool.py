@@ -7,7 +7,6 @@ number of rows.
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,13 +203,8 @@ class Spool:
         self.destination = destination
         #: All that is pending and would be sent but for a limit.
         self.pending = [c for c in pending if with_policy or c.reason != "policy"]
-        #: How many are free without an event that explains it, by channel and scope.
-        self.unexplained = Counter[tuple[str, str]]()
-        for count in pending:
-            if count.reason == "policy":
-                self.unexplained[count.channel, count.scope] += count.items
-        #: Those of them that wait for a plan.
-        self.held_policy = 0 if with_policy else self.unexplained.total()
+        #: Releases that wait for a plan.
+        self.held_policy = sum(c.items for c in pending if c.reason == "policy" and not with_policy)
         #: Whether somebody would be freed, now or under a plan.
         self.frees = any(count.action != "suppress" for count in pending)
         self._actions = "true"

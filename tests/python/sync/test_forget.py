@@ -79,6 +79,10 @@ def test_nothing_of_the_person_is_left_and_who_comes_back_stays_stopped(
     # Others are as they were, and the ledger has lost no row.
     assert warehouse.values("select event_id from events where address = 'ben@x.io'") == others
     assert len(warehouse.rows("select * from raw.sync_ledger")) == 2
+    # By the time of the event the kept hash could be told apart.
+    assert warehouse.rows(
+        "select event_id, event_timestamp from raw.sync_ledger where address like 'forgotten-%'"
+    ) == [{"event_id": None, "event_timestamp": None}]
     warehouse.build()
     assert warehouse.values("select address from suppression_list") == ["ben@x.io"]
     assert places_that_hold(warehouse, *secrets) == []
