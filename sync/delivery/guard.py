@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sync.delivery.lock import utc_now
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Spool
 
@@ -118,9 +119,10 @@ def _rule_change(warehouse: Warehouse) -> tuple[datetime | None, frozenset[str]]
         where
             status in ('finished', 'incomplete')
             and expires_at >= @changed_at
-            and started_at >= @changed_at
+            and started_at between @changed_at and @latest
     """
-    rows = warehouse.rows(runs, last)
+    # One that a clock which was ahead stamped later than now may be older than the change.
+    rows = warehouse.rows(runs, {**last, "latest": utc_now() + _CLOCK_SKEW})
     return last["changed_at"], frozenset(row["destination"] for row in rows)
 
 

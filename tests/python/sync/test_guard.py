@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -169,6 +169,21 @@ def test_the_first_push_after_the_policy_changed_needs_a_plan(
 
 def held(report: Report) -> str:
     """What the guard says where it lets suppressions pass and frees nobody."""
+def test_a_push_that_a_clock_ahead_stamped_obeys_no_change_of_today(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    assert world.push().exit_code == 0
+    sandbox.reset()
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=365)
+    world.sql("update raw.sync_runs set started_at = ?, expires_at = ? where true", [later, later])
+    world.sql("update raw.sync_runs set status = 'finished' where true")
+    world.want("b@example.com")
+    change_rules(world, world.warehouse().schema)
+    assert "the first push since" in refused(world.push(destinations=["sendgrid"]), sandbox)
+
+
     part = report.parts[0]
     assert (report.exit_code, part.status, part.error) == (3, "incomplete", None)
     assert part.tally.released == 0
