@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync.delivery.guard import Limits, Share
+from sync.delivery.plan import make_plan
 from sync.delivery.report import Report
 from sync.errors import GuardStop
+from sync.output import plan_json
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World, addresses
 
@@ -167,8 +169,6 @@ def test_the_first_push_after_the_policy_changed_needs_a_plan(
     assert len(sandbox.lists()["global"]) == 2
 
 
-def held(report: Report) -> str:
-    """What the guard says where it lets suppressions pass and frees nobody."""
 def test_a_push_that_a_clock_ahead_stamped_obeys_no_change_of_today(
     world: World, sandbox: SandboxClient
 ) -> None:
@@ -184,6 +184,8 @@ def test_a_push_that_a_clock_ahead_stamped_obeys_no_change_of_today(
     assert "the first push since" in refused(world.push(destinations=["sendgrid"]), sandbox)
 
 
+def held(report: Report) -> str:
+    """What the guard says where it lets suppressions pass and frees nobody."""
     part = report.parts[0]
     assert (report.exit_code, part.status, part.error) == (3, "incomplete", None)
     assert part.tally.released == 0
@@ -234,7 +236,14 @@ def test_a_list_that_lost_one_address_frees_nobody_whatever_the_floor(
     world.want("a@example.com")
     assert "sendgrid email: 1 left the list since they were pushed" in held(world.push())
     assert sandbox.lists()["global"] == ["a@example.com", "again@example.com"]
-    assert "1 left the list" in world.cli("plan").stdout
+    made = make_plan(world.warehouse(), (), Limits(), world.environment)
+    shown = plan_json(made)
+    assert (made.guard, shown["guard"], shown["destinations"][0]["guard"]) == ([], [], [])
+    assert shown["held"] == shown["destinations"][0]["held"]
+    assert "sendgrid email: 1 left the list" in shown["held"][0]
+    said = world.cli("plan").stdout
+    assert "would hold back what would free people: sendgrid email: 1 left the list" in said
+    assert "would stop" not in said
     assert world.push(plan=True).exit_code == 0
     assert sandbox.lists()["global"] == ["a@example.com"]
 
