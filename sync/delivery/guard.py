@@ -13,6 +13,8 @@ from sync.warehouse.spool import DeltaCount, Spool
 
 # Clocks of two machines may differ so much.
 _CLOCK_SKEW = timedelta(minutes=5)
+# Reads nothing; a ledger without the column could not record what is sent.
+_NEWEST_COLUMN = "(select max(event_timestamp) from {raw}.sync_ledger where false) as newest_column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
     if any(spool.pending for spool in spools):
         queries += [
             "select channel, count(*) as items from {marts}.suppression_list group by channel",
-            "select distinct destination, channel, scope from {raw}.sync_ledger",
+            "select distinct destination, channel, scope, "
+            f"{_NEWEST_COLUMN} from {{raw}}.sync_ledger",
             "select reason from {marts}.suppression_policy where attribute = 'consent'",
         ]
     builds, totals, *more = warehouse.rows_of_each(queries)
@@ -95,6 +98,11 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
         obeying=obeying,
         lost=lost,
     )
+
+
+def check_ledger(warehouse: Warehouse) -> None:
+    """Raises WarehouseMissing where the next build has to add a column to the ledger first."""
+    warehouse.rows(f"select {_NEWEST_COLUMN}")
 
 
 def _lost(warehouse: Warehouse) -> dict[tuple[str, str, str], int]:
