@@ -92,11 +92,12 @@
     {%- for kind, rules in kinds.items() -%}
         {%- set before = graph.rules_before.get(made_name(kind)) -%}
         {%- if before is not none and rules != before -%}
-            {#- After every push on record, also of a machine whose clock is ahead: none of them obeyed these rules. -#}
+            {#- After every push on record, also of a machine whose clock is ahead: none of them obeyed these rules. Up to a day ahead
+                (a wrong time zone, no wrong year), for till then each push asks for a plan; the guard leaves out what is later. -#}
             {%- do run_query(
                 "insert into " ~ raw_table('rule_changes') ~ " (relation, changed_at) select '" ~ target.schema ~ "', greatest(" ~ utc_now()
                 ~ ", coalesce(max(" ~ timestamp_plus('started_at', 1, 'microsecond') ~ "), " ~ utc_now() ~ ")) from " ~ raw_table('sync_runs')
-                ~ " where expires_at >= " ~ utc_now() ~ " and started_at < " ~ timestamp_plus(utc_now(), 1, 'hour')
+                ~ " where expires_at >= " ~ utc_now() ~ " and started_at < " ~ timestamp_plus(utc_now(), 1, 'day')
             ) -%}
         {%- endif -%}
         {%- if rules != before -%}

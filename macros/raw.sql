@@ -245,8 +245,12 @@
 {#- For `dbt run-operation`, after a clock that was ahead was set right: takes back what builds of the future noted.
     What they built carries stamps of the future, so a full refresh has to follow. -#}
 {% macro forget_the_future() -%}
-    {%- for table, column in [('builds', 'started_at'), ('watermarks', 'taken_until'), ('landing_taken', 'taken_at'), ('rule_changes', 'changed_at')] -%}
+    {%- for table, column in [('builds', 'started_at'), ('watermarks', 'taken_until'), ('landing_taken', 'taken_at')] -%}
         {%- do run_query("delete from " ~ raw_table(table) ~ " where " ~ column ~ " > " ~ utc_now()) -%}
     {%- endfor -%}
+    {#- The rules did change: the first push under them asks for a plan all the same. -#}
+    {%- do run_query(
+        "update " ~ raw_table('rule_changes') ~ " set changed_at = " ~ utc_now() ~ " where changed_at > " ~ utc_now()
+    ) -%}
     {%- do print("What builds of the future noted is forgotten. Next: dbt build --full-refresh") -%}
 {%- endmacro %}

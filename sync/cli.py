@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from sync.explain import Subject
     from sync.profile import Target
     from sync.warehouse.base import Warehouse
+
+log = logging.getLogger(__name__)
 
 #: The selectors of selectors.yml, and everything there is.
 SELECTIONS = ("frequent", "daily", "weekly", "everything")
@@ -1466,13 +1469,26 @@ def main() -> None:
         echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.filename is None:
-            echo(f"Error: {error.strerror or error}.", err=True)
+        log.debug("An error of the system, or of a library of the network.", exc_info=True)
+        place = _place_of(error)
+        if place is None:
+            said = error.strerror or str(error) or type(error).__name__
+            echo(f"Error: {said.rstrip('.')}.", err=True)
             sys.exit(1)
-        place = os.fsdecode(error.filename)
         echo(
             f"Error: {place} cannot be used: {error.strerror}. Name another place, or mend its "
             "rights.",
             err=True,
         )
         sys.exit(ConfigError.exit_code)
+
+
+def _place_of(error: OSError) -> str | None:
+    """The file or folder that the system could not use; None where the error names none.
+
+    Errors of requests and urllib are OSErrors, too, without an errno: what urllib's name is a URL.
+    """
+    named: object = error.filename
+    if error.errno is None or not isinstance(named, str | bytes | os.PathLike):
+        return None
+    return os.fsdecode(named)

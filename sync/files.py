@@ -24,9 +24,12 @@ def read_text(path: Path) -> str:
 
 def lines_of(file: IO[str], path: Path) -> Iterator[str]:
     """The lines of an open file. Raises ConfigError at one that no file of text has."""
+    number = 1
     while line := file.readline(_LONGEST_LINE):
         if len(line) == _LONGEST_LINE and not line.endswith(("\n", "\r")):
             raise ConfigError(
-                f"{path} cannot be read: it has a line of more than {_LONGEST_LINE:,} characters."
+                f"{path} cannot be read: it has a line of more than {_LONGEST_LINE:,} characters "
+                f"(line {number:,})."
             )
         yield line
+        number += 1

@@ -49,6 +49,9 @@ def print_plan(plan: Plan, options: str = "") -> None:
         echo("The guard would stop `contact-sync push`:")
         for fault in faults:
             echo(f"  - {fault}")
+    held = [fault for part in plan.destinations for fault in part.held]
+    if held:
+        echo(f"The guard would hold back what would free people: {'; '.join(held)}")
     items = sum(part.items for part in plan.destinations)
     if items:
         echo(f"Send exactly this: contact-sync push{options} --plan {plan.hash}")
@@ -99,6 +102,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     return {
         "hash": plan.hash,
         "guard": plan.guard + [fault for part in plan.destinations for fault in part.guard],
+        "held": [fault for part in plan.destinations for fault in part.held],
         "destinations": [
             {
                 "destination": part.destination,
@@ -108,6 +112,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "calls": part.calls,
                 "seconds": round(part.seconds, 1),
                 "guard": part.guard,
+                "held": part.held,
                 "warnings": part.warnings,
                 "problem": part.problem,
                 "counts": [

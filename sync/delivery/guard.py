@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sync.delivery.lock import utc_now
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Spool
 
 # Clocks of two machines may differ so much.
 _CLOCK_SKEW = timedelta(minutes=5)
+# Reads nothing; a ledger without the column could not record what is sent.
+_NEWEST_COLUMN = "(select max(event_timestamp) from {raw}.sync_ledger where false) as newest_column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
     if any(spool.pending for spool in spools):
         queries += [
             "select channel, count(*) as items from {marts}.suppression_list group by channel",
-            "select distinct destination, channel, scope from {raw}.sync_ledger",
+            "select distinct destination, channel, scope, "
+            f"{_NEWEST_COLUMN} from {{raw}}.sync_ledger",
             "select reason from {marts}.suppression_policy where attribute = 'consent'",
         ]
     builds, totals, *more = warehouse.rows_of_each(queries)
@@ -94,6 +98,11 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
         obeying=obeying,
         lost=lost,
     )
+
+
+def check_ledger(warehouse: Warehouse) -> None:
+    """Raises WarehouseMissing where the next build has to add a column to the ledger first."""
+    warehouse.rows(f"select {_NEWEST_COLUMN}")
 
 
 def _lost(warehouse: Warehouse) -> dict[tuple[str, str, str], int]:
@@ -118,9 +127,10 @@ def _rule_change(warehouse: Warehouse) -> tuple[datetime | None, frozenset[str]]
         where
             status in ('finished', 'incomplete')
             and expires_at >= @changed_at
-            and started_at >= @changed_at
+            and started_at between @changed_at and @latest
     """
-    rows = warehouse.rows(runs, last)
+    # One that a clock which was ahead stamped later than now may be older than the change.
+    rows = warehouse.rows(runs, {**last, "latest": utc_now() + _CLOCK_SKEW})
     return last["changed_at"], frozenset(row["destination"] for row in rows)
 
 

@@ -35,7 +35,8 @@ UNKNOWN = """
 class DestinationPlan:
     """One destination's part. seconds: at its limit; problem: why it cannot be pushed at all.
 
-    place: the host that stands for the platform's own, if the environment names one.
+    place: the host that stands for the platform's own, if the environment names one. guard: what
+    would stop it; held: why it would free nobody, though suppressions are sent.
     """
 
     destination: str
@@ -44,6 +45,7 @@ class DestinationPlan:
     calls: int = 0
     seconds: float = 0.0
     guard: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
     problem: str | None = None
     #: Keys that a positive verb without an answer left unknown: refusals of them are sent again.
     unknown: int = 0
@@ -141,7 +143,7 @@ def _part(
     part = DestinationPlan(spool.destination, place, counts=spool.counts())
     _estimate(part, environment, jobs)
     part.guard = change_faults(facts, spool.destination, spool.pending, limits)
-    part.guard += list_faults(facts, spool)
+    part.held = list_faults(facts, spool)
     part.warnings = personal_refusals(facts, spool.destination, spool.pending, limits)
     return part
 

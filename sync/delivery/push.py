@@ -18,6 +18,7 @@ from sync.delivery.drain import Drain
 from sync.delivery.guard import (
     build_faults,
     change_faults,
+    check_ledger,
     list_faults,
     personal_refusals,
     read_facts,
@@ -136,6 +137,7 @@ def _prepare(
     if options.plan is None:
         _guard(jobs, warehouse, options)
     elif any(job.is_ready for job in jobs):
+        check_ledger(warehouse)
         prints = [job.spool.fingerprint() for job in jobs if job.spool is not None]
         check_hash(options.plan, plan_hash(prints))
 

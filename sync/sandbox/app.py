@@ -11,6 +11,7 @@ import html
 import json
 import socket
 import struct
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -30,6 +31,7 @@ from sync.sandbox.hostile import Hostile
 from sync.sandbox.platforms import all_platforms
 from sync.sandbox.platforms.base import Platform, Webhook
 from sync.sandbox.webhooks import Webhooks
+from sync.scratch import partial_file
 
 
 class Bucket:
@@ -252,16 +254,20 @@ class Sandbox:
         """Writes the lists where they changed, never half of them."""
         if self._state is None or self._changes == self._saved_changes:
             return
+        with partial_file(self._state) as new:
+            new.write_text(json.dumps(self._all_lists()), encoding="utf-8")
         self._saved_changes = self._changes
-        new = self._state.with_suffix(".new")
-        new.write_text(json.dumps(self._all_lists()), encoding="utf-8")
-        new.replace(self._state)
 
     def _read(self, state: Path) -> None:
         # Said now, and not when the first list has changed.
-        new = state.with_suffix(".new")
-        new.touch()
-        new.unlink()
+        try:
+            with tempfile.NamedTemporaryFile(dir=state.parent):
+                pass
+        except OSError as error:
+            raise ConfigError(
+                f"The folder of {state} cannot be written to ({error.strerror}): name another file "
+                "with --state, or mend its rights."
+            ) from None
         if not state.is_file():
             return
         text = read_text(state)

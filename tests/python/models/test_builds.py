@@ -388,9 +388,18 @@ def test_after_a_clock_that_was_ahead_the_message_says_the_way_out(warehouse: Wa
     for table, columns in (("builds", "started_at"), ("watermarks", "taken_until")):
         warehouse.rows(f"update raw.{table} set {columns} = {columns} + interval 1 year")
     warehouse.rows("update raw.builds set ended_at = ended_at + interval 1 year")
+    warehouse.rows(
+        "insert into raw.rule_changes (relation, changed_at) values"
+        " ('main', now()::timestamp + interval 1 year), ('other', timestamp '2026-01-01 00:00:00')"
+    )
     result = warehouse.dbt("build", "--exclude-resource-type", "unit_test")
     assert "dbt run-operation forget_the_future" in told_by(result)
     assert warehouse.dbt("run-operation", "forget_the_future").success
+    # The next push still asks for a plan.
+    assert warehouse.values(
+        "select relation || ' ' || (changed_at between now()::timestamp - interval 1 hour"
+        " and now()::timestamp) from raw.rule_changes order by 1"
+    ) == ["main true", "other false"]
     warehouse.append(DAY, line("second", event(2)), "b.ndjson")
     warehouse.build("--full-refresh")
     assert warehouse.values("select delivery_id from main.events order by 1") == ["first", "second"]

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tomllib
+from fnmatch import fnmatch
 from importlib import metadata
 from pathlib import Path
 
@@ -72,6 +73,34 @@ def test_what_runs_in_the_cloud_is_installed_with_hashes() -> None:
             assert bare or "pip install --require-hashes -r requirements-cloud.txt" in line, line
     function = (PROJECT / "docs" / "receiver.md").read_text()
     assert "cp requirements-cloud.txt build/function/requirements.txt" in function
+
+
+def names_of(name: str) -> list[str]:
+    """What a file of ignored names has, at the root or in any folder."""
+    lines = (PROJECT / name).read_text().splitlines()
+    return [line.removeprefix("**/").strip("/") for line in lines if not line.startswith("#")]
+
+
+def test_an_image_holds_no_secret_no_landing_and_nothing_that_git_does_not_have() -> None:
+    pages_with_images = [PROJECT / "docs" / page for page in ("receiver.md", "bigquery.md")]
+    assert all("COPY . " in page.read_text() for page in pages_with_images)
+    patterns = names_of(".dockerignore")
+    secret = [".env", ".env.production", "landing", ".git", "warehouse.duckdb.wal", "profiles.yml"]
+    for name in (*secret, *names_of(".gitignore")):
+        assert any(fnmatch(name, pattern) for pattern in patterns), name
+    needed = [
+        PROJECT / name for name in ("dbt_project.yml", "selectors.yml", "profiles.example.yml")
+    ]
+    for folder in ("sync", "models", "macros", "seeds", "snapshots"):
+        needed += [path for path in (PROJECT / folder).rglob("*.*") if path.suffix != ".pyc"]
+    anywhere = [
+        line.removeprefix("**/")
+        for line in (PROJECT / ".dockerignore").read_text().splitlines()
+        if line.startswith("**/")
+    ]
+    for path in needed:
+        assert path.relative_to(PROJECT).parts[0] not in patterns
+        assert not any(fnmatch(path.name, pattern) for pattern in anywhere), path
 
 
 def test_every_requirement_of_the_cloud_has_hashes_and_the_version_of_the_constraints() -> None:

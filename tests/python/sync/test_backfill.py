@@ -531,6 +531,19 @@ def test_a_file_that_cannot_be_understood_says_what_to_add(
     assert "@x.com" not in str(found.value)
 
 
+def test_a_line_without_end_is_refused_by_its_number_and_the_rest_lands_without_it(
+    exports: Exports,
+) -> None:
+    head, endless = "email,email_status\n", "x" * (1 << 24)
+    good = exports.write("good.csv", f"{head}a@x.com,stop\n")
+    path = exports.write("a.csv", f"{head}b@x.com,stop\n{endless}\nc@x.com,stop\n")
+    with pytest.raises(ConfigError, match=r"more than 16,777,216 characters \(line 3\)"):
+        exports.backfill(good, path)
+    assert exports.statements() == []
+    path = exports.write("a.csv", path.read_text().replace(f"{endless}\n", ""))
+    assert [one[3] for one in exports.said(good, path)] == ["a@x.com", "b@x.com", "c@x.com"]
+
+
 def test_the_report_names_the_columns_that_were_read_and_those_that_were_not(
     exports: Exports,
 ) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import urllib.error
+from email.message import Message
+from pathlib import Path
 
 import click
 import pytest
+import requests
 from click.testing import CliRunner
 
-from sync.cli import cli
+from sync.cli import cli, main
 
 COMMANDS = sorted(cli.commands)
 
@@ -87,9 +91,52 @@ def test_python_dash_m_is_the_same_command() -> None:
     assert done.stdout.startswith("Usage: contact-sync ")
 
 
-def test_http_is_known_to_one_module_only() -> None:
-    from pathlib import Path
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/x/y"), 2, "/x/y cannot be used: Permission"),
+        (PermissionError(13, "Permission denied", b"/x/y"), 2, "/x/y cannot be used: Permission"),
+        (PermissionError(13, "Permission denied", Path("/x")), 2, "/x cannot be used: Permission"),
+        # A file that was opened by its number.
+        (OSError(9, "Bad file descriptor", 99), 1, "Bad file descriptor"),
+        (OSError(28, "No space left on device"), 1, "No space left on device"),
+        (OSError(), 1, "OSError"),
+        (requests.ConnectionError("Connection aborted."), 1, "Connection aborted"),
+        (requests.Timeout(), 1, "Timeout"),
+        (urllib.error.URLError("no route"), 1, "<urlopen error no route>"),
+        (
+            urllib.error.HTTPError("https://x.example.com/", 503, "Unavailable", Message(), None),
+            1,
+            "HTTP Error 503: Unavailable",
+        ),
+    ],
+    ids=repr,
+)
+def test_an_error_of_the_system_is_one_line_and_the_log_has_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    error: OSError,
+    code: int,
+    said: str,
+) -> None:
+    def fail(**_: object) -> None:
+        raise error
 
+    monkeypatch.setattr(cli, "main", fail)
+    with caplog.at_level("DEBUG", "sync.cli"), pytest.raises(SystemExit) as ended:
+        main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == code
+    assert line.startswith(f"Error: {said}")
+    assert ("cannot be used" in line) == (code == 2)
+    assert not line.endswith("..")
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+def test_http_is_known_to_one_module_only() -> None:
     root = Path(__file__).parents[3] / "sync"
     users = [
         path.relative_to(root).as_posix()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from sync.delivery.guard import Limits, Share
+from sync.delivery.plan import make_plan
 from sync.delivery.report import Report
 from sync.errors import GuardStop
+from sync.output import plan_json
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World, addresses
 
@@ -167,6 +169,21 @@ def test_the_first_push_after_the_policy_changed_needs_a_plan(
     assert len(sandbox.lists()["global"]) == 2
 
 
+def test_a_push_that_a_clock_ahead_stamped_obeys_no_change_of_today(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com")
+    assert world.push().exit_code == 0
+    sandbox.reset()
+    later = datetime.now(UTC).replace(tzinfo=None) + timedelta(days=365)
+    world.sql("update raw.sync_runs set started_at = ?, expires_at = ? where true", [later, later])
+    world.sql("update raw.sync_runs set status = 'finished' where true")
+    world.want("b@example.com")
+    change_rules(world, world.warehouse().schema)
+    assert "the first push since" in refused(world.push(destinations=["sendgrid"]), sandbox)
+
+
 def held(report: Report) -> str:
     """What the guard says where it lets suppressions pass and frees nobody."""
     part = report.parts[0]
@@ -209,7 +226,14 @@ def test_a_list_that_lost_one_address_frees_nobody_whatever_the_floor(
     world.want("a@example.com")
     assert "sendgrid email: 1 left the list since they were pushed" in held(world.push())
     assert sandbox.lists()["global"] == ["a@example.com", "again@example.com"]
-    assert "1 left the list" in world.cli("plan").stdout
+    made = make_plan(world.warehouse(), (), Limits(), world.environment)
+    shown = plan_json(made)
+    assert (made.guard, shown["guard"], shown["destinations"][0]["guard"]) == ([], [], [])
+    assert shown["held"] == shown["destinations"][0]["held"]
+    assert "sendgrid email: 1 left the list" in shown["held"][0]
+    said = world.cli("plan").stdout
+    assert "would hold back what would free people: sendgrid email: 1 left the list" in said
+    assert "would stop" not in said
     assert world.push(plan=True).exit_code == 0
     assert sandbox.lists()["global"] == ["a@example.com"]
 

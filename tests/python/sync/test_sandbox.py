@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from sync.errors import ConfigError
+from sync.sandbox.app import Sandbox
 from sync.sandbox.server import running
 from tests.python.sync.world import KEY, SandboxClient, World, addresses
 
@@ -156,6 +158,26 @@ def test_lists_survive_a_restart_with_a_state_file(tmp_path: Path) -> None:
     lists = json.loads(state.read_text(encoding="utf-8"))["sendgrid"]
     assert lists["global"] == addresses(2)
     assert lists["groups"]["7"] == ["g@example.com"]
+
+
+@pytest.mark.parametrize("name", ["lists.new", "lists.json", "lists"])
+def test_no_file_but_the_state_file_is_touched(tmp_path: Path, name: str) -> None:
+    state = tmp_path / name
+    of_the_user = {tmp_path / one for one in ("lists.new", "lists.tmp")} - {state}
+    for path in of_the_user:
+        path.write_text("the user's")
+    for number in range(2):
+        with running(state=state, environment={"SENDGRID_API_KEY": KEY}) as url:
+            sandbox = SandboxClient(url)
+            assert sandbox.lists()["global"] == addresses(number)
+            sandbox.fill({"global": addresses(number + 1)})
+    assert {path.read_text() for path in of_the_user} == {"the user's"}
+    assert set(tmp_path.iterdir()) == of_the_user | {state}
+
+
+def test_a_state_file_in_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--state"):
+        Sandbox(state=tmp_path / "missing" / "lists.json")
 
 
 def test_a_person_can_look_at_the_lists(sandbox: SandboxClient) -> None:

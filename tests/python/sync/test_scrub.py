@@ -15,6 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.addresses import normalize_email, normalize_phone, normalize_push_token
+from sync.errors import ConfigError
+from sync.scrub import Options
+from sync.scrub import scrub as the_command
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import World
 
@@ -200,6 +203,22 @@ def test_a_list_that_may_lack_a_refusal_is_not_used(listing: World) -> None:
     assert scrub(listing, "people.csv", "--max-age", "2d")["may"] == 1
     listing.build(ok=False)
     assert "failed" in scrub(listing, "people.csv", "--max-age", "2d", code=3)["error"]
+
+
+def test_a_line_without_end_is_refused_by_its_number_and_nothing_is_written(
+    listing: World,
+) -> None:
+    text, endless = "email\nleft@example.com\nfree@example.com\n", "x" * (1 << 24)
+    path = write(listing, f"{text}{endless}\nother@example.com\n")
+    for kind in ("the file", "its header"):
+        with pytest.raises(ConfigError, match="more than 16,777,216 characters") as told:
+            the_command(listing.warehouse(), path, Options(), {})
+        assert f"(line {4 if kind == 'the file' else 1})" in str(told.value)
+        assert sorted(listing.directory.glob("*people*")) == [path]
+        write(listing, f"{endless}\nother@example.com\n")
+    write(listing, f"{text}other@example.com\n")
+    done = the_command(listing.warehouse(), path, Options(), {})
+    assert (done.rows, done.reasons) == (3, {"unsubscribe": 1})
 
 
 def test_the_counts_are_printed_by_reason(listing: World) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sync.delivery.plan import plan_hash
+from sync.delivery.guard import Limits
+from sync.delivery.plan import make_plan, plan_hash
 from sync.errors import WarehouseBusy, WarehouseMissing
 from sync.warehouse.duckdb import DuckDbWarehouse
 from sync.warehouse.spool import Snapshot, Spool
@@ -167,3 +168,20 @@ def test_a_ledger_that_cannot_be_written_ends_the_run_and_says_so(
     assert world.push().exit_code == 0
     assert set(sandbox.lists()["global"]) == set(addresses(50))
     assert len(world.ledger()) == 50
+
+
+@pytest.mark.parametrize("has_plan", [False, True], ids=["no plan", "plan"])
+def test_a_ledger_that_could_not_record_stops_the_push_before_any_call(
+    world: World, sandbox: SandboxClient, has_plan: bool
+) -> None:
+    """After an upgrade, until a build has added what this version records."""
+    world.already_pushed()
+    world.want("a@example.com")
+    found = make_plan(world.warehouse(), (), Limits(), world.environment).hash
+    world.sql("alter table raw.sync_ledger drop column event_timestamp")
+    with pytest.raises(WarehouseMissing, match=r"made by another version[\s\S]+dbt build"):
+        world.push(plan=found if has_plan else None)
+    assert sandbox.call_count() == 0
+    assert len(world.runs()) == 2, "the lock was not given back"
+    with pytest.raises(WarehouseMissing, match="another version"):
+        make_plan(world.warehouse(), (), Limits(), world.environment)
