@@ -42,6 +42,7 @@ LONGEST = (
     "sync/test_cli_push.py", "sync/test_lists.py", "demo/test_demo.py", "bigquery/test_types.py",
     "bigquery/test_partitions.py", "histories/test_order_independence.py", "sync/test_crash.py",
     "histories/test_returns.py", "sync/test_bigquery.py", "sync/test_real_models.py",
+    "sync/test_every_destination.py",
 )  # fmt: skip
 
 
