@@ -18,6 +18,8 @@ BACKFILL = "tests/python/sync/test_backfill.py"
 VECTORS = "tests/python/receiver/test_vectors.py"
 FAULTS = "tests/python/receiver/test_faults.py"
 NOT_STORED = "tests/python/receiver/test_not_stored.py"
+BOUNDS = "tests/python/receiver/test_bounds.py"
+ANSWERS = "tests/python/receiver/test_answers.py"
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,8 @@ MUTANTS = [
     Mutant(
         "an explained echo counts again",
         REASONS,
-        "not (reached.is_echo and reached.event_id in (select explained_echoes.event_id from explained_echoes))",
-        "true",
+        "where explained_echoes.event_id is null",
+        "where true",
         unit_tests(
             "an_echo_adds_nothing_where_an_earlier_act_that_reaches_the_address_is_on_record"
         ),
@@ -321,6 +323,57 @@ MUTANTS = [
         """re.sub(pattern, r'\\1""', text, flags=re.DOTALL)""",
         "text",
         (f"{NOT_STORED}::test_the_api_key_of_mparticle_is_blanked",),
+    ),
+    Mutant(
+        "a request may have any number of headers",
+        "sync/receiver/app.py",
+        "MOST_HEADERS = 100\n",
+        "MOST_HEADERS = 100_000\n",
+        (f"{BOUNDS}::test_a_head_with_too_much_in_it_is_answered_431",),
+    ),
+    Mutant(
+        "a request may have headers of any size",
+        "sync/receiver/protocol.py",
+        "_MOST_HEAD_BYTES = 32 * 1024\n",
+        "_MOST_HEAD_BYTES = 32 * 1024 * 1024\n",
+        (f"{BOUNDS}::test_a_head_with_too_much_in_it_is_answered_431",),
+    ),
+    Mutant(
+        "a body that is not verified yet may be as large as any",
+        "sync/receiver/app.py",
+        "limit = min(limit, source.unverified_limit)",
+        "pass",
+        (
+            f"{BOUNDS}::test_a_body_that_must_be_read_to_be_verified_is_smaller_unless_a_relay_vouches_for_it",
+        ),
+    ),
+    Mutant(
+        "a body may take any time",
+        "sync/receiver/app.py",
+        "asyncio.timeout(self._slowest_body)",
+        "asyncio.timeout(None)",
+        (f"{ANSWERS}::test_a_body_that_does_not_come_is_to_be_sent_again",),
+    ),
+    Mutant(
+        "a connection may be slow for ever",
+        "sync/receiver/protocol.py",
+        "None if seconds is None else self.loop.call_later(seconds, self.cut)",
+        "None",
+        (f"{BOUNDS}::test_a_body_that_trickles_on_after_an_early_answer_is_cut_off",),
+    ),
+    Mutant(
+        "one address may have all connections",
+        "sync/receiver/connections.py",
+        "if self._of(address) >= self._most_of_address and not self._make_room(address):",
+        "if False:",
+        (f"{BOUNDS}::test_an_address_has_its_share_and_no_more",),
+    ),
+    Mutant(
+        "JSON that is not verified yet may be nested as deep as any",
+        "sync/receiver/delivery.py",
+        "if number >= _MOST_TOKENS or depth > _MOST_DEPTH:",
+        "if number >= _MOST_TOKENS:",
+        (f"{BOUNDS}::test_what_no_platform_nests_lists_or_names_so_is_refused",),
     ),
     Mutant(
         "tables are filled through views of old code",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import csv
 import gc
+import io
 import json
 import os
 import shutil
@@ -40,6 +42,7 @@ LONGEST = (
     "sync/test_cli_push.py", "sync/test_lists.py", "demo/test_demo.py", "bigquery/test_types.py",
     "bigquery/test_partitions.py", "histories/test_order_independence.py", "sync/test_crash.py",
     "histories/test_returns.py", "sync/test_bigquery.py", "sync/test_real_models.py",
+    "sync/test_every_destination.py",
 )  # fmt: skip
 
 
@@ -264,6 +267,17 @@ def project_with_seeds(directory: Path, seeds: Mapping[str, str] | None = None) 
         assert (directory / "seeds" / name).exists(), f"no seed {name}"
         (directory / "seeds" / name).write_text(text, encoding="utf-8")
     return directory
+
+
+def every_row_enabled() -> str:
+    """seeds/destinations.csv with every row enabled."""
+    path = ROOT / "seeds" / "destinations.csv"
+    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows({**row, "enabled": "true"} for row in rows)
+    return text.getvalue()
 
 
 @contextmanager

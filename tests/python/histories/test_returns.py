@@ -7,9 +7,7 @@ by step and after a full refresh.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.python.conftest import ROOT, project_with_seeds
+from tests.python.conftest import every_row_enabled, project_with_seeds
 
 from .payloads import Line, lines
 from .scale import COUNT, SEED
@@ -45,17 +43,6 @@ class Clock:
     def later(self, seconds: float = 60) -> datetime:
         self.now += timedelta(seconds=seconds)
         return self.now
-
-
-def every_row_enabled() -> str:
-    """seeds/destinations.csv with every row enabled."""
-    path = ROOT / "seeds" / "destinations.csv"
-    rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
-    writer.writeheader()
-    writer.writerows({**row, "enabled": "true"} for row in rows)
-    return text.getvalue()
 
 
 def record(warehouse: Warehouse, deltas: Sequence[Delta], pushed_at: datetime) -> None:

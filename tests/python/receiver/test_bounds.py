@@ -206,6 +206,21 @@ def test_a_body_that_never_comes_is_cut_off_after_an_early_answer(attacked: Serv
         assert all(is_cut(connection, 20) for connection in (*silent, *slow))
 
 
+def test_a_body_that_trickles_on_after_an_early_answer_is_cut_off(attacked: Server) -> None:
+    with connected(attacked) as connection:
+        connection.sendall(head("/webhooks/braze", 10 * MB))
+        assert status_of(connection) == 401
+        with pytest.raises(ConnectionError):
+            trickle(connection)
+
+
+def trickle(connection: socket.socket) -> None:
+    """Sends a byte now and then, ten times as long as what follows an answer may take."""
+    for _ in range(200):
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
 def test_what_is_sent_for_long_after_an_early_answer_is_cut_off(attacked: Server) -> None:
     with connected(attacked) as connection:
         connection.sendall(head("/webhooks/braze", 1_000 * MB))
