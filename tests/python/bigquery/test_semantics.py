@@ -203,7 +203,12 @@ def test_data_tests_find_nothing(both: Both) -> None:
 
 
 #: This build has nothing for them: test_unit_tests.py runs their unit tests in GoogleSQL.
-EMPTY = {"int_superseded_events", "int_profile_changes"}
+EMPTY = {
+    "int_corrections",
+    "int_lost_suppressions",
+    "int_profile_changes",
+    "int_superseded_events",
+}
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in EMPTY])
