@@ -399,7 +399,7 @@ MUTANTS = [
     Mutant(
         "what ended before a suppression undoes it",
         LIST_CHANGES,
-        "            and (undone_from is null or ended_at >= undone_from),\n",
+        "            and (undone_from is null or ended_at > undone_from),\n",
         "            and true,\n",
         unit_tests("an_ending_that_is_older_than_what_the_ledger_recorded_waits_for_a_person"),
     ),
