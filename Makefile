@@ -31,9 +31,9 @@ DAYS ?= 2
 export BENCH_EVENTS ?= 1000000
 # What pytest is given: `make test TESTS="tests/python/demo -k generator"`.
 TESTS ?=
-# One worker per core of a small runner; one file stays on one worker, so that module fixtures are made once. The
-# longest files come first (tests/python/conftest.py), so that the workers end together.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Three workers for two cores, as some tests wait for limits and deadlines. One file stays on one worker, so that module
+# fixtures are made once; the longest files come first (tests/python/conftest.py), so that the workers end together.
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := False

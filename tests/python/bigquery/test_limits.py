@@ -17,6 +17,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from tests.python.bigquery.warehouse import BigQueryWarehouse
+from tests.python.conftest import ROOT
 
 
 def contracts(client: bigquery.Client) -> bool:
@@ -91,7 +92,7 @@ def test_the_emulator_still_makes_no_table_of_a_seed_without_rows(
     bigquery_endpoint: str, tmp_path: Path
 ) -> None:
     """On BigQuery a load of no rows makes the table; here macros/seeds.sql does."""
-    warehouse = BigQueryWarehouse(tmp_path, endpoint=bigquery_endpoint)
+    warehouse = BigQueryWarehouse(tmp_path, endpoint=bigquery_endpoint, project=ROOT)
     assert warehouse.dbt("seed", "--select", "topics", "suppression_policy").success
     assert warehouse.rows("select count(*) as n from suppression_policy") != [{"n": 0}]
     with pytest.raises(NotFound):

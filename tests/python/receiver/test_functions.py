@@ -73,12 +73,13 @@ def settings(landing: Path, profiles: Path, sns: Amazon) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def function(tmp_path_factory: pytest.TempPathFactory, sns: Amazon) -> Iterator[Server]:
-    """The main.py of the docs, run by Google's own command."""
+    """The folder that the docs' commands make, run by Google's own command."""
     folder = tmp_path_factory.mktemp("function")
-    (code,) = re.findall(
-        r"```python\n(from sync\.receiver\.google_function.*?)```", DOCS, re.DOTALL
+    (commands,) = re.findall(
+        r"```\n(mkdir -p build/function.*?)cd build/function\n", DOCS, re.DOTALL
     )
-    (folder / "main.py").write_text(code)
+    script = f"mkdir -p build/function{commands}".replace("build/function", str(folder))
+    subprocess.run(["bash", "-euc", script], cwd=ROOT, check=True)
     landing = folder / "landing"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
