@@ -410,4 +410,13 @@ MUTANTS = [
         "when judged.is_held then",
         unit_tests("a_suppression_whose_event_vanished_is_released_only_by_a_person"),
     ),
+    Mutant(
+        "a profile is subscribed by what is no answer to its opt-out",
+        "models/intermediate/int_profile_changes.sql",
+        "            when {{ is_no_answer }} then 'policy'\n",
+        "",
+        unit_tests(
+            "an_act_that_is_no_answer_to_the_opt_out_that_was_told_waits_for_a_person",
+        ),
+    ),
 ]
