@@ -387,7 +387,7 @@ MUTANTS = [
         "sync/delivery/guard.py",
         "if counts and facts.rules_changed_at and",
         "if False and",
-        (f"{GUARD}::test_the_first_push_after_the_policy_changed_needs_a_plan",),
+        (f"{GUARD}::test_the_first_push_after_the_policy_changed_needs_a_plan[duckdb]",),
     ),
     Mutant(
         "a list that lost something frees people",
