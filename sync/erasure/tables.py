@@ -26,6 +26,8 @@ _TEXTS = ("element", "payload", "reason", "error", "traits", "trait_value")
 _LANDED = "webhook_deliveries"
 _LEDGER = "sync_ledger"
 _EVENTS = "int_events__unioned"
+#: No table holds the event any more, and by its time it could be known again.
+_NO_EVENT = "event_id = null, event_timestamp = null"
 #: Last, for they say which names and events are the person's: a run that was cut off is repeated.
 _LAST = ("int_contact_identifiers", "int_latest_events", _EVENTS)
 
@@ -46,7 +48,9 @@ def erase_tables(warehouse: Warehouse, person: Person, *, dry_run: bool = False)
             of_events, more = _condition(events, person)
             of_person = f"event_id in (select event_id from {{marts}}.{_EVENTS} where {of_events})"
             if table.name == _LEDGER:
-                count += _erase_events(warehouse, table, of_person, more, dry_run)
+                # Their address is others', too.
+                change = f"update {{}} set {_NO_EVENT}"
+                count += _change_rows(warehouse, table, change, of_person, more, dry_run)
             else:
                 parameters = {**parameters, **more}
                 conditions = f"{conditions} or {of_person}" if conditions else of_person
@@ -64,41 +68,30 @@ def _erase_rows(
     parameters: Mapping[str, str],
     dry_run: bool,
 ) -> int:
-    name = f"{{{table.place}}}.{table.name}"
-    found = warehouse.rows(f"select count(*) as n from {name} where {conditions}", parameters)
-    count = int(found[0]["n"])
-    if dry_run or not count:
-        return count
-    if table.name == _LEDGER:
-        pseudonym = f"forgotten-{secrets.token_hex(8)}"
-        warehouse.execute(
-            f"update {name} set address = @pseudonym, contact_id = @pseudonym, event_id = null,"
-            f" event_timestamp = null where {conditions}",
-            {**parameters, "pseudonym": pseudonym},
-        )
-    else:
-        warehouse.execute(f"delete from {name} where {conditions}", parameters)
-    return count
+    pseudonym = f"forgotten-{secrets.token_hex(8)}"
+    change = (
+        f"update {{}} set address = '{pseudonym}', contact_id = '{pseudonym}', {_NO_EVENT}"
+        if table.name == _LEDGER
+        else "delete from {}"
+    )
+    return _change_rows(warehouse, table, change, conditions, parameters, dry_run)
 
 
-def _erase_events(
+def _change_rows(
     warehouse: Warehouse,
     table: Table,
+    change: str,
     conditions: str,
     parameters: Mapping[str, str],
     dry_run: bool,
 ) -> int:
-    """Rows that rest on these events keep their address, which others have too, and lose the event:
-    nothing of it is on record any more, and by its time it could be known again.
-    """
+    """Gives how many rows meet the conditions, and changes them unless it is a dry run."""
     name = f"{{{table.place}}}.{table.name}"
     found = warehouse.rows(f"select count(*) as n from {name} where {conditions}", parameters)
-    if found[0]["n"] and not dry_run:
-        warehouse.execute(
-            f"update {name} set event_id = null, event_timestamp = null where {conditions}",
-            parameters,
-        )
-    return int(found[0]["n"])
+    count = int(found[0]["n"])
+    if count and not dry_run:
+        warehouse.execute(f"{change.format(name)} where {conditions}", parameters)
+    return count
 
 
 def _place_of(table: Table) -> int:

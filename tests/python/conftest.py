@@ -193,8 +193,9 @@ class Warehouse:
         """The data tests of single models, without dbt, which takes longer to run one than the
         query does: their text depends on the project alone.
         """
-        tests = _tests_of_rows.get(made_from or "", {})
-        if tests:
+        tests = _tests_of_rows.get(made_from or "")
+        if tests is not None:
+            assert tests, "dbt told of no data test"
             with chdir(self.directory), duckdb.connect(str(self.database)) as connection:
                 found = {name: connection.execute(sql).fetchall() for name, sql in tests.items()}
             assert {name: rows for name, rows in found.items() if rows} == {}

@@ -273,6 +273,13 @@ def test_a_build_with_a_failing_data_test_is_recorded_as_not_ok(warehouse: Wareh
     assert warehouse.values("select ok from raw.builds order by started_at") == [True, False]
 
 
+def test_a_wrong_row_fails_a_build_of_what_stands(warehouse: Warehouse) -> None:
+    """These tests run the data tests of such builds without dbt."""
+    warehouse.rows("insert into main.topics values ('sendgrid', null, true)")
+    with pytest.raises(AssertionError, match="topics_is_valid"):
+        warehouse.build()
+
+
 def build_policy(warehouse: Warehouse, project: Path) -> Any:
     """The policy's seeds and their tests: what a build comes to before any model."""
     return warehouse.dbt(
