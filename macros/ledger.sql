@@ -1,10 +1,14 @@
 {#- The ledger and its compact state. A build merges the rows that were written since the last one into
     int_known_states; sync_deltas reads that, and of the ledger only what can have been written since. -#}
 
-{#- Which matter a ledger row is about: what a platform is known to have, a positive verb that was about to be
-    sent, or a delta that it will never take or did not have; null for what is tried again. -#}
-{% macro ledger_matter(outcome) -%}
-    case when {{ outcome }} in ('confirmed', 'accepted') then 'known' when {{ outcome }} in ('intended', 'rejected', 'absent') then {{ outcome }} end
+{#- Which matter a ledger row is about: what a platform is known to have, a positive verb (intended) or a suppression (attempted)
+    that was about to be sent, or a delta that it will never take or did not have; null for what is tried again. -#}
+{% macro ledger_matter() -%}
+    case
+        when outcome in ('confirmed', 'accepted') then 'known'
+        when outcome = 'intended' and action = 'suppress' then 'attempted'
+        when outcome in ('intended', 'rejected', 'absent') then outcome
+    end
 {%- endmacro %}
 
 {#- Predicate on raw.sync_ledger: rows that a build may not have read yet. A day before it started, for an

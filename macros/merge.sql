@@ -29,3 +29,28 @@
         ) }}
     {%- endif -%}
 {%- endmacro %}
+
+{#- dbt describes both relations by macros of their own, which takes a quarter of a short run: one query says what differs. -#}
+{% macro duckdb__process_schema_changes(on_schema_change, source_relation, target_relation) -%}
+    {%- if on_schema_change != 'fail' -%}{{ return(dbt.default__process_schema_changes(on_schema_change, source_relation, target_relation)) }}{%- endif -%}
+    {%- set described = run_query(
+        "select column_name, column_type, max(is_new), min(is_new), max(place) from ("
+        ~ "select column_name, column_type, 1 as is_new, row_number() over () as place from (describe " ~ source_relation ~ ")"
+        ~ " union all select column_name, column_type, 0, 0 from (describe " ~ target_relation ~ ")"
+        ~ ") as columns group by column_name, column_type order by max(place)"
+    ) -%}
+    {%- set columns = [] -%}
+    {%- set differences = [] -%}
+    {%- for name, type, is_in_new, is_in_new_alone, place in described.rows -%}
+        {%- if is_in_new -%}{%- do columns.append(api.Column(name, type)) -%}{%- endif -%}
+        {%- if not is_in_new or is_in_new_alone -%}
+            {%- do differences.append(name ~ " " ~ type ~ (" is new" if is_in_new else " is gone")) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if differences -%}
+        {{ exceptions.raise_compiler_error(
+            target_relation ~ " was built with other columns (" ~ differences | join(', ') ~ "). Run `dbt build --full-refresh` once."
+        ) }}
+    {%- endif -%}
+    {{ return(columns) }}
+{%- endmacro %}

@@ -316,7 +316,7 @@ def _latest(row: Mapping[str, Any] | None) -> str:
 def _state(one: Confirmation) -> str:
     """One word: `failed`, `pending`, the outcome of the newest row, `reported` or `never told`.
 
-    `unknown`: a release or subscribe had no answer, and nothing is pending.
+    `unknown`: a call had no answer, and nothing is pending.
     """
     outcome = None if one.latest is None else str(one.latest["outcome"])
     if one.pending and outcome != "failed":

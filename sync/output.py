@@ -85,11 +85,8 @@ def _print_destination_plan(part: DestinationPlan) -> None:
 
 
 def unknown_keys(items: int) -> str:
-    """What a release without an answer leaves behind."""
-    return (
-        f"{items:,} in an unknown state (a release or subscribe had no answer): a refusal of them "
-        "is sent again"
-    )
+    """What a call without an answer leaves behind."""
+    return f"{items:,} in an unknown state (a call had no answer): what holds of them is sent again"
 
 
 def _named(part: DestinationPlan | Checked) -> str:

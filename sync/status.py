@@ -112,13 +112,13 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(
         "unknown",
-        "In an unknown state: a release or subscribe had no answer",
+        "In an unknown state: a call had no answer",
         ("destination", "channel", "scope", "items"),
         """
         select destination, channel, scope, count(*) as items from {marts}.int_known_answers
         where is_unknown group by destination, channel, scope order by destination, channel, scope
         """,
-        "The next push tries again; a refusal that comes meanwhile is sent again. "
+        "The next push sends what holds of them again. "
         "`contact-sync reconcile` shows what the platform has.",
     ),
     Section(

@@ -7,7 +7,6 @@ with
 compact_states as {{ inlined() }} (
 
     select * from {{ ref('int_known_states') }}
-    where matter in ('known', 'intended')
 
 ),
 
@@ -16,7 +15,7 @@ recent_rows as {{ inlined() }} (
 
     select
         *,
-        {{ ledger_matter('outcome') }} as matter
+        {{ ledger_matter() }} as matter
     from {{ ref('int_ledger_answers') }}
     where {{ pushed_since(ref('int_known_states')) }}
 
@@ -129,25 +128,68 @@ answered as {{ inlined() }} (
 
 ),
 
+-- What was about to be sent, and what was refused for good or was not there.
+other_matters as {{ inlined() }} (
+
+    {% for part in ['compact_states', 'recent_rows'] -%}
+    select
+        {{ key | join(',\n        ') }},
+        matter,
+        reason,
+        event_id,
+        event_timestamp,
+        delta_id,
+        pushed_at
+    from {{ part }}
+    where matter <> 'known'
+    {{ 'union all' if not loop.last }}
+
+    {% endfor -%}
+
+),
+
 intents as (
 
     select
         {{ key | join(',\n        ') }},
         max(pushed_at) as intended_at
-    from (
-        select
-            {{ key | join(',\n            ') }},
-            pushed_at
-        from compact_states
-        where matter = 'intended'
-        union all
-        select
-            {{ key | join(',\n            ') }},
-            pushed_at
-        from recent_rows
-        where matter = 'intended'
-    ) as both_parts
+    from other_matters
+    where matter = 'intended'
     group by {{ key | join(', ') }}
+
+),
+
+refused_deltas as (
+
+    select
+        destination,
+        delta_id,
+        max(pushed_at) as refused_at
+    from other_matters
+    where matter in ('rejected', 'absent')
+    group by destination, delta_id
+
+),
+
+latest_attempts as (
+
+    select *
+    from other_matters
+    where matter = 'attempted'
+    qualify row_number() over (partition by {{ key | join(', ') }} order by pushed_at desc, delta_id desc) = 1
+
+),
+
+attempts as (
+
+    select latest_attempts.*
+    from latest_attempts
+    left join refused_deltas
+        on
+            latest_attempts.destination = refused_deltas.destination
+            and latest_attempts.delta_id = refused_deltas.delta_id
+            and latest_attempts.pushed_at <= refused_deltas.refused_at
+    where refused_deltas.delta_id is null
 
 ),
 
@@ -286,24 +328,66 @@ known as (
 
     select * from trusted
 
+),
+
+open_attempts as (
+
+    select attempts.*
+    from attempts
+    left join known
+        on
+            {% for name in key -%}
+            attempts.{{ name }} = known.{{ name }}
+            {{ 'and' if not loop.last }}
+            {% endfor %}
+    where
+        known.known_at is null
+        or attempts.pushed_at >= known.known_at
+
+),
+
+-- A suppression went out, or was about to, and nothing is known since: it is taken for one that arrived.
+attempted as (
+
+    select
+        {% for name in key -%}
+        coalesce(known.{{ name }}, open_attempts.{{ name }}) as {{ name }},
+        {% endfor -%}
+        case when open_attempts.delta_id is not null then 'suppress' else known.action end as action,
+        {% for name in ['reason', 'event_id', 'event_timestamp'] -%}
+        case when open_attempts.delta_id is not null then open_attempts.{{ name }} else known.{{ name }} end as {{ name }},
+        {% endfor -%}
+        known.run_id,
+        known.delta_id,
+        coalesce(known.known_at, open_attempts.pushed_at) as known_at,
+        open_attempts.delta_id is not null as is_attempted
+    from known
+    full outer join open_attempts
+        on
+            {% for name in key -%}
+            known.{{ name }} = open_attempts.{{ name }}
+            {{ 'and' if not loop.last }}
+            {% endfor %}
+
 )
 
 select
     {% for name in key -%}
-    known.{{ name }},
+    attempted.{{ name }},
     {% endfor -%}
-    known.action,
-    known.reason,
-    known.event_id,
-    known.event_timestamp,
-    known.run_id,
-    known.delta_id,
-    known.known_at,
-    unanswered.destination is not null as is_unknown
-from known
+    attempted.action,
+    attempted.reason,
+    attempted.event_id,
+    attempted.event_timestamp,
+    attempted.run_id,
+    attempted.delta_id,
+    attempted.known_at,
+    attempted.is_attempted
+    or unanswered.destination is not null as is_unknown
+from attempted
 left join unanswered
     on
         {% for name in key -%}
-        known.{{ name }} = unanswered.{{ name }}
+        attempted.{{ name }} = unanswered.{{ name }}
         {{ 'and' if not loop.last }}
         {% endfor %}

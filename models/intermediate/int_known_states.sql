@@ -9,7 +9,8 @@
     )
 }}
 
-{%- set matter = ['destination', 'channel', 'scope', 'subject', 'filed_as', 'matter', 'settled_delta_id'] %}
+{%- set key = ['destination', 'channel', 'scope', 'subject', 'filed_as'] %}
+{%- set matter = key + ['matter', 'settled_delta_id'] %}
 
 with
 
@@ -17,7 +18,7 @@ ledger as (
 
     select
         *,
-        {{ ledger_matter('outcome') }} as matter,
+        {{ ledger_matter() }} as matter,
         case when outcome in ('rejected', 'absent') then delta_id end as settled_delta_id
     from {{ ref('int_ledger_answers') }}
     {% if is_incremental() -%}
@@ -33,6 +34,23 @@ latest_answers as (
         {{ last_of(['pushed_at', 'run_id', 'delta_id', 'action', 'reason', 'event_id', 'event_timestamp']) }} as answer
     from ledger
     group by {{ matter | join(', ') }}
+
+),
+
+-- A suppression that was answered since it was attempted is known: nearly all of them.
+open_matters as (
+
+    select latest_answers.*
+    from latest_answers
+    left join latest_answers as known
+        on
+            {% for name in key -%}
+            latest_answers.{{ name }} = known.{{ name }}
+            and {% endfor -%}
+            latest_answers.matter = 'attempted'
+            and known.matter = 'known'
+            and known.answer.pushed_at >= latest_answers.answer.pushed_at
+    where known.matter is null
 
 ),
 
@@ -53,7 +71,7 @@ identified as (
         answer.run_id,
         answer.delta_id,
         answer.pushed_at
-    from latest_answers
+    from open_matters
 
 )
 

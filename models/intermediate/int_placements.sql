@@ -16,8 +16,9 @@ ledger as (
     select * from {{ source('raw', 'sync_ledger') }}
     where
         (
-            -- An intent: the call may have gone out before the run died.
-            outcome in ('confirmed', 'accepted', 'intended')
+            outcome in ('confirmed', 'accepted')
+            -- An intent: the call may have gone out before the run died. What is only maybe ours hides no refusal.
+            or (outcome = 'intended' and action <> 'suppress')
             -- No answer, or none that can be read: it may have taken effect all the same.
             or (
                 outcome = 'failed'

@@ -31,6 +31,8 @@ from sync.warehouse.spool import Spool
 
 log = logging.getLogger(__name__)
 
+# So many suppressions are announced in one append, well before a slow platform gets to the last.
+_ANNOUNCED = 5_000
 _SUCCESS = frozenset({"confirmed", "accepted"})
 
 Verb = Callable[[Sequence[Item]], Iterator[Outcome]]
@@ -91,7 +93,9 @@ class Drain:
         with ThreadPoolExecutor(self._workers, thread_name_prefix=self._destination.name) as pool:
             for action, group in by_action(spool.pages(self._batch_size)):
                 size, side_by_side = self._batch_size, self._workers
-                if action != "suppress":
+                if action == "suppress":
+                    group = self._announced(group)
+                else:
                     size = self._destination.release_size(size)
                     # Few at a time: what waits here was read again too early.
                     side_by_side = max(self._workers // size, 2)
@@ -111,6 +115,12 @@ class Drain:
                     future.result()
                 if self._is_over():
                     break
+
+    def _announced(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items, each after it is on record that it is about to be sent."""
+        while page := list(itertools.islice(items, _ANNOUNCED)):
+            self._ledger.intend(page)
+            yield from page
 
     def _resolve(self, doubt: Doubt, *, is_through: bool) -> None:
         """Records what a doubt still holds: as it was said, or as failed where that is doubtful."""

@@ -1,7 +1,7 @@
 """What was done, written after the platform answered: fast batches share an append.
 
-What frees a person is written before it is sent too, as `intended`: if its answer is lost, the
-models know that nobody knows what the platform has.
+Everything is written before it is sent, too, as `intended`: if its answer is lost, the models know
+that nobody knows what the platform has.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class DestinationPlan:
     guard: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     problem: str | None = None
-    #: Keys that a positive verb without an answer left unknown: refusals of them are sent again.
+    #: Keys that a call without an answer left unknown: what holds of them is sent again.
     unknown: int = 0
     warnings: list[str] = field(default_factory=list)
 

@@ -55,7 +55,7 @@ class Comparison:
     """What was found. entries: read at the platform; wanted: that should be there.
 
     forgotten: entries of people who were forgotten. unreadable: rows whose list nobody can read.
-    unknown: keys that a release without an answer left in an unknown state.
+    unknown: keys that a call without an answer left in an unknown state.
     """
 
     destination: str

@@ -255,6 +255,23 @@ MUTANTS = [
         (f"{REAL}::test_a_refusal_after_a_release_without_an_answer_is_sent_again[duckdb]",),
     ),
     Mutant(
+        "a suppression is not on record before it is sent",
+        "sync/delivery/drain.py",
+        "            self._ledger.intend(page)\n",
+        "",
+        (
+            f"{DELIVERY}"
+            "::test_what_is_about_to_be_suppressed_is_on_record_before_it_is_sent[duckdb]",
+        ),
+    ),
+    Mutant(
+        "a suppression without an answer never arrived",
+        "models/intermediate/int_known_answers.sql",
+        "    where matter = 'attempted'\n",
+        "    where false\n",
+        unit_tests("a_suppression_without_an_answer_may_have_arrived"),
+    ),
+    Mutant(
         "an unanswered release is forgotten",
         "macros/lists.sql",
         " or known.is_unknown)",

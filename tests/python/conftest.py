@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import csv
+import fcntl
 import gc
 import io
 import json
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from types import CodeType
 from typing import Any, ClassVar
 
 import duckdb
@@ -25,6 +27,7 @@ from dbt.cli.main import dbtRunner
 from dbt.constants import MAXIMUM_SEED_SIZE
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import SeedNode
+from dbt_common.clients.jinja import MacroFuzzEnvironment
 
 from tests.python.spent import spending
 
@@ -44,6 +47,27 @@ LONGEST = (
     "sync/test_lists.py", "sync/test_every_destination.py", "sync/test_restored.py",
     "sync/test_bigquery_outage.py", "bigquery/test_types.py", "bigquery/test_partitions.py",
 )  # fmt: skip
+
+
+#: In the environment of all workers of a run: the folder of what they make once for all.
+SHARED = "CONTACT_SYNC_TESTS_SHARED"
+
+
+def pytest_configure() -> None:
+    """Gives the workers, which inherit it, a folder to share."""
+    if SHARED not in os.environ:
+        directory = tempfile.TemporaryDirectory(prefix="contact-sync-shared-")
+        atexit.register(directory.cleanup)
+        os.environ[SHARED] = directory.name
+
+
+@contextmanager
+def _shared(name: str) -> Iterator[Path]:
+    """A file that the first worker to come here makes, while the others wait."""
+    path = Path(os.environ[SHARED]) / name
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -138,14 +162,26 @@ class Warehouse:
         project = project or self.project
         target = _target(project, self.adapter)
         if target not in _manifests:
-            with _environment(self.environment), chdir(self.directory), spending("dbt"):
-                parsed = _invoke(dbtRunner(), "parse", **self._options(project, {}))
-            assert parsed.success, parsed.exception
-            _manifests[target] = parsed.result
+            if target == _target(ROOT, "duckdb"):
+                with _shared("partial_parse.msgpack") as known:
+                    if known.exists():
+                        target.mkdir(exist_ok=True)
+                        shutil.copy(known, target)
+                    _manifests[target] = self._parsed(project)
+                    shutil.copy(target / known.name, known)
+            else:
+                _manifests[target] = self._parsed(project)
             # It lives as long as this process: no later collection has to walk through it.
             gc.collect()
             gc.freeze()
         return _manifests[target]
+
+    def _parsed(self, project: Path) -> Manifest:
+        with _environment(self.environment), chdir(self.directory), spending("dbt"):
+            parsed = _invoke(dbtRunner(), "parse", **self._options(project, {}))
+        assert parsed.success, parsed.exception
+        manifest: Manifest = parsed.result
+        return manifest
 
     def _options(self, project: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -316,6 +352,21 @@ def _invoke(runner: dbtRunner, *arguments: str, **options: object) -> Any:
     return runner.invoke(["--no-write-json", *arguments, *named])
 
 
+_jinja_compile = MacroFuzzEnvironment.compile
+_code: dict[tuple[type, str], CodeType] = {}
+
+
+def _compile_once(environment: MacroFuzzEnvironment, source: str) -> CodeType:
+    """What jinja makes of a text, which depends on the text alone: dbt makes it in every run."""
+    key = (type(environment), source)
+    if key not in _code:
+        _code[key] = _jinja_compile(environment, source)
+    return _code[key]
+
+
+MacroFuzzEnvironment.compile = _compile_once  # type: ignore[assignment]
+
+
 def _close_connections() -> None:
     """Let go of the database file: dbt-duckdb keeps it open for the life of the process."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -327,10 +378,17 @@ def _close_connections() -> None:
 @cache
 def _template() -> Warehouse:
     """A database in which everything was built once, when nothing had landed."""
-    warehouse = Warehouse(_targets() / "template")
-    warehouse.build()
-    warehouse.rows("delete from raw.builds")
-    warehouse.rows("delete from raw.watermarks")
+    with _shared("template.json") as known:
+        warehouse = Warehouse(known.parent / "template")
+        if known.exists():
+            warehouse.made_from, tests = json.loads(known.read_text())
+            _tests_of_rows[warehouse.made_from] = tests
+        else:
+            warehouse.build()
+            warehouse.rows("delete from raw.builds")
+            warehouse.rows("delete from raw.watermarks")
+            assert warehouse.made_from
+            known.write_text(json.dumps([warehouse.made_from, _tests_of_rows[warehouse.made_from]]))
     return warehouse
 
 

@@ -255,6 +255,19 @@ def test_a_refusal_that_arrives_during_the_run_stops_the_release(
 
 
 @on_both
+def test_what_is_about_to_be_suppressed_is_on_record_before_it_is_sent(world: World) -> None:
+    """A run that dies in between leaves a platform that may stop the person, or not."""
+    world.want(*addresses(3))
+    world.sandbox.fault("error", status=503)
+    world.push_freely()
+    rows = world.sql(
+        "select outcome, count(*), min(pushed_at) from raw.sync_ledger where run_id <> 'earlier'"
+        " group by outcome order by min(pushed_at)"
+    )
+    assert [row[:2] for row in rows] == [("intended", 3), ("failed", 3)]
+
+
+@on_both
 def test_no_answer_is_stamped_before_one_of_a_machine_whose_clock_is_ahead(world: World) -> None:
     """The order of stamps says what a platform has: it must be that of the pushes."""
     world.already_pushed()

@@ -223,11 +223,6 @@ class World:
         names = ("address", "action", "reason", "outcome", "http_status", "error", "attempts")
         return [dict(zip((*names, "run_id", "delta_id"), row, strict=True)) for row in rows]
 
-    def intents(self) -> set[str]:
-        """Addresses that were about to be freed."""
-        rows = self.sql("select distinct address from raw.sync_ledger where outcome = 'intended'")
-        return {row[0] for row in rows}
-
     def outcomes(self) -> dict[str, str]:
         """The latest outcome by address."""
         return {row["address"]: row["outcome"] for row in self.ledger()}
