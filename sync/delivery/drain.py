@@ -32,7 +32,7 @@ from sync.warehouse.spool import Spool
 log = logging.getLogger(__name__)
 
 # So many suppressions are announced in one append, well before a slow platform gets to the last.
-_ANNOUNCED = 5_000
+_ANNOUNCED = 20_000
 _SUCCESS = frozenset({"confirmed", "accepted"})
 
 Verb = Callable[[Sequence[Item]], Iterator[Outcome]]
