@@ -23,7 +23,14 @@
 {#- A table of the raw schema; on BigQuery with its project, which may be another than the one that runs queries. -#}
 {% macro raw_table(name) %}{{ return(adapter.dispatch('raw_table')(name)) }}{% endmacro %}
 {% macro duckdb__raw_table(name) %}{{ return('raw.' ~ name) }}{% endmacro %}
-{% macro default__raw_table(name) %}{{ return('`' ~ target.database ~ '`.raw.' ~ name) }}{% endmacro %}
+{% macro bigquery__raw_table(name) %}{{ return('`' ~ target.database ~ '`.raw.' ~ name) }}{% endmacro %}
+
+{#- How a table of the raw schema is stored: on BigQuery in a partition a day of a timestamp, clustered. -#}
+{% macro stored_in_days(timestamp, cluster='') %}{{ return(adapter.dispatch('stored_in_days')(timestamp, cluster)) }}{% endmacro %}
+{% macro duckdb__stored_in_days(timestamp, cluster) %}{{ return('') }}{% endmacro %}
+{% macro bigquery__stored_in_days(timestamp, cluster) -%}
+    {{ return(' partition by date(' ~ timestamp ~ ')' ~ (' cluster by ' ~ cluster if cluster else '')) }}
+{%- endmacro %}
 
 {% macro ledger_tables(text, integer, timestamp) -%}
     {{ return([
@@ -31,16 +38,16 @@
         ~ ", destination " ~ text ~ ", channel " ~ text ~ ", scope " ~ text ~ ", address " ~ text
         ~ ", contact_id " ~ text ~ ", action " ~ text ~ ", reason " ~ text ~ ", event_id " ~ text
         ~ ", event_timestamp " ~ timestamp ~ ", outcome " ~ text ~ ", http_status " ~ integer ~ ", error " ~ text ~ ", attempts " ~ integer
-        ~ ", pushed_at " ~ timestamp ~ ")" ~ (" partition by date(pushed_at) cluster by destination, channel, scope" if target.type == "bigquery"),
+        ~ ", pushed_at " ~ timestamp ~ ")" ~ stored_in_days('pushed_at', 'destination, channel, scope'),
         "alter table " ~ raw_table('sync_ledger') ~ " add column if not exists event_timestamp " ~ timestamp,
         "create table if not exists " ~ raw_table('sync_runs') ~ " (run_id " ~ text ~ ", destination " ~ text
         ~ ", started_at " ~ timestamp ~ ", ended_at " ~ timestamp ~ ", expires_at " ~ timestamp
         ~ ", status " ~ text ~ ", suppressed " ~ integer ~ ", released " ~ integer
         ~ ", subscribed " ~ integer ~ ", confirmed " ~ integer ~ ", accepted " ~ integer
         ~ ", rejected " ~ integer ~ ", absent " ~ integer ~ ", failed " ~ integer
-        ~ ", plan_hash " ~ text ~ ")" ~ (" partition by date(expires_at) cluster by destination" if target.type == "bigquery"),
+        ~ ", plan_hash " ~ text ~ ")" ~ stored_in_days('expires_at', 'destination'),
         "create table if not exists " ~ raw_table('watermarks') ~ " (relation " ~ text ~ ", taken_until " ~ timestamp
-        ~ ", as_of " ~ timestamp ~ ")" ~ (" partition by date(taken_until)" if target.type == "bigquery"),
+        ~ ", as_of " ~ timestamp ~ ")" ~ stored_in_days('taken_until'),
         "create table if not exists " ~ raw_table('landing_archived') ~ " (landing_part " ~ text ~ ", archived_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('built_code') ~ " (relation " ~ text ~ ", code_hash " ~ text ~ ")",
         "create table if not exists " ~ raw_table('rule_changes') ~ " (relation " ~ text ~ ", changed_at " ~ timestamp ~ ")",
@@ -48,7 +55,7 @@
         ~ ", reason " ~ text ~ ", refused_at " ~ timestamp ~ ", forgotten_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
         ~ ", ended_at " ~ timestamp ~ ", as_of " ~ timestamp ~ ", ok "
-        ~ ("bool" if target.type == "bigquery" else "boolean") ~ ")",
+        ~ dbt.type_boolean() ~ ")",
     ]) }}
 {%- endmacro %}
 
@@ -62,7 +69,7 @@
 
 {#- Partitioned by day of arrival (the log and the directory by their own day: they have no other), so that a
     run reads the days that changed; deliveries clustered by source and time, so that of a day it reads what is new. -#}
-{% macro default__raw_tables() -%}
+{% macro bigquery__raw_tables() -%}
     {#- Asked first: `create schema if not exists` needs the right to create even where it exists. -#}
     {%- set schema = [] if 'raw' in adapter.list_schemas(target.database) else ["create schema `" ~ target.database ~ "`.raw"] -%}
     {{ return(schema + [
@@ -86,7 +93,7 @@
 
 {#- raw.landing_files: the partitions of the raw tables, how many rows each has and when it last changed, as
     this run found them before it read them; of each run apart, for others may run meanwhile. -#}
-{% macro default__open_landing() -%}
+{% macro bigquery__open_landing() -%}
     {%- do run_query(
         "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ taken_now() ~ ", interval 2 day)"
     ) -%}

@@ -5,12 +5,14 @@
     these models. Its touched rows are taken out (also those that will not come back) in the transaction of
     its insert, on DuckDB by a pre-hook, on BigQuery by macros/merge.sql; it stamps computed_at. -#}
 
-{#- pre-hook on DuckDB: takes the touched rows of this model out. -#}
-{% macro withdraw_touched() -%}
-    {%- if is_incremental() and target.type != 'bigquery' -%}
+{#- pre-hook: takes the touched rows of this model out; on BigQuery macros/merge.sql does. -#}
+{% macro withdraw_touched() %}{{ return(adapter.dispatch('withdraw_touched')()) }}{% endmacro %}
+{% macro duckdb__withdraw_touched() -%}
+    {%- if is_incremental() -%}
     delete from {{ this }} where {{ replaced_rows() }}
     {%- endif -%}
 {%- endmacro %}
+{% macro bigquery__withdraw_touched() %}{% endmacro %}
 
 {#- Predicate: this model's rows that an increment replaces; none for a model that replaces no groups. -#}
 {% macro replaced_rows() -%}

@@ -4,7 +4,7 @@
         incremental_strategy=replace_strategy(),
         unique_key='contact_identifier_key',
         on_schema_change='fail',
-        cluster_by=['channel', 'address'] if target.type == 'bigquery' else none,
+        cluster_by=['channel', 'address'],
     )
 }}
 

@@ -4,7 +4,7 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         partition_by=by_day('taken_at'),
-        cluster_by=['taken_at', 'source'] if target.type == 'bigquery' else none,
+        cluster_by=['taken_at', 'source'],
     )
 }}
 

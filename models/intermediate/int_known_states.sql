@@ -5,7 +5,7 @@
         unique_key='known_state_id',
         on_schema_change='fail',
         partition_by=by_day('computed_at'),
-        cluster_by=['destination', 'matter', 'channel', 'scope'] if target.type == 'bigquery' else none,
+        cluster_by=['destination', 'matter', 'channel', 'scope'],
     )
 }}
 

@@ -4,7 +4,7 @@
         incremental_strategy=replace_strategy(),
         unique_key='latest_event_key',
         on_schema_change='fail',
-        cluster_by=['channel', 'event_type', 'address'] if target.type == 'bigquery' else none,
+        cluster_by=['channel', 'event_type', 'address'],
     )
 }}
 

@@ -5,7 +5,7 @@
         unique_key='placement_id',
         on_schema_change='fail',
         partition_by=by_day('computed_at'),
-        cluster_by=['destination', 'channel', 'address'] if target.type == 'bigquery' else none,
+        cluster_by=['destination', 'channel', 'address'],
     )
 }}
 

@@ -4,7 +4,7 @@
         incremental_strategy=replace_strategy(),
         unique_key='push_token',
         on_schema_change='fail',
-        cluster_by=['push_token'] if target.type == 'bigquery' else none,
+        cluster_by=['push_token'],
     )
 }}
 

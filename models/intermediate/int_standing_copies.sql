@@ -5,7 +5,7 @@
         unique_key='event_id',
         on_schema_change='fail',
         partition_by=by_month('copy_day'),
-        cluster_by=['copy_day', 'event_id'] if target.type == 'bigquery' else none,
+        cluster_by=['copy_day', 'event_id'],
         meta={'merge_predicate': 'merges_copy_days'},
     )
 }}

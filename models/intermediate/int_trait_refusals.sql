@@ -4,7 +4,7 @@
         incremental_strategy=replace_strategy(),
         unique_key='trait_refusal_key',
         on_schema_change='fail',
-        cluster_by=['channel', 'external_id'] if target.type == 'bigquery' else none,
+        cluster_by=['channel', 'external_id'],
     )
 }}
 

@@ -5,7 +5,7 @@
         unique_key='event_id',
         on_schema_change='fail',
         partition_by=by_day('taken_at'),
-        cluster_by=['channel', 'external_id'] if target.type == 'bigquery' else none,
+        cluster_by=['channel', 'external_id'],
         meta={'merge_predicate': 'merges_corrections'},
     )
 }}
