@@ -43,7 +43,7 @@ insert into contact_profiles by name
 select contact_id, external_id, address as email, '+1999' || lpad(cast(person as varchar), 7, '0') as phone
 from people;
 
-insert into int_latest_events by name
+insert into int_events_latest by name
 select
     md5(event_id || event_type) as latest_event_key, 'email' as channel, external_id, address, event_type,
     'sendgrid' as source, case when event_type = 'topic_unsubscribe' then '7' end as topic, false as is_echo,

@@ -1,4 +1,4 @@
-{#- What of the landed rows int_events__unioned has not taken yet, as predicates: for the webhook sources on
+{#- What of the landed rows int_events_unioned has not taken yet, as predicates: for the webhook sources on
     their view's columns, for email_log and directory on theirs, and taken_earlier on the model's own; sources: which
     have any.
     DuckDB: files that are new, or were written since they were taken; a constant list, pushed down to
@@ -116,7 +116,7 @@
 {% macro duckdb__landed_at(time) -%} cast(null as timestamp) as landed_at {%- endmacro %}
 {% macro bigquery__landed_at(time) -%} {{ time }} as landed_at {%- endmacro %}
 
-{#- Notes what int_events__unioned has read, once it has succeeded: a run that dies before reads the
+{#- Notes what int_events_unioned has read, once it has succeeded: a run that dies before reads the
     same parts again, and takes nothing twice. relation: the model's own, as each schema takes for itself. -#}
 {% macro note_taken(relation) -%}
     {%- do run_query(

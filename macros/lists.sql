@@ -20,7 +20,7 @@ destinations as {{ inlined() }} (
 
 filings as (
 
-    select * from {{ ref('int_filings') }}
+    select * from {{ ref('int_destination_lists') }}
 
 ),
 
@@ -58,7 +58,7 @@ reasons as {{ inlined() }} (
 
 latest_events as (
 
-    select * from {{ ref('int_latest_events') }}
+    select * from {{ ref('int_events_latest') }}
     where last_at is not null
 
 ),
@@ -78,7 +78,7 @@ known as {{ inlined() }} (
         run_id,
         delta_id,
         is_unknown
-    from {{ ref('int_known_answers') }}
+    from {{ ref('int_synced_state') }}
 
 ),
 

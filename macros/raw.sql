@@ -232,7 +232,7 @@
         {%- set seen = [] -%}
         {%- for node in done if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
             {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ taken_now() ~ ", " ~ as_of() ~ ")") -%}
-            {%- if node.name == 'int_events__unioned' -%}{%- do note_taken(node.relation_name) -%}{%- endif -%}
+            {%- if node.name == 'int_events_unioned' -%}{%- do note_taken(node.relation_name) -%}{%- endif -%}
         {%- endfor -%}
         {%- if seen -%}
             {%- do run_query("insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values " ~ seen | join(', ')) -%}

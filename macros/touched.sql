@@ -1,5 +1,5 @@
 {#- The models of state are functions of whole groups of linked contacts and addresses. An increment
-    computes the groups anew that int_touched_contacts (and int_unengaged_changes) name since the model
+    computes the groups anew that int_contacts_changed (and int_unengaged_changed) name since the model
     last ran, and leaves the others as they stand; a marker row there means: everything.
     Such a model names in meta.replaces its column that the touching models name, and in meta.touching
     these models. Its touched rows are taken out (also those that will not come back) in the transaction of
@@ -17,11 +17,11 @@
 {#- Predicate: this model's rows that an increment replaces; none for a model that replaces no groups. -#}
 {% macro replaced_rows() -%}
     {%- set meta = config.get('meta') or {} -%}
-    {{ return(is_touched(meta.replaces, meta.touching or ['int_touched_contacts']) if meta.replaces else none) }}
+    {{ return(is_touched(meta.replaces, meta.touching or ['int_contacts_changed']) if meta.replaces else none) }}
 {%- endmacro %}
 
 {#- Predicate: the id was touched since this model last ran. Always true in a full build. -#}
-{% macro is_touched(id, touching=['int_touched_contacts']) -%}
+{% macro is_touched(id, touching=['int_contacts_changed']) -%}
     {%- if not is_incremental() or not execute -%}
         true
     {%- else -%}
@@ -53,6 +53,6 @@
 {%- endmacro %}
 
 {#- Whether this run computes touched groups only, and not everything. -#}
-{% macro touches_part(touching=['int_touched_contacts']) -%}
+{% macro touches_part(touching=['int_contacts_changed']) -%}
     {{ return(is_incremental() and execute and touched_since(touching) is not none) }}
 {%- endmacro %}

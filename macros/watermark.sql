@@ -59,7 +59,7 @@
     {{ return(run_query(question).columns[0].values()[0]) }}
 {%- endmacro %}
 
-{#- Predicate on int_events__unioned: copies that this model has not judged yet. Copies that an as_of of
+{#- Predicate on int_events_unioned: copies that this model has not judged yet. Copies that an as_of of
     the past hid come again; that branch is compiled only where such an as_of was used since. -#}
 {% macro newly_taken(since) -%}
     (taken_at > {{ since }}{{ ' or was_hidden' if hides_copies() }})

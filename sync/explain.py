@@ -132,7 +132,7 @@ _LEDGER: Final = """
 """
 _KNOWN: Final = """
     select known.*
-    from {marts}.int_known_answers as known
+    from {marts}.int_synced_state as known
     where
         known.subject in (select person.address from person)
         or known.subject in (select asked.contact_id from asked)
@@ -162,7 +162,7 @@ _TOPICS: Final = """
                     happened.last_at desc,
                     case when happened.event_type = 'topic_unsubscribe' then 0 else 1 end
             ) as place
-        from {marts}.int_latest_events as happened
+        from {marts}.int_events_latest as happened
         where
             happened.event_type in ('topic_unsubscribe', 'topic_subscribe')
             and happened.last_at is not null

@@ -60,7 +60,7 @@ SECTIONS: tuple[Section, ...] = (
         "Unknown events",
         ("source", "provider_event", "events"),
         """
-        select source, provider_event, count(*) as events from {marts}.int_events__unioned
+        select source, provider_event, count(*) as events from {marts}.int_events_unioned
         where is_unmapped and provider_event is not null
         group by source, provider_event order by events desc, source, provider_event
         """,
@@ -115,7 +115,7 @@ SECTIONS: tuple[Section, ...] = (
         "In an unknown state: a call had no answer",
         ("destination", "channel", "scope", "items"),
         """
-        select destination, channel, scope, count(*) as items from {marts}.int_known_answers
+        select destination, channel, scope, count(*) as items from {marts}.int_synced_state
         where is_unknown group by destination, channel, scope order by destination, channel, scope
         """,
         "The next push sends what holds of them again. "

@@ -18,13 +18,13 @@
 placements.acted_from <= repeatable.effective_at
 and (placements.is_certain or repeatable.effective_at <= {{ minutes_after }})
 {%- endset %}
--- depends_on: {{ ref('int_standing_copies') }}
--- depends_on: {{ ref('int_corrections') }}
+-- depends_on: {{ ref('int_events_deduplicated') }}
+-- depends_on: {{ ref('int_events_corrected') }}
 with
 
 copies as (
 
-    select * from {{ ref('int_events__unioned') }}
+    select * from {{ ref('int_events_unioned') }}
     where
         quarantine_reason is null
         and received_at <= {{ as_of() }}
@@ -37,7 +37,7 @@ copies as (
 {% if is_incremental() -%}
 standing_copies as (
 
-    select * from {{ ref('int_standing_copies') }}
+    select * from {{ ref('int_events_deduplicated') }}
     where
         {{ in_copy_days(new) }}
         and taken_at > {{ since }}
@@ -69,7 +69,7 @@ candidates as (
 
 placements as (
 
-    select * from {{ ref('int_placements') }}
+    select * from {{ ref('int_pushed_addresses') }}
 
 ),
 

@@ -11,7 +11,7 @@ with
 
 quarantined as (
 
-    select * from {{ ref('int_events__unioned') }}
+    select * from {{ ref('int_events_unioned') }}
     where
         quarantine_reason is not null
         and coalesce(received_at <= {{ as_of() }}, true)

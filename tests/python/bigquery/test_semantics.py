@@ -204,10 +204,10 @@ def test_data_tests_find_nothing(both: Both) -> None:
 
 #: This build has nothing for them: test_unit_tests.py runs their unit tests in GoogleSQL.
 EMPTY = {
-    "int_corrections",
+    "int_events_corrected",
     "int_lost_suppressions",
-    "int_profile_changes",
-    "int_superseded_events",
+    "int_profile_deltas",
+    "int_events_superseded",
 }
 
 

@@ -117,7 +117,7 @@ def test_a_file_that_has_grown_is_taken_once_more_and_only_what_is_new(
     increments: Increments,
 ) -> None:
     taken = increments.warehouse.rows(
-        "select delivery_id, count(*) as n from main.int_events__unioned"
+        "select delivery_id, count(*) as n from main.int_events_unioned"
         " where delivery_id like 'grown/%' group by 1 order by 1"
     )
     assert taken == [{"delivery_id": "grown/1", "n": 1}, {"delivery_id": "grown/2", "n": 1}]

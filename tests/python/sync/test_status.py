@@ -36,7 +36,7 @@ def busy(world: World, sandbox: SandboxClient) -> World:
     )
     world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON')")
     world.sql(
-        "insert into int_events__unioned values"
+        "insert into int_events_unioned values"
         " ('postmark', 'Surprise', true), ('postmark', 'Bounce/HardBounce', false)"
     )
     world.sql(
