@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {#- When this run takes what it reads: the watermark of every incremental model. -#}
-{% macro taken_now() -%}
+{% macro build_time() -%}
     {{ utc_literal(run_stamp()) }}
 {%- endmacro %}
 

@@ -59,16 +59,16 @@
     {%- else -%}
         {{ replaced_rows_since(
             ref('events') ~ ' as events inner join ' ~ ref('int_events_corrected') ~ ' as corrections on events.event_id = corrections.event_id'
-            ~ (' where events.taken_at > ' ~ since if since else '')
+            ~ (' where events.loaded_at > ' ~ since if since else '')
         ) }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Predicate on taken_at: since the earliest build of which the corrections replaced something.
+{#- Predicate on loaded_at: since the earliest build of which the corrections replaced something.
     corrections: what follows `from`, with replaced_since. -#}
 {% macro replaced_rows_since(corrections) -%}
     {%- set since = one_value("select cast(min(replaced_since) as " ~ dbt.type_string() ~ ") from " ~ corrections) -%}
-    {{ return('taken_at >= ' ~ utc_literal(since) if since else 'false') }}
+    {{ return('loaded_at >= ' ~ utc_literal(since) if since else 'false') }}
 {%- endmacro %}
 
 {#- For meta.merge_predicate (macros/merge.sql): where the rows can be that a merge replaces.
@@ -81,8 +81,8 @@
 
 {#- Also what a run that died had already written: the same rows once more are the same rows. -#}
 {% macro merges_corrections(source) -%}
-    {%- set since = watermark('taken_at') -%}
-    {{ return('taken_at >= ' ~ utc_literal(one_value(
+    {%- set since = watermark('loaded_at') -%}
+    {{ return('loaded_at >= ' ~ utc_literal(one_value(
         "select cast(least(coalesce(min(replaced_since), " ~ since ~ "), " ~ since ~ ") as " ~ dbt.type_string() ~ ") from " ~ source
         ~ " as merged inner join " ~ ref('int_events_corrected') ~ " as corrections on merged.event_id = corrections.event_id"
     ))) }}
@@ -93,6 +93,6 @@
 {% macro has_superseded(since) -%}
     {{ return(
         not execute or model.resource_type == 'unit_test'
-        or answer_of("select count(*) from " ~ ref('int_events_superseded') ~ " where taken_at > " ~ since) | int > 0
+        or answer_of("select count(*) from " ~ ref('int_events_superseded') ~ " where loaded_at > " ~ since) | int > 0
     ) }}
 {%- endmacro %}

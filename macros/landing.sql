@@ -4,26 +4,26 @@
     DuckDB: files that are new, or were written since they were taken; a constant list, pushed down to
     the file scan. BigQuery: days of arrival whose row count changed since they were taken, cut at the
     first delivery that is not yet taken; literals, so that no older partition or block is read. -#}
-{% macro untaken_parts() %}
+{% macro unprocessed_parts() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         {{ return({'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'taken_earlier': 'true', 'sources': var('sources')}) }}
     {%- endif -%}
-    {{ return(adapter.dispatch('untaken_parts')()) }}
+    {{ return(adapter.dispatch('unprocessed_parts')()) }}
 {% endmacro %}
 
 {#- Parts that this model has not taken as this run found them. -#}
 {% macro changed_parts() -%}
-    {{ return(run_query("select landing_part from (" ~ untaken_prints(this) ~ ") as untaken order by landing_part").columns[0].values()) }}
+    {{ return(run_query("select landing_part from (" ~ unprocessed_prints(this) ~ ") as untaken order by landing_part").columns[0].values()) }}
 {%- endmacro %}
 
 {#- The prints of this run that were not noted yet. A print holds the time of the last change: none comes twice. -#}
-{% macro untaken_prints(relation) -%}
+{% macro unprocessed_prints(relation) -%}
     select landing_part, landing_print from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
     except distinct
     select landing_part, landing_print from {{ raw_table('landing_taken') }} where relation = '{{ relation | replace('`', '') }}'
 {%- endmacro %}
 
-{% macro duckdb__untaken_parts() -%}
+{% macro duckdb__unprocessed_parts() -%}
     {%- set parts = changed_parts() -%}
     {%- set listed -%}
         {%- if parts | length == 0 -%}
@@ -50,7 +50,7 @@
     {{ return(found | unique | list) }}
 {%- endmacro %}
 
-{% macro bigquery__untaken_parts() -%}
+{% macro bigquery__unprocessed_parts() -%}
     {#- Rows in a streaming buffer are in no partition's count yet: the newest days are always looked at. -#}
     {%- set parts = changed_parts() | list -%}
     {%- for days in range(var('arrival_lookback_hours') // 24 + 1) -%}
@@ -118,10 +118,10 @@
 
 {#- Notes what int_events_unioned has read, once it has succeeded: a run that dies before reads the
     same parts again, and takes nothing twice. relation: the model's own, as each schema takes for itself. -#}
-{% macro note_taken(relation) -%}
+{% macro note_loaded(relation) -%}
     {%- do run_query(
         "insert into " ~ raw_table('landing_taken') ~ " (relation, landing_part, landing_print, taken_at) select '"
-        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ taken_now() ~ " from (" ~ untaken_prints(relation) ~ ") as untaken"
+        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as untaken"
     ) -%}
 {%- endmacro %}
 

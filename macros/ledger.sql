@@ -1,9 +1,9 @@
 {#- The ledger and its compact state. A build merges the rows that were written since the last one into
     int_ledger_latest; sync_deltas reads that, and of the ledger only what can have been written since. -#}
 
-{#- Which matter a ledger row is about: what a platform is known to have, a positive verb (intended) or a suppression (attempted)
+{#- The class of a ledger row: what a platform is known to have, a positive verb (intended) or a suppression (attempted)
     that was about to be sent, or a delta that it will never take or did not have; null for what is tried again. -#}
-{% macro ledger_matter() -%}
+{% macro outcome_class() -%}
     case
         when outcome in ('confirmed', 'accepted') then 'known'
         when outcome = 'intended' and action = 'suppress' then 'attempted'

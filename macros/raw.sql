@@ -14,7 +14,7 @@
         {%- if var('as_of', none) is not none -%}
             {#- Before anything can be hidden, and whatever becomes of the run. -#}
             {%- do run_query(
-                "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('as_of', " ~ taken_now() ~ ", " ~ as_of() ~ ")"
+                "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('as_of', " ~ build_time() ~ ", " ~ as_of() ~ ")"
             ) -%}
         {%- endif -%}
     {%- endif -%}
@@ -95,13 +95,13 @@
     this run found them before it read them; of each run apart, for others may run meanwhile. -#}
 {% macro bigquery__open_landing() -%}
     {%- do run_query(
-        "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ taken_now() ~ ", interval 2 day)"
+        "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ build_time() ~ ", interval 2 day)"
     ) -%}
     {%- do run_query(
         "insert into " ~ raw_table('landing_files') ~ " (invocation_id, landing_part, landing_print, noted_at)"
         ~ " select '" ~ invocation_id ~ "', table_name || '/' || case"
         ~ " when partition_id is null or (partition_id = '__NULL__' and count(*) over (partition by table_name) = 1) then 'all'"
-        ~ " else partition_id end, cast(total_rows as string) || '@' || cast(last_modified_time as string), " ~ taken_now()
+        ~ " else partition_id end, cast(total_rows as string) || '@' || cast(last_modified_time as string), " ~ build_time()
         ~ " from " ~ raw_table('INFORMATION_SCHEMA') ~ ".PARTITIONS"
         ~ " where table_name in ('webhook_deliveries', 'email_sends', 'email_opens', 'contacts')"
         ~ " and coalesce(partition_id, '') <> '__UNPARTITIONED__'"
@@ -167,7 +167,7 @@
     {%- endif -%}
     {%- do run_query(
         "create or replace table " ~ raw_table('landing_files') ~ " as "
-        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print, " ~ taken_now() ~ " as noted_at from ("
+        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print, " ~ build_time() ~ " as noted_at from ("
         ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false") ~ ")"
     ) -%}
 {%- endmacro %}
@@ -203,7 +203,7 @@
         ~ ", false) from " ~ raw_table('builds') ~ "),"
         ~ " (select cast(max(as_of) as " ~ dbt.type_string() ~ ") from " ~ raw_table('builds') ~ "),"
         ~ " cast(max(started_at) as " ~ dbt.type_string() ~ "),"
-        ~ " case when max(started_at) >= " ~ taken_now() ~ " then cast(greatest(" ~ utc_now() ~ ", "
+        ~ " case when max(started_at) >= " ~ build_time() ~ " then cast(greatest(" ~ utc_now() ~ ", "
         ~ timestamp_plus('max(started_at)', 1, 'microsecond') ~ ") as " ~ dbt.type_string() ~ ") end"
         ~ " from (" ~ noted ~ ") as noted"
     ) -%}
@@ -231,8 +231,8 @@
         {%- do note_built_code(done) -%}
         {%- set seen = [] -%}
         {%- for node in done if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
-            {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ taken_now() ~ ", " ~ as_of() ~ ")") -%}
-            {%- if node.name == 'int_events_unioned' -%}{%- do note_taken(node.relation_name) -%}{%- endif -%}
+            {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ build_time() ~ ", " ~ as_of() ~ ")") -%}
+            {%- if node.name == 'int_events_unioned' -%}{%- do note_loaded(node.relation_name) -%}{%- endif -%}
         {%- endfor -%}
         {%- if seen -%}
             {%- do run_query("insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values " ~ seen | join(', ')) -%}
@@ -243,7 +243,7 @@
             {%- if is_ok -%}{%- do note_rules(done) -%}{%- endif -%}
             {%- do run_query(
                 "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
-                ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
+                ~ build_time() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
             ) -%}
         {%- endif -%}
     {%- endif -%}

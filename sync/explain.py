@@ -66,7 +66,7 @@ _DESTINATIONS: Final = """
 _STATES: Final = """
     select distinct
         states.*,
-        addresses.is_crowded,
+        addresses.exceeds_address_limit,
         listed.address is not null as is_listed
     from {marts}.int_contact_state as states
     inner join {marts}.int_contact_addresses as addresses
@@ -136,7 +136,7 @@ _KNOWN: Final = """
     where
         known.subject in (select person.address from person)
         or known.subject in (select asked.contact_id from asked)
-    order by destination, channel, scope, subject, filed_as
+    order by destination, channel, scope, subject, list_name
 """
 _PENDING: Final = """
     select deltas.*
@@ -447,7 +447,7 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
     events = {row["event_id"]: row for row in rows["events"]}
     derived = {row["event_id"]: row for row in rows["unengaged"]}
     policy = {row["reason"]: row for row in rows["policy"]}
-    crowded = {row["contact_state_id"] for row in rows["states"] if row["is_crowded"]}
+    crowded = {row["contact_state_id"] for row in rows["states"] if row["exceeds_address_limit"]}
     found: dict[tuple[Any, ...], tuple[tuple[str, str | None], Reason]] = {}
     for row in rows["reasons"]:
         place = (row["channel"], row["address"])
@@ -482,7 +482,7 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
                 routes=[way],
                 released_by=released_by,
                 ends_by=ends_by(
-                    row, event, released_by, is_crowded=row["contact_state_id"] in crowded
+                    row, event, released_by, exceeds_address_limit=row["contact_state_id"] in crowded
                 ),
                 ended_at=row["ended_at"],
                 ended_event_id=row["ended_event_id"],

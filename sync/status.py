@@ -81,13 +81,13 @@ SECTIONS: tuple[Section, ...] = (
         "They suppress nothing until a row of seeds/topics.csv says so.",
     ),
     Section(
-        "crowded_contacts",
+        "contacts_over_address_limit",
         "External ids that name too many addresses",
         ("channel", "external_id", "addresses"),
         """
         select channel, external_id, count(*) as addresses
         from {marts}.int_contact_addresses
-        where is_crowded group by channel, external_id order by addresses desc, channel, external_id
+        where exceeds_address_limit group by channel, external_id order by addresses desc, channel, external_id
         """,
         "Grants and refusals no longer pass along their links (var max_addresses_per_contact).",
     ),

@@ -3,8 +3,8 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched() }}",
-        meta={'replaces': 'contact_id', 'touching': ['int_contacts_changed', 'int_unengaged_changed']},
+        pre_hook="{{ delete_changed_rows() }}",
+        meta={'replaces': 'contact_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
     )
 }}
 
@@ -18,7 +18,7 @@ with
 states as (
 
     select * from {{ ref('int_contact_state') }}
-    where {{ is_touched('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
 
 ),
 

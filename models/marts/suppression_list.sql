@@ -3,8 +3,8 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched() }}",
-        meta={'replaces': 'suppression_id', 'touching': ['int_contacts_changed', 'int_unengaged_changed']},
+        pre_hook="{{ delete_changed_rows() }}",
+        meta={'replaces': 'suppression_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
     )
 }}
 
@@ -15,7 +15,7 @@ with
 states as (
 
     select * from {{ ref('int_contact_state') }}
-    where {{ is_touched('address_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('address_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
 
 ),
 
@@ -64,7 +64,7 @@ labels as (
     from states
     where
         address is not null
-        and is_last_namer
+        and is_current_owner
 
 )
 

@@ -34,8 +34,8 @@ settled as (
         delta_id
     from {{ ref('int_ledger_latest') }}
     where
-        matter = 'rejected'
-        or (matter = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
+        outcome_class = 'rejected'
+        or (outcome_class = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
 
     union all
 

@@ -43,8 +43,8 @@ MUTANTS = [
     Mutant(
         "a mailbox belongs to whoever named it last",
         "models/intermediate/contacts/int_contact_addresses.sql",
-        "where channel <> 'push' or is_last_namer",
-        "where is_last_namer",
+        "where channel <> 'push' or is_current_owner",
+        "where is_current_owner",
         unit_tests("the_label_is_the_contact_that_named_the_address_last"),
     ),
     Mutant(
@@ -81,7 +81,7 @@ MUTANTS = [
     Mutant(
         "the watermark is the event's time",
         "models/intermediate/events/int_events_deduplicated.sql",
-        "{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}",
+        "{%- set new = newly_loaded(watermark('loaded_at')) if is_incremental() %}",
         "{%- set new = 'event_timestamp > ' ~ watermark('copy_day') if is_incremental() %}",
         unit_tests("an_earlier_copy_that_lands_late_replaces_what_was_built"),
     ),
@@ -267,7 +267,7 @@ MUTANTS = [
     Mutant(
         "a suppression without an answer never arrived",
         "models/intermediate/sync/int_synced_state.sql",
-        "    where matter = 'attempted'\n",
+        "    where outcome_class = 'attempted'\n",
         "    where false\n",
         unit_tests("a_suppression_without_an_answer_may_have_arrived"),
     ),

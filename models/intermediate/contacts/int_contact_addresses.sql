@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched() }}",
+        pre_hook="{{ delete_changed_rows() }}",
         meta={'replaces': 'contact_id'},
     )
 }}
@@ -15,14 +15,14 @@ identifiers as (
     select * from {{ ref('int_contact_identifiers') }}
     where
         last_at is not null
-        and {{ is_touched('contact_id') }}
+        and {{ is_changed('contact_id') }}
 
 ),
 
 touched_contacts as (
 
     select * from {{ ref('int_contacts_changed') }}
-    where {{ is_touched('contact_id') }}
+    where {{ is_changed('contact_id') }}
 
 ),
 
@@ -49,8 +49,8 @@ links as (
         address,
         first_at,
         last_at,
-        count(*) over (partition by external_id, channel) > {{ var('max_addresses_per_contact') }} as is_crowded,
-        row_number() over (partition by channel, address order by last_at desc, external_id desc) = 1 as is_last_namer
+        count(*) over (partition by external_id, channel) > {{ var('max_addresses_per_contact') }} as exceeds_address_limit,
+        row_number() over (partition by channel, address order by last_at desc, external_id desc) = 1 as is_current_owner
     from identifiers
 
 ),
@@ -59,7 +59,7 @@ links as (
 current_links as (
 
     select * from links
-    where channel <> 'push' or is_last_namer
+    where channel <> 'push' or is_current_owner
 
 ),
 
@@ -69,7 +69,7 @@ named_addresses as (
         latest_events.channel,
         latest_events.address
     from latest_events
-    {% if touches_part() -%}
+    {% if changes_part() -%}
     inner join touched_contacts
         on
             latest_events.channel = touched_contacts.channel
@@ -89,7 +89,7 @@ unlinked_addresses as (
         on
             named_addresses.channel = links.channel
             and named_addresses.address = links.address
-            and links.is_last_namer
+            and links.is_current_owner
     where links.address is null
 
 ),
@@ -100,7 +100,7 @@ named_contacts as (
         latest_events.channel,
         latest_events.external_id
     from latest_events
-    {% if touches_part() -%}
+    {% if changes_part() -%}
     inner join touched_contacts
         on latest_events.external_id = touched_contacts.external_id
     {%- endif %}
@@ -135,8 +135,8 @@ addresses as (
         address,
         first_at,
         last_at,
-        is_crowded,
-        is_last_namer
+        exceeds_address_limit,
+        is_current_owner
     from current_links
 
     union all
@@ -149,8 +149,8 @@ addresses as (
         address,
         null as first_at,
         null as last_at,
-        false as is_crowded,
-        true as is_last_namer
+        false as exceeds_address_limit,
+        true as is_current_owner
     from unlinked_addresses
 
     union all
@@ -163,8 +163,8 @@ addresses as (
         null as address,
         null as first_at,
         null as last_at,
-        false as is_crowded,
-        false as is_last_namer
+        false as exceeds_address_limit,
+        false as is_current_owner
     from contacts_without_address
 
 )
@@ -178,8 +178,8 @@ select
     address,
     first_at,
     last_at,
-    is_crowded,
-    is_last_namer,
+    exceeds_address_limit,
+    is_current_owner,
     row_number() over (partition by contact_id, channel order by last_at desc, address desc) = 1 as is_latest_address,
-    {{ taken_now() }} as computed_at
+    {{ build_time() }} as computed_at
 from addresses

@@ -8,7 +8,7 @@
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
 {%- set names = ['external_id', 'channel', 'address'] %}
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
 
@@ -33,7 +33,7 @@ new_events as (
 
     select * from naming_events
     {% if is_incremental() -%}
-    where taken_at > {{ since }}
+    where loaded_at > {{ since }}
     {%- endif %}
 
 ),
@@ -46,7 +46,7 @@ new_links as (
         '{{ channel }}' as channel,
         {{ address }} as address,
         effective_at,
-        taken_at
+        loaded_at
     from new_events
     where {{ address }} is not null
     {{ 'union all' if not loop.last }}
@@ -67,7 +67,7 @@ superseded_links as (
         external_id is not null
         and event_type <> 'other'
         and {{ address }} is not null
-        and taken_at > {{ since }}
+        and loaded_at > {{ since }}
     {{ 'union distinct' if not loop.last }}
     {% endfor %}
 
@@ -97,7 +97,7 @@ reread_links as (
         superseded_links.channel,
         superseded_links.address,
         naming_events.effective_at,
-        naming_events.taken_at
+        naming_events.loaded_at
     from superseded_links
     inner join naming_events
         on
@@ -130,7 +130,7 @@ occurrences as (
         channel,
         address,
         effective_at,
-        taken_at
+        loaded_at
     from new_links
 
     {% if is_incremental() -%}
@@ -142,7 +142,7 @@ occurrences as (
         channel,
         address,
         effective_at,
-        taken_at
+        loaded_at
     from reread_links
     {%- endif %}
 
@@ -153,7 +153,7 @@ occurrences as (
         channel,
         address,
         first_at,
-        taken_at
+        loaded_at
     from known_links
 
     union all
@@ -163,7 +163,7 @@ occurrences as (
         channel,
         address,
         last_at,
-        taken_at
+        loaded_at
     from known_links
     {%- endif %}
 
@@ -177,7 +177,7 @@ aggregated as (
         address,
         min(effective_at) as first_at,
         max(effective_at) as last_at,
-        max(taken_at) as taken_at
+        max(loaded_at) as loaded_at
     from occurrences
     group by external_id, channel, address
 
@@ -194,7 +194,7 @@ keyed as (
         address,
         first_at,
         last_at,
-        taken_at
+        loaded_at
     from aggregated
 
 )
@@ -208,7 +208,7 @@ select
     address,
     first_at,
     last_at,
-    taken_at
+    loaded_at
 from keyed
 
 {% if is_incremental() -%}
@@ -224,7 +224,7 @@ select
     address,
     null as first_at,
     null as last_at,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from superseded_links
 where {{ surrogate_key(names) }} not in (select keyed.contact_identifier_key from keyed)
 {%- endif %}

@@ -3,12 +3,12 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        partition_by=by_day('touched_at'),
+        partition_by=by_day('changed_at'),
     )
 }}
 
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
-{%- set since = watermark('touched_at') if is_incremental() %}
+{%- set since = watermark('changed_at') if is_incremental() %}
 
 with recursive
 
@@ -77,7 +77,7 @@ last_rule_prints as (
     select contact_id as rule_print
     from {{ this }}
     where is_everything
-    qualify row_number() over (order by touched_at desc) = 1
+    qualify row_number() over (order by changed_at desc) = 1
 
 ),
 
@@ -91,7 +91,7 @@ new_events as (
         phone,
         push_token
     from events
-    where taken_at > {{ since }}
+    where loaded_at > {{ since }}
 
     union all
 
@@ -103,7 +103,7 @@ new_events as (
         phone,
         push_token
     from superseded_events
-    where taken_at > {{ since }}
+    where loaded_at > {{ since }}
 
 ),
 
@@ -196,9 +196,9 @@ linked_names as (
 ),
 {%- endif %}
 
-touched as (
+changed as (
 
-    -- The marker: everything is touched when this log begins and when a rule changes.
+    -- The marker: everything is changed when this log begins and when a rule changes.
     select
         rule_prints.rule_print as contact_id,
         cast(null as {{ dbt.type_string() }}) as external_id,
@@ -241,5 +241,5 @@ select
     channel,
     address,
     is_everything,
-    {{ taken_now() }} as touched_at
-from touched
+    {{ build_time() }} as changed_at
+from changed

@@ -8,7 +8,7 @@
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
 
 with
 
@@ -24,7 +24,7 @@ named as (
         and address is not null
         and push_token_type is not null
         {%- if is_incremental() %}
-        and taken_at > {{ since }}
+        and loaded_at > {{ since }}
         {%- endif %}
 
 ),
@@ -43,7 +43,7 @@ select
     latest.push_token,
     latest.last_named.push_token_type,
     latest.last_named.effective_at as named_at,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from latest
 {% if is_incremental() -%}
 left join {{ this }} as stored

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        partition_by=by_day('touched_at'),
+        partition_by=by_day('changed_at'),
     )
 }}
 
@@ -30,7 +30,7 @@ last_changes as (
         unengaged_at
     from {{ this }}
     where not is_everything
-    qualify row_number() over (partition by address order by touched_at desc) = 1
+    qualify row_number() over (partition by address order by changed_at desc) = 1
 
 ),
 {%- endif %}
@@ -89,7 +89,7 @@ their_addresses as (
 
 ),
 
-touched as (
+changed as (
 
     select
         contact_id,
@@ -126,5 +126,5 @@ select
     event_id,
     unengaged_at,
     false as is_everything,
-    {{ taken_now() }} as touched_at
-from touched
+    {{ build_time() }} as changed_at
+from changed

@@ -6,7 +6,7 @@
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
 
 -- depends_on: {{ ref('int_events_unioned') }}
 with
@@ -17,8 +17,8 @@ corrections as (
     where
         is_correction
         {%- if is_incremental() %}
-        and {{ in_copy_days(newly_taken(since)) }}
-        and taken_at > {{ since }}
+        and {{ in_copy_days(newly_loaded(since)) }}
+        and loaded_at > {{ since }}
         {%- endif %}
 
 )
@@ -26,5 +26,5 @@ corrections as (
 select
     event_id,
     replaced_since,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from corrections

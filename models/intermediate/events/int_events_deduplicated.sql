@@ -10,7 +10,7 @@
     )
 }}
 
-{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}
+{%- set new = newly_loaded(watermark('loaded_at')) if is_incremental() %}
 
 with
 
@@ -23,7 +23,7 @@ copies as (
         position,
         landing_part,
         received_at,
-        taken_at as copy_taken_at
+        loaded_at as copy_loaded_at
     from {{ ref('int_events_unioned') }}
     where
         quarantine_reason is null
@@ -50,8 +50,8 @@ compared as (
         earliest_copies.*,
         standing.event_id is not null as is_correction,
         case
-            when standing.replaced_since < standing.copy_taken_at then standing.replaced_since
-            else standing.copy_taken_at
+            when standing.replaced_since < standing.copy_loaded_at then standing.replaced_since
+            else standing.copy_loaded_at
         end as replaced_since
     from earliest_copies
     left join standing
@@ -79,7 +79,7 @@ earlier_copies as (
 
     select
         copies.event_id,
-        min(copies.copy_taken_at) as first_taken_at
+        min(copies.copy_loaded_at) as first_taken_at
     from copies
     inner join repeated_keys
         on copies.event_id = repeated_keys.event_id
@@ -97,7 +97,7 @@ compared as (
     left join earlier_copies
         on
             earliest_copies.event_id = earlier_copies.event_id
-            and earliest_copies.copy_taken_at > earlier_copies.first_taken_at
+            and earliest_copies.copy_loaded_at > earlier_copies.first_taken_at
 
 )
 {%- endif %}
@@ -109,8 +109,8 @@ select
     position,
     landing_part,
     received_at,
-    copy_taken_at,
+    copy_loaded_at,
     is_correction,
     replaced_since,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from compared

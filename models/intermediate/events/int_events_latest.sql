@@ -8,10 +8,10 @@
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
 {%- set names = ['channel', 'external_id', 'address', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own'] %}
 {%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
-{%- set columns = (names + facts + ['taken_at']) | join(',\n        ') %}
+{%- set columns = (names + facts + ['loaded_at']) | join(',\n        ') %}
 
 with
 
@@ -35,7 +35,7 @@ new_events as (
     where
         channel is not null
         {%- if is_incremental() %}
-        and taken_at > {{ since }}
+        and loaded_at > {{ since }}
         {%- endif %}
 
 ),
@@ -61,7 +61,7 @@ superseded_names as (
     cross join owners
     where
         channel is not null
-        and taken_at > {{ since }}
+        and loaded_at > {{ since }}
 
 ),
 
@@ -84,7 +84,7 @@ touched_keys as (
 reread_events as (
 
     select
-        {% for name in names + facts + ['taken_at'] -%}
+        {% for name in names + facts + ['loaded_at'] -%}
         events.{{ name }}{{ ',' if not loop.last }}
         {% endfor %}
     from {{ ref('events') }} as events
@@ -144,7 +144,7 @@ occurrences as (
         first_event_id,
         first_received_at,
         first_source_of_change,
-        taken_at
+        loaded_at
     from known
     where first_event_id not in (select corrected_ids.event_id from corrected_ids)
 
@@ -156,7 +156,7 @@ occurrences as (
         last_event_id,
         last_received_at,
         last_source_of_change,
-        taken_at
+        loaded_at
     from known
     where last_event_id not in (select corrected_ids.event_id from corrected_ids)
     {%- endif %}
@@ -169,7 +169,7 @@ aggregated as (
         {{ names | join(',\n        ') }},
         {{ first_of(facts) }} as first_event,
         {{ last_of(facts) }} as last_event,
-        max(taken_at) as taken_at
+        max(loaded_at) as loaded_at
     from occurrences
     group by {{ names | join(', ') }}
 
@@ -188,7 +188,7 @@ keyed as (
         last_event.event_id as last_event_id,
         last_event.received_at as last_received_at,
         last_event.source_of_change as last_source_of_change,
-        taken_at
+        loaded_at
     from aggregated
 
 )
@@ -204,7 +204,7 @@ select
     last_event_id,
     last_received_at,
     last_source_of_change,
-    taken_at
+    loaded_at
 from keyed
 
 {% if is_incremental() -%}
@@ -222,7 +222,7 @@ select
     null as last_event_id,
     null as last_received_at,
     null as last_source_of_change,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from superseded_names
 where
     {{ surrogate_key(names) }} not in (select keyed.latest_event_key from keyed)

@@ -3,11 +3,11 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        partition_by=by_day('taken_at'),
+        partition_by=by_day('loaded_at'),
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
 {%- set names = [
     'source', 'channel', 'event_type', 'address', 'external_id', 'email', 'phone', 'push_token', 'topic',
     'trait_value', 'is_machine', 'is_echo', 'effective_at',
@@ -27,7 +27,7 @@ corrections as (
     where
         event_id in (select noted.event_id from noted)
         {%- if is_incremental() %}
-        and taken_at > {{ since }}
+        and loaded_at > {{ since }}
         {%- endif %}
 
 ),
@@ -55,7 +55,7 @@ select distinct
     copies.topic,
     copies.is_machine,
     copies.is_echo,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from corrections
 inner join copies
     on

@@ -3,12 +3,12 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        partition_by=by_day('taken_at'),
-        cluster_by=['taken_at', 'source'],
+        partition_by=by_day('loaded_at'),
+        cluster_by=['loaded_at', 'source'],
     )
 }}
 
-{%- set untaken = untaken_parts() if is_incremental() else {'sources': var('sources')} %}
+{%- set untaken = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
 
 with
 
@@ -287,7 +287,7 @@ select
     taken.landing_part,
     taken.received_at,
     -- What a clock ahead of ours stamped counts as taken when its time comes.
-    case when taken.was_hidden and taken.received_at > {{ taken_now() }} then taken.received_at else {{ taken_now() }} end as taken_at,
+    case when taken.was_hidden and taken.received_at > {{ build_time() }} then taken.received_at else {{ build_time() }} end as loaded_at,
     taken.was_hidden,
     taken.quarantine_reason,
     taken.element,

@@ -79,7 +79,7 @@ select
         else {{ timestamp_plus('placements.pushed_at', -var('own_minutes'), 'minute') }}
     end as acted_from,
     coalesce(runs.started_at, {{ timestamp_plus('placements.pushed_at', -60, 'second') }}) as begun_at,
-    {{ taken_now() }} as computed_at
+    {{ build_time() }} as computed_at
 from placements
 left join runs
     on

@@ -4,13 +4,13 @@
         incremental_strategy=replace_strategy(),
         unique_key='event_id',
         on_schema_change='fail',
-        partition_by=by_day('taken_at'),
+        partition_by=by_day('loaded_at'),
         cluster_by=['channel', 'external_id'],
         meta={'merge_predicate': 'merges_corrections'},
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
 with
 
 corrections as (
@@ -23,7 +23,7 @@ events as (
 
     select * from {{ ref('events') }}
     {% if is_incremental() -%}
-    where taken_at > {{ since }}
+    where loaded_at > {{ since }}
     {%- endif %}
 
 )
@@ -40,7 +40,7 @@ select
     received_at,
     source_of_change,
     is_own,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from events
 where
     channel is not null

@@ -3,8 +3,8 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched() }}",
-        meta={'replaces': 'contact_id', 'touching': ['int_contacts_changed', 'int_unengaged_changed']},
+        pre_hook="{{ delete_changed_rows() }}",
+        meta={'replaces': 'contact_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
     )
 }}
 
@@ -15,14 +15,14 @@ with
 addresses as (
 
     select * from {{ ref('int_contact_addresses') }}
-    where {{ is_touched('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
 
 ),
 
 reasons as (
 
     select * from {{ ref('int_suppression_reasons') }}
-    where {{ is_touched('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
 
 ),
 
@@ -95,7 +95,7 @@ grants_on_rows as (
         on
             grants.channel = addresses.channel
             and grants.external_id = addresses.external_id
-    where not addresses.is_crowded
+    where not addresses.exceeds_address_limit
 
 ),
 
@@ -223,7 +223,7 @@ states as (
         signs_of_life.engaged_event_id,
         signs_of_life.engaged_at,
         addresses.last_at,
-        addresses.is_last_namer,
+        addresses.is_current_owner,
         addresses.is_latest_address,
         addresses.computed_at
     from addresses
@@ -270,7 +270,7 @@ select
     subscribed_topic,
     engaged_event_id,
     engaged_at,
-    is_last_namer,
+    is_current_owner,
     is_latest_address,
     computed_at
 from states

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched() }}",
+        pre_hook="{{ delete_changed_rows() }}",
         meta={'replaces': 'address_id'},
     )
 }}
@@ -36,7 +36,7 @@ addresses as (
     where
         channel = 'email'
         and address is not null
-        and {{ is_touched('address_id') }}
+        and {{ is_changed('address_id') }}
 
 ),
 
@@ -52,7 +52,7 @@ signs as (
     inner join addresses
         on
             latest_events.address = addresses.address
-            and addresses.is_last_namer
+            and addresses.is_current_owner
 
     union all
 
@@ -69,7 +69,7 @@ signs as (
     where
         latest_events.address is null
         and latest_events.event_type = 'subscribe'
-        and not addresses.is_crowded
+        and not addresses.exceeds_address_limit
 
 ),
 

@@ -3,8 +3,8 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched() }}",
-        meta={'replaces': 'contact_id', 'touching': ['int_contacts_changed', 'int_unengaged_changed']},
+        pre_hook="{{ delete_changed_rows() }}",
+        meta={'replaces': 'contact_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
     )
 }}
 
@@ -15,7 +15,7 @@ with
 addresses as (
 
     select * from {{ ref('int_contact_addresses') }}
-    where {{ is_touched('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
 
 ),
 
@@ -233,7 +233,7 @@ reached_by_link as (
     where
         refusals.external_id is null
         and refusals.channel <> 'push'
-        and not linked.is_crowded
+        and not linked.exceeds_address_limit
 
 ),
 
@@ -315,7 +315,7 @@ standing_refusals as (
         addresses.contact_id,
         addresses.external_id as row_external_id,
         addresses.address as row_address,
-        addresses.is_crowded
+        addresses.exceeds_address_limit
     from reached
     inner join addresses
         on reached.contact_state_id = addresses.contact_state_id
@@ -415,7 +415,7 @@ endings_of_refusals as (
             and standing_refusals.row_external_id = grants.external_id
     where
         {{ grant_follows('standing_refusals', 'grants') }}
-        and not standing_refusals.is_crowded
+        and not standing_refusals.exceeds_address_limit
         and (standing_refusals.external_id is not null or standing_refusals.linked_at <= grants.effective_at)
 
 ),
@@ -608,7 +608,7 @@ endings_at_addresses as (
         grants.event_type = 'subscribe'
         and grants.address is null
         and not grants.is_topic
-        and not addresses.is_crowded
+        and not addresses.exceeds_address_limit
         and grants.effective_at > address_reasons.effective_at
 
 ),
@@ -690,7 +690,7 @@ travelling_facts as (
     where
         policy.suppresses = 'all'
         -- A crowded external_id passes along no refusal that names only an address.
-        and not (addresses.is_crowded and facts_at_home.refusal_external_id is null)
+        and not (addresses.exceeds_address_limit and facts_at_home.refusal_external_id is null)
     group by
         addresses.contact_id,
         addresses.channel,
@@ -713,7 +713,7 @@ arrived_facts as (
         addresses.channel,
         addresses.external_id as row_external_id,
         addresses.address as row_address,
-        addresses.is_crowded,
+        addresses.exceeds_address_limit,
         travelling_facts.reason,
         travelling_facts.effective_at,
         travelling_facts.event_id,
@@ -765,7 +765,7 @@ endings_abroad as (
             )
             or (
                 arrived_facts.row_external_id = grants.external_id
-                and not arrived_facts.is_crowded
+                and not arrived_facts.exceeds_address_limit
                 and (arrived_facts.external_id is not null or arrived_facts.linked_at <= grants.effective_at)
             )
         )

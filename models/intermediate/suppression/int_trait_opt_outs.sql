@@ -8,7 +8,7 @@
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
 {%- set names = ['channel', 'external_id', 'address', 'source'] %}
 
 with
@@ -27,7 +27,7 @@ touched_traits as (
         external_id,
         address
     from {{ ref('int_traits') }}
-    where taken_at > {{ since }}
+    where loaded_at > {{ since }}
 
     union all
 
@@ -39,7 +39,7 @@ touched_traits as (
     where
         event_type = 'identify'
         and channel is not null
-        and taken_at > {{ since }}
+        and loaded_at > {{ since }}
 
 ),
 
@@ -54,7 +54,7 @@ touched_contacts as (
 ),
 {%- endif %}
 
--- Late traits re-order the history: a touched contact is read whole.
+-- Late traits re-order the history: a changed contact is read whole.
 traits as (
 
     select
@@ -69,7 +69,7 @@ traits as (
         all_traits.received_at,
         all_traits.source_of_change,
         all_traits.is_own,
-        all_traits.taken_at
+        all_traits.loaded_at
     from {{ ref('int_traits') }} as all_traits
     {% if is_incremental() -%}
     inner join touched_contacts
@@ -127,7 +127,7 @@ refusals as (
         traits.event_id,
         traits.received_at,
         traits.source_of_change,
-        traits.taken_at
+        traits.loaded_at
     from traits
     inner join transitions
         on
@@ -152,7 +152,7 @@ aggregated as (
         source,
         {{ first_of(['effective_at', 'event_id', 'received_at', 'source_of_change']) }} as first_event,
         {{ last_of(['effective_at', 'event_id', 'received_at', 'source_of_change']) }} as last_event,
-        max(taken_at) as taken_at
+        max(loaded_at) as loaded_at
     from refusals
     group by channel, external_id, address, source
 
@@ -161,7 +161,7 @@ aggregated as (
 {% if is_incremental() -%}
 ,
 
--- Refusals of touched contacts that late news took back.
+-- Refusals of changed contacts that late news took back.
 withdrawn as (
 
     select known.*
@@ -189,7 +189,7 @@ select
     last_event.event_id as last_event_id,
     last_event.received_at as last_received_at,
     last_event.source_of_change as last_source_of_change,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from aggregated
 
 {% if is_incremental() -%}
@@ -208,6 +208,6 @@ select
     null as last_event_id,
     null as last_received_at,
     null as last_source_of_change,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from withdrawn
 {%- endif %}

@@ -52,6 +52,6 @@ select
     cast(priority as {{ type_int64() }}) as priority,
     cast(null as {{ dbt.type_string() }}) as kept_topics,
     cast(null as {{ dbt.type_string() }}) as traits,
-    filed_as,
+    list_name,
     known_action
 from named

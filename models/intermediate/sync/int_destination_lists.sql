@@ -19,7 +19,7 @@ policy as (
 
 ),
 
-filings as (
+lists as (
 
     select * from {{ ref('destination_lists') }}
 
@@ -32,13 +32,13 @@ filed as (
         destinations.channel,
         destinations.scope,
         policy.reason,
-        coalesce(filings.filed_as, policy.reason) as filed_as
+        coalesce(lists.list_name, policy.reason) as list_name
     from destinations
     cross join policy
-    left join filings
+    left join lists
         on
-            destinations.destination = filings.destination
-            and policy.reason = filings.reason
+            destinations.destination = lists.destination
+            and policy.reason = lists.reason
 
 )
 
@@ -47,7 +47,7 @@ select
     channel,
     scope,
     reason,
-    filed_as
+    list_name
 from filed
 
 union all
@@ -58,5 +58,5 @@ select distinct
     channel,
     scope,
     'policy' as reason,
-    filed_as
+    list_name
 from filed

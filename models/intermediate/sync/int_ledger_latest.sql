@@ -2,15 +2,15 @@
     config(
         materialized='incremental',
         incremental_strategy=replace_strategy(),
-        unique_key='known_state_id',
+        unique_key='outcome_id',
         on_schema_change='fail',
         partition_by=by_day('computed_at'),
-        cluster_by=['destination', 'matter', 'channel', 'scope'],
+        cluster_by=['destination', 'outcome_class', 'channel', 'scope'],
     )
 }}
 
-{%- set key = ['destination', 'channel', 'scope', 'subject', 'filed_as'] %}
-{%- set matter = key + ['matter', 'settled_delta_id'] %}
+{%- set key = ['destination', 'channel', 'scope', 'subject', 'list_name'] %}
+{%- set outcome_key = key + ['outcome_class', 'settled_delta_id'] %}
 
 with
 
@@ -18,7 +18,7 @@ ledger as (
 
     select
         *,
-        {{ ledger_matter() }} as matter,
+        {{ outcome_class() }} as outcome_class,
         case when outcome in ('rejected', 'absent') then delta_id end as settled_delta_id
     from {{ ref('int_ledger_outcomes') }}
     {% if is_incremental() -%}
@@ -30,15 +30,15 @@ ledger as (
 latest_answers as (
 
     select
-        {{ matter | join(',\n        ') }},
+        {{ outcome_key | join(',\n        ') }},
         {{ last_of(['pushed_at', 'run_id', 'delta_id', 'action', 'reason', 'event_id', 'event_timestamp']) }} as answer
     from ledger
-    group by {{ matter | join(', ') }}
+    group by {{ outcome_key | join(', ') }}
 
 ),
 
 -- A suppression that was answered since it was attempted is known: nearly all of them.
-open_matters as (
+open_outcomes as (
 
     select latest_answers.*
     from latest_answers
@@ -47,23 +47,23 @@ open_matters as (
             {% for name in key -%}
             latest_answers.{{ name }} = known.{{ name }}
             and {% endfor -%}
-            latest_answers.matter = 'attempted'
-            and known.matter = 'known'
+            latest_answers.outcome_class = 'attempted'
+            and known.outcome_class = 'known'
             and known.answer.pushed_at >= latest_answers.answer.pushed_at
-    where known.matter is null
+    where known.outcome_class is null
 
 ),
 
 identified as (
 
     select
-        {{ surrogate_key(matter) }} as known_state_id,
+        {{ surrogate_key(outcome_key) }} as outcome_id,
         destination,
         channel,
         scope,
         subject,
-        filed_as,
-        matter,
+        list_name,
+        outcome_class,
         answer.action,
         answer.reason,
         answer.event_id,
@@ -71,18 +71,18 @@ identified as (
         answer.run_id,
         answer.delta_id,
         answer.pushed_at
-    from open_matters
+    from open_outcomes
 
 )
 
 select
-    identified.known_state_id,
+    identified.outcome_id,
     identified.destination,
     identified.channel,
     identified.scope,
     identified.subject,
-    identified.filed_as,
-    identified.matter,
+    identified.list_name,
+    identified.outcome_class,
     identified.action,
     identified.reason,
     identified.event_id,
@@ -90,14 +90,14 @@ select
     identified.run_id,
     identified.delta_id,
     identified.pushed_at,
-    {{ taken_now() }} as computed_at
+    {{ build_time() }} as computed_at
 from identified
 {% if is_incremental() -%}
 left join {{ this }} as stored
-    on identified.known_state_id = stored.known_state_id
+    on identified.outcome_id = stored.outcome_id
 -- The day before the last build is read again; what stood then is no news.
 where
-    stored.known_state_id is null
+    stored.outcome_id is null
     or identified.pushed_at > stored.pushed_at
     or (identified.pushed_at = stored.pushed_at and identified.run_id > stored.run_id)
     or (
@@ -106,4 +106,4 @@ where
         and identified.delta_id > stored.delta_id
     )
 {%- endif %}
-{{ stored_by(['destination', 'matter', 'channel', 'scope']) if not is_incremental() }}
+{{ stored_by(['destination', 'outcome_class', 'channel', 'scope']) if not is_incremental() }}

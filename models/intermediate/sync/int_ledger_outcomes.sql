@@ -19,7 +19,7 @@ destinations as (
 
 ),
 
-filings as (
+lists as (
 
     select * from {{ ref('int_destination_lists') }}
 
@@ -32,7 +32,7 @@ select
     ledger.channel,
     coalesce(ledger.scope, '') as scope,
     case when destinations.mode = 'profile' then ledger.contact_id else ledger.address end as subject,
-    coalesce(filings.filed_as, '') as filed_as,
+    coalesce(lists.list_name, '') as list_name,
     ledger.action,
     ledger.reason,
     ledger.event_id,
@@ -45,10 +45,10 @@ left join destinations
         ledger.destination = destinations.destination
         and ledger.channel = destinations.channel
         and coalesce(ledger.scope, '') = destinations.scope
-left join filings
+left join lists
     on
-        ledger.destination = filings.destination
-        and ledger.channel = filings.channel
-        and coalesce(ledger.scope, '') = filings.scope
-        and ledger.reason = filings.reason
+        ledger.destination = lists.destination
+        and ledger.channel = lists.channel
+        and coalesce(ledger.scope, '') = lists.scope
+        and ledger.reason = lists.reason
 where ledger.outcome in ('intended', 'confirmed', 'accepted', 'rejected', 'absent')

@@ -74,7 +74,7 @@ select
     unlisted.channel,
     unlisted.scope,
     unlisted.subject as address,
-    unlisted.filed_as
+    unlisted.list_name
 from unlisted
 left join states
     on

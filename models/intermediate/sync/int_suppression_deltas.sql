@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
 {%- set by_person = var('push_by_person') | join("', '") %}
-{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.filed_as' %}
+{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.list_name' %}
 
 with
 
@@ -33,7 +33,7 @@ refused as (
         destination_reasons.destination,
         destination_reasons.channel,
         destination_reasons.scope,
-        destination_reasons.filed_as,
+        destination_reasons.list_name,
         reasons.address
     from reasons
     inner join destination_reasons
@@ -61,7 +61,7 @@ placed as (
             known.destination = refused.destination
             and known.channel = refused.channel
             and known.scope = refused.scope
-            and known.filed_as = refused.filed_as
+            and known.list_name = refused.list_name
             and known.address = refused.address
     where
         known.action = 'suppress'
@@ -77,8 +77,8 @@ held as (
         reasons.precedence,
         reasons.ended_at,
         reasons.ended_event_id,
-        coalesce(filings.filed_as, '') = placed.filed_as as is_of_file,
-        max(case when reasons.holds and coalesce(filings.filed_as, '') = placed.filed_as then 1 else 0 end)
+        coalesce(lists.list_name, '') = placed.list_name as is_of_file,
+        max(case when reasons.holds and coalesce(lists.list_name, '') = placed.list_name then 1 else 0 end)
             over ({{ of_key.format('placed') }}) = 1 as is_held,
         max(case when reasons.holds then 1 else 0 end) over ({{ of_key.format('placed') }}) = 1 as is_held_elsewhere,
         min(case when placed.reason = reasons.reason then reasons.reason_at end) over ({{ of_key.format('placed') }}) as held_since
@@ -87,12 +87,12 @@ held as (
         on
             placed.channel = reasons.channel
             and placed.address = reasons.address
-    left join filings
+    left join lists
         on
-            placed.destination = filings.destination
-            and placed.channel = filings.channel
-            and placed.scope = filings.scope
-            and reasons.reason = filings.reason
+            placed.destination = lists.destination
+            and placed.channel = lists.channel
+            and placed.scope = lists.scope
+            and reasons.reason = lists.reason
 
 ),
 
@@ -193,7 +193,7 @@ releases as (
         judged.channel,
         judged.scope,
         judged.address,
-        judged.filed_as,
+        judged.list_name,
         states.contact_id,
         states.external_id,
         'release' as action,
@@ -217,7 +217,7 @@ releases as (
         on
             judged.channel = states.channel
             and judged.address = states.address
-            and states.is_last_namer
+            and states.is_current_owner
     left join policy
         on judged.ended_precedence = policy.precedence
     left join refusing_owners
@@ -232,7 +232,7 @@ releases as (
             judged.is_held
             or not judged.is_suppressed
             -- Filed apart: what another reason says is in another file.
-            or (judged.filed_as <> '' and judged.is_held_elsewhere)
+            or (judged.list_name <> '' and judged.is_held_elsewhere)
         )
 
 ),
@@ -273,7 +273,7 @@ kept_topics as (
         releases.channel,
         releases.scope,
         releases.address,
-        releases.filed_as,
+        releases.list_name,
         releases.contact_id,
         releases.external_id,
         releases.action,
@@ -308,7 +308,7 @@ kept_topics as (
         releases.channel,
         releases.scope,
         releases.address,
-        releases.filed_as,
+        releases.list_name,
         releases.contact_id,
         releases.external_id,
         releases.action,
@@ -326,16 +326,16 @@ other_files as (
         own.destination,
         own.channel,
         own.scope,
-        own.filed_as,
-        string_agg(distinct others.filed_as, ',') as files
-    from filings as own
-    inner join filings as others
+        own.list_name,
+        string_agg(distinct others.list_name, ',') as files
+    from lists as own
+    inner join lists as others
         on
             own.destination = others.destination
             and own.channel = others.channel
             and own.scope = others.scope
-            and own.filed_as <> others.filed_as
-    group by own.destination, own.channel, own.scope, own.filed_as
+            and own.list_name <> others.list_name
+    group by own.destination, own.channel, own.scope, own.list_name
 
 ),
 
@@ -351,7 +351,7 @@ kept_files as (
             kept_topics.destination = other_files.destination
             and kept_topics.channel = other_files.channel
             and kept_topics.scope = other_files.scope
-            and kept_topics.filed_as = other_files.filed_as
+            and kept_topics.list_name = other_files.list_name
 
 )
 
@@ -389,5 +389,5 @@ select
     case when reason <> 'policy' then 100 else 101 end as priority,
     known_run_id,
     known_delta_id,
-    case when filed_as = '' then topics else files end as kept_topics
+    case when list_name = '' then topics else files end as kept_topics
 from kept_files

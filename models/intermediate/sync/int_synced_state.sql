@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
-{%- set key = ['destination', 'channel', 'scope', 'subject', 'filed_as'] %}
+{%- set key = ['destination', 'channel', 'scope', 'subject', 'list_name'] %}
 
 with
 
@@ -15,7 +15,7 @@ recent_rows as {{ inlined() }} (
 
     select
         *,
-        {{ ledger_matter() }} as matter
+        {{ outcome_class() }} as outcome_class
     from {{ ref('int_ledger_outcomes') }}
     where {{ pushed_since(ref('int_ledger_latest')) }}
 
@@ -32,7 +32,7 @@ trusting as {{ inlined() }} (
 
 ),
 
-filings as (
+lists as (
 
     select * from {{ ref('int_destination_lists') }}
 
@@ -59,14 +59,14 @@ latest_events as (
 known_states as {{ inlined() }} (
 
     select * from compact_states
-    where matter = 'known'
+    where outcome_class = 'known'
 
 ),
 
 recent_answers as {{ inlined() }} (
 
     select * from recent_rows
-    where matter = 'known'
+    where outcome_class = 'known'
 
 ),
 
@@ -129,19 +129,19 @@ answered as {{ inlined() }} (
 ),
 
 -- What was about to be sent, and what was refused for good or was not there.
-other_matters as {{ inlined() }} (
+other_outcomes as {{ inlined() }} (
 
     {% for part in ['compact_states', 'recent_rows'] -%}
     select
         {{ key | join(',\n        ') }},
-        matter,
+        outcome_class,
         reason,
         event_id,
         event_timestamp,
         delta_id,
         pushed_at
     from {{ part }}
-    where matter <> 'known'
+    where outcome_class <> 'known'
     {{ 'union all' if not loop.last }}
 
     {% endfor -%}
@@ -153,8 +153,8 @@ intents as (
     select
         {{ key | join(',\n        ') }},
         max(pushed_at) as intended_at
-    from other_matters
-    where matter = 'intended'
+    from other_outcomes
+    where outcome_class = 'intended'
     group by {{ key | join(', ') }}
 
 ),
@@ -165,8 +165,8 @@ refused_deltas as (
         destination,
         delta_id,
         max(pushed_at) as refused_at
-    from other_matters
-    where matter in ('rejected', 'absent')
+    from other_outcomes
+    where outcome_class in ('rejected', 'absent')
     group by destination, delta_id
 
 ),
@@ -174,8 +174,8 @@ refused_deltas as (
 latest_attempts as (
 
     select *
-    from other_matters
-    where matter = 'attempted'
+    from other_outcomes
+    where outcome_class = 'attempted'
     qualify row_number() over (partition by {{ key | join(', ') }} order by pushed_at desc, delta_id desc) = 1
 
 ),
@@ -265,7 +265,7 @@ reported as (
         reports.channel,
         reports.scope,
         reports.subject,
-        coalesce(filings.filed_as, '') as filed_as,
+        coalesce(lists.list_name, '') as list_name,
         reports.action,
         reports.reason,
         reports.event_id,
@@ -274,12 +274,12 @@ reported as (
         reports.event_id as delta_id,
         reports.known_at
     from reports
-    left join filings
+    left join lists
         on
-            reports.destination = filings.destination
-            and reports.channel = filings.channel
-            and reports.scope = filings.scope
-            and reports.reason = filings.reason
+            reports.destination = lists.destination
+            and reports.channel = lists.channel
+            and reports.scope = lists.scope
+            and reports.reason = lists.reason
 
 ),
 

@@ -32,7 +32,7 @@ TABLES = (
 #: When a build did something; and ids made of where a row was landed: a file on DuckDB, a day's
 #: partition on BigQuery.
 OF_THE_BUILD = {
-    "taken_at", "computed_at", "quarantine_id",
+    "loaded_at", "computed_at", "quarantine_id",
     "dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to",
 }  # fmt: skip
 #: A line of these has no id: it is made of all its fields, of times as the raw table holds them,
@@ -120,7 +120,7 @@ def test_rows_are_equal_on_both_engines(built: Mapping[str, Built], name: str, t
 @pytest.mark.parametrize(
     ("table", "predicate"),
     [
-        ("events", r"DBT_INTERNAL_DEST\.taken_at >= timestamp '[^']+'"),
+        ("events", r"DBT_INTERNAL_DEST\.loaded_at >= timestamp '[^']+'"),
         ("int_events_deduplicated", r"DBT_INTERNAL_DEST\.copy_day in \(timestamp '[^']+'"),
         # Rows are only ever added: no row of it is looked at.
         ("int_events_unioned", r"\bFALSE\b"),

@@ -23,10 +23,10 @@ OWN_DATES = {"stg_email_log__events": "landed_at", "stg_directory__events": "lan
 #: Tables that grow with every event, and the column by whose day or month they are partitioned.
 PARTITIONED: Mapping[str, str] = {
     "webhook_deliveries": "received_at",
-    "int_events_unioned": "taken_at",
+    "int_events_unioned": "loaded_at",
     "int_events_deduplicated": "copy_day",
-    "events": "taken_at",
-    "int_events_superseded": "taken_at",
+    "events": "loaded_at",
+    "int_events_superseded": "loaded_at",
     "sync_ledger": "pushed_at",
     # A view over the ledger, which passes the time of the answer on.
     "int_ledger_outcomes": "pushed_at",
@@ -39,13 +39,13 @@ VIEWS = (*STAGING, "int_ledger_outcomes")
 SITUATIONS = ("nothing new", "something new", "everything anew")
 #: Models whose predicates are taken away, one at a time.
 BROKEN = (
-    ("events", "taken_at > "),
-    ("int_events_deduplicated", "taken_at > "),
-    ("int_events_latest", "taken_at > "),
-    ("int_contacts_changed", "taken_at > "),
-    ("quarantined_deliveries", "taken_at > "),
+    ("events", "loaded_at > "),
+    ("int_events_deduplicated", "loaded_at > "),
+    ("int_events_latest", "loaded_at > "),
+    ("int_contacts_changed", "loaded_at > "),
+    ("quarantined_deliveries", "loaded_at > "),
     ("int_events_unioned", "received_at >= "),
-    ("int_events_unioned", "taken_at >= "),
+    ("int_events_unioned", "loaded_at >= "),
     ("sync_deltas", "pushed_at >= "),
     ("int_synced_state", "pushed_at >= "),
     ("int_ledger_latest", "pushed_at >= "),
@@ -123,7 +123,7 @@ def test_a_frequent_run_reads_no_history_from_its_beginning(found: Found, situat
 
 def test_only_a_run_with_an_as_of_of_its_own_looks_for_what_earlier_ones_hid(found: Found) -> None:
     assert set(problems(found.frequent["everything anew"])) == {
-        f"{model} reads int_events_unioned from the beginning of taken_at"
+        f"{model} reads int_events_unioned from the beginning of loaded_at"
         for model in ("int_events_deduplicated", "quarantined_deliveries", "events")
     }
 

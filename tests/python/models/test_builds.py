@@ -246,7 +246,7 @@ def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
         )
         if number % 2:
             warehouse.build(as_of="2026-06-01T00:00:00Z")
-    unstamped = frozenset({"taken_at", "computed_at"})
+    unstamped = frozenset({"loaded_at", "computed_at"})
     before = marts(warehouse, without=unstamped)
     warehouse.build("--full-refresh", as_of="2026-06-01T00:00:00Z")
     assert marts(warehouse, without=unstamped) == before

@@ -101,7 +101,7 @@ def test_corrections_leave_no_trace_of_the_builds_that_heard_of_them(warehouse: 
         forget_that_it_ended(warehouse)
     warehouse.build("--selector", "frequent")
     assert warehouse.values("select count(*) > 0 from main.int_events_corrected") == [True]
-    every_column = "select * exclude (taken_at) from main.events order by all"
+    every_column = "select * exclude (loaded_at) from main.events order by all"
     increments = warehouse.rows(every_column)
     assert [row["address"] for row in increments] == ["person08@example.org", "same@example.org"]
     assert listed(warehouse) == ["person08@example.org", "same@example.org"]

@@ -57,7 +57,7 @@ TABLES = {
     "topics": "source text, topic text, suppresses boolean",
     "int_synced_state": "destination text, channel text, scope text, is_unknown boolean",
     "int_lost_suppressions": "destination text, channel text, scope text, address text",
-    "int_contact_addresses": "channel text, external_id text, is_crowded boolean",
+    "int_contact_addresses": "channel text, external_id text, exceeds_address_limit boolean",
 }
 
 VIEW = """
