@@ -5,6 +5,7 @@
         {%- for statement in adapter.dispatch('raw_tables')() -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}
+        {%- do drop_replaced_relations() -%}
         {%- do graph.update({'run_stamp': none}) -%}
         {%- do check_built_code() -%}
         {%- do read_watermarks() -%}

@@ -248,8 +248,11 @@ def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
             warehouse.build(as_of="2026-06-01T00:00:00Z")
     unstamped = frozenset({"loaded_at", "computed_at"})
     before = marts(warehouse, without=unstamped)
+    warehouse.rows("create table main.int_known_states as select 'a@example.org' as subject")
     warehouse.build("--full-refresh", as_of="2026-06-01T00:00:00Z")
     assert marts(warehouse, without=unstamped) == before
+    left = warehouse.values("select table_name from information_schema.tables")
+    assert "int_known_states" not in left, "what bore an old name holds personal data, too"
 
 
 def test_the_frequent_schedule_runs_where_unengaged_was_never_built(
