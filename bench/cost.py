@@ -52,19 +52,19 @@ class Read:
     times: int = 1
 
 
-_COPY = ("event_id", "copy_day", "delivery_id", "position", "received_at", "taken_at")
+_COPY = ("event_id", "copy_day", "delivery_id", "position", "received_at", "loaded_at")
 
 READS: tuple[Read, ...] = (
     # What has landed: keys of the day against what was taken of it, then the new payloads.
     Read("webhook_deliveries", TODAY, ("delivery_id", "received_at")),
-    Read("int_events_unioned", TODAY, ("delivery_id", "received_at", "taken_at"), times=2),
+    Read("int_events_unioned", TODAY, ("delivery_id", "received_at", "loaded_at"), times=2),
     Read("webhook_deliveries", NEW),
     # New elements become events.
     Read("int_events_unioned", NEW, _COPY, times=3),
     Read("int_events_unioned", NEW, times=2),
     Read("int_events_deduplicated", TODAY, times=3),
     Read("int_events_deduplicated", ACTS, times=3),
-    Read("events", TODAY, ("taken_at",), times=5),
+    Read("events", TODAY, ("loaded_at",), times=5),
     Read("events", NEW, times=5),
     # Latest events, links and traits: merged, so the whole table is read and its keys once more.
     Read("int_events_latest", CONTACTS, times=2),

@@ -36,7 +36,7 @@ insert into int_contact_state by name
 select
     md5(contact_id) as contact_state_id, contact_id, md5('email|' || address) as address_id, external_id,
     'email' as channel, address, not is_back as is_suppressed, reason, reason as reasons,
-    event_id as reason_event_id, acted_at as reason_at, true as is_last_namer, true as is_latest_address
+    event_id as reason_event_id, acted_at as reason_at, true as is_current_owner, true as is_latest_address
 from people;
 
 insert into contact_profiles by name

@@ -1,7 +1,7 @@
 {#- The models of state are functions of whole groups of linked contacts and addresses. An increment
     computes the groups anew that int_contacts_changed (and int_unengaged_changed) name since the model
     last ran, and leaves the others as they stand; a marker row there means: everything.
-    Such a model names in meta.replaces its column that the changed_by models name, and in meta.changed_by
+    Such a model names in meta.replaces its column that these models name, and in meta.changed_by
     these models. Its changed rows are taken out (also those that will not come back) in the transaction of
     its insert, on DuckDB by a pre-hook, on BigQuery by macros/merge.sql; it stamps computed_at. -#}
 

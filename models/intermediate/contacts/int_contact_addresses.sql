@@ -19,7 +19,7 @@ identifiers as (
 
 ),
 
-touched_contacts as (
+changed_contacts as (
 
     select * from {{ ref('int_contacts_changed') }}
     where {{ is_changed('contact_id') }}
@@ -70,10 +70,10 @@ named_addresses as (
         latest_events.address
     from latest_events
     {% if changes_part() -%}
-    inner join touched_contacts
+    inner join changed_contacts
         on
-            latest_events.channel = touched_contacts.channel
-            and latest_events.address = touched_contacts.address
+            latest_events.channel = changed_contacts.channel
+            and latest_events.address = changed_contacts.address
     {%- endif %}
     where latest_events.address is not null
 
@@ -101,8 +101,8 @@ named_contacts as (
         latest_events.external_id
     from latest_events
     {% if changes_part() -%}
-    inner join touched_contacts
-        on latest_events.external_id = touched_contacts.external_id
+    inner join changed_contacts
+        on latest_events.external_id = changed_contacts.external_id
     {%- endif %}
     where latest_events.external_id is not null
 

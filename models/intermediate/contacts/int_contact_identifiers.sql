@@ -80,7 +80,7 @@ superseded_keys as (
 
 ),
 
-touched_keys as (
+changed_keys as (
 
     select distinct {{ surrogate_key(names) }} as contact_identifier_key
     from new_links
@@ -115,7 +115,7 @@ known_links as (
     select *
     from {{ this }}
     where
-        contact_identifier_key in (select touched_keys.contact_identifier_key from touched_keys)
+        contact_identifier_key in (select changed_keys.contact_identifier_key from changed_keys)
         and contact_identifier_key not in (select superseded_keys.contact_identifier_key from superseded_keys)
         and last_at is not null
 

@@ -79,7 +79,7 @@ earlier_copies as (
 
     select
         copies.event_id,
-        min(copies.copy_loaded_at) as first_taken_at
+        min(copies.copy_loaded_at) as first_loaded_at
     from copies
     inner join repeated_keys
         on copies.event_id = repeated_keys.event_id
@@ -92,12 +92,12 @@ compared as (
     select
         earliest_copies.*,
         earlier_copies.event_id is not null as is_correction,
-        earlier_copies.first_taken_at as replaced_since
+        earlier_copies.first_loaded_at as replaced_since
     from earliest_copies
     left join earlier_copies
         on
             earliest_copies.event_id = earlier_copies.event_id
-            and earliest_copies.copy_loaded_at > earlier_copies.first_taken_at
+            and earliest_copies.copy_loaded_at > earlier_copies.first_loaded_at
 
 )
 {%- endif %}

@@ -72,7 +72,7 @@ superseded_keys as (
 
 ),
 
-touched_keys as (
+changed_keys as (
 
     select distinct {{ surrogate_key(names) }} as latest_event_key
     from new_events
@@ -112,7 +112,7 @@ known as (
     select *
     from {{ this }}
     where
-        latest_event_key in (select touched_keys.latest_event_key from touched_keys)
+        latest_event_key in (select changed_keys.latest_event_key from changed_keys)
         and latest_event_key not in (select superseded_keys.latest_event_key from superseded_keys)
         and last_at is not null
 

@@ -689,7 +689,7 @@ travelling_facts as (
         on facts_at_home.contact_state_id = addresses.contact_state_id
     where
         policy.suppresses = 'all'
-        -- A crowded external_id passes along no refusal that names only an address.
+        -- An external_id beyond the address limit passes along no refusal that names only an address.
         and not (addresses.exceeds_address_limit and facts_at_home.refusal_external_id is null)
     group by
         addresses.contact_id,

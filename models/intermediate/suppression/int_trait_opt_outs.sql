@@ -20,7 +20,7 @@ superseded_events as (
 ),
 
 {% if is_incremental() -%}
-touched_traits as (
+changed_traits as (
 
     select
         channel,
@@ -43,13 +43,13 @@ touched_traits as (
 
 ),
 
-touched_contacts as (
+changed_contacts as (
 
     select distinct
         channel,
         external_id,
         case when external_id is null then address end as address
-    from touched_traits
+    from changed_traits
 
 ),
 {%- endif %}
@@ -72,11 +72,11 @@ traits as (
         all_traits.loaded_at
     from {{ ref('int_traits') }} as all_traits
     {% if is_incremental() -%}
-    inner join touched_contacts
+    inner join changed_contacts
         on
-            all_traits.channel = touched_contacts.channel
-            and all_traits.external_id is not distinct from touched_contacts.external_id
-            and case when all_traits.external_id is null then all_traits.address end is not distinct from touched_contacts.address
+            all_traits.channel = changed_contacts.channel
+            and all_traits.external_id is not distinct from changed_contacts.external_id
+            and case when all_traits.external_id is null then all_traits.address end is not distinct from changed_contacts.address
     {%- endif %}
     where all_traits.trait_value is not null
 
@@ -166,11 +166,11 @@ withdrawn as (
 
     select known.*
     from {{ this }} as known
-    inner join touched_contacts
+    inner join changed_contacts
         on
-            known.channel = touched_contacts.channel
-            and known.external_id is not distinct from touched_contacts.external_id
-            and case when known.external_id is null then known.address end is not distinct from touched_contacts.address
+            known.channel = changed_contacts.channel
+            and known.external_id is not distinct from changed_contacts.external_id
+            and case when known.external_id is null then known.address end is not distinct from changed_contacts.address
     where known.trait_refusal_key not in (select {{ surrogate_key(names) }} from aggregated)
 
 )
