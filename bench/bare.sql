@@ -311,8 +311,8 @@ group by all;
 create table links as
 select
     external_id, channel, address, first_at, last_at,
-    count(*) over (partition by external_id, channel) > 50 as is_crowded,
-    row_number() over (partition by channel, address order by last_at desc, external_id desc) = 1 as is_last_namer
+    count(*) over (partition by external_id, channel) > 50 as exceeds_address_limit,
+    row_number() over (partition by channel, address order by last_at desc, external_id desc) = 1 as is_current_owner
 from (
     select external_id, channel, address, min(effective_at) as first_at, max(effective_at) as last_at
     from (
@@ -343,13 +343,13 @@ nameless as (
         external_id is not null
         and not exists (
             from links
-            where links.channel = named.channel and links.external_id = named.external_id and (links.channel <> 'push' or links.is_last_namer)
+            where links.channel = named.channel and links.external_id = named.external_id and (links.channel <> 'push' or links.is_current_owner)
         )
 )
 
 select row_number() over () as row_id, *, row_number() over (partition by coalesce(external_id, address), external_id is null, channel order by last_at desc, address desc) = 1 as is_latest_address
 from (
-    select external_id, channel, address, first_at, last_at, is_crowded, is_last_namer from links where channel <> 'push' or is_last_namer
+    select external_id, channel, address, first_at, last_at, exceeds_address_limit, is_current_owner from links where channel <> 'push' or is_current_owner
     union all
     select null, channel, address, null, null, false, true from unlinked
     union all
@@ -367,7 +367,7 @@ from (
     union all
     select addresses.address, acts.last_act.acted_at
     from acts inner join addresses on acts.external_id = addresses.external_id and addresses.channel = 'email'
-    where acts.channel = 'email' and acts.event_type = 'subscribe' and acts.address is null and not addresses.is_crowded
+    where acts.channel = 'email' and acts.event_type = 'subscribe' and acts.address is null and not addresses.exceeds_address_limit
 )
 group by address;
 
@@ -459,12 +459,12 @@ with reaching as (
     from refusals
     inner join addresses as linked on refusals.channel = linked.channel and refusals.address = linked.address
     inner join addresses as others on linked.channel = others.channel and linked.external_id = others.external_id and linked.address <> others.address
-    where refusals.external_id is null and refusals.channel <> 'push' and not linked.is_crowded
+    where refusals.external_id is null and refusals.channel <> 'push' and not linked.exceeds_address_limit
 ),
 
 named as (
     select
-        reaching.*, addresses.external_id as row_external_id, addresses.address as row_address, addresses.is_crowded
+        reaching.*, addresses.external_id as row_external_id, addresses.address as row_address, addresses.exceeds_address_limit
     from reaching inner join addresses using (row_id)
 ),
 
@@ -514,7 +514,7 @@ ended as (
     where
         grants.acted_at > reached.acted_at
         and (grants.topic is null or reached.topic is null or (grants.source = reached.source and grants.topic = reached.topic))
-        and not reached.is_crowded
+        and not reached.exceeds_address_limit
         and (reached.external_id is not null or reached.linked_at <= grants.acted_at)
 ),
 
@@ -591,7 +591,7 @@ granted as (
         union all
         select addresses.row_id, grants.act
         from grants inner join addresses on grants.channel = addresses.channel and grants.external_id = addresses.external_id
-        where not addresses.is_crowded
+        where not addresses.exceeds_address_limit
     )
     group by row_id
 ),
@@ -636,7 +636,7 @@ select
     coalesce(first_reason.source, granted.act.source) as source,
     case when first_reason is not null then first_reason.source_of_change else granted.act.source_of_change end as source_of_change,
     granted.act.acted_at as subscribed_at,
-    addresses.is_last_namer,
+    addresses.is_current_owner,
     addresses.is_latest_address
 from addresses
 left join summaries using (row_id)
@@ -655,7 +655,7 @@ select
     refused.reason_at as event_timestamp, refused.reason_received_at as inserted_at, labels.contact_id, labels.external_id,
     refused.source, refused.source_of_change, refused.reason_event_id as event_id
 from refused
-inner join contact_state as labels on refused.channel = labels.channel and refused.address = labels.address and labels.is_last_namer;
+inner join contact_state as labels on refused.channel = labels.channel and refused.address = labels.address and labels.is_current_owner;
 
 create table contact_profiles as
 with judged as (

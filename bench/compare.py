@@ -15,7 +15,7 @@ import duckdb
 from bench.settings import PROJECT
 
 # When a build read or made a row: not what the row says.
-_ABOUT_THE_BUILD: Final = {"taken_at", "computed_at"}
+_ABOUT_THE_BUILD: Final = {"loaded_at", "computed_at"}
 # A view that reads the clock.
 _LEFT_OUT: Final = {"sync_deltas"}
 _BASELINE: Final = {

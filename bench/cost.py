@@ -52,29 +52,29 @@ class Read:
     times: int = 1
 
 
-_COPY = ("event_id", "copy_day", "delivery_id", "position", "received_at", "taken_at")
+_COPY = ("event_id", "copy_day", "delivery_id", "position", "received_at", "loaded_at")
 
 READS: tuple[Read, ...] = (
     # What has landed: keys of the day against what was taken of it, then the new payloads.
     Read("webhook_deliveries", TODAY, ("delivery_id", "received_at")),
-    Read("int_events__unioned", TODAY, ("delivery_id", "received_at", "taken_at"), times=2),
+    Read("int_events_unioned", TODAY, ("delivery_id", "received_at", "loaded_at"), times=2),
     Read("webhook_deliveries", NEW),
     # New elements become events.
-    Read("int_events__unioned", NEW, _COPY, times=3),
-    Read("int_events__unioned", NEW, times=2),
-    Read("int_standing_copies", TODAY, times=3),
-    Read("int_standing_copies", ACTS, times=3),
-    Read("events", TODAY, ("taken_at",), times=5),
+    Read("int_events_unioned", NEW, _COPY, times=3),
+    Read("int_events_unioned", NEW, times=2),
+    Read("int_events_deduplicated", TODAY, times=3),
+    Read("int_events_deduplicated", ACTS, times=3),
+    Read("events", TODAY, ("loaded_at",), times=5),
     Read("events", NEW, times=5),
     # Latest events, links and traits: merged, so the whole table is read and its keys once more.
-    Read("int_latest_events", CONTACTS, times=2),
+    Read("int_events_latest", CONTACTS, times=2),
     Read("int_contact_identifiers", CONTACTS, times=4),
     Read("int_traits", HISTORY),
-    Read("int_trait_refusals", CONTACTS, times=2),
+    Read("int_trait_opt_outs", CONTACTS, times=2),
     # State of the touched groups: what it is computed from, and the table that it replaces rows of.
-    Read("int_latest_events", CONTACTS, times=2),
+    Read("int_events_latest", CONTACTS, times=2),
     Read("int_contact_addresses", CONTACTS, times=3),
-    Read("int_last_signs_of_life", CONTACTS, times=2),
+    Read("int_engagement", CONTACTS, times=2),
     Read("int_suppression_reasons", CONTACTS, times=3),
     Read("int_contact_state", CONTACTS, times=3),
     Read("suppression_list", CONTACTS, times=2),
@@ -138,7 +138,7 @@ def measure(directory: Path) -> tuple[dict[str, Measured], float]:
         tables = {
             read.table: _measure_table(connection, read.table, events, contacts) for read in READS
         }
-        acts = _count(connection, "main.int_standing_copies where copy_day = '1970-01-01'") / events
+        acts = _count(connection, "main.int_events_deduplicated where copy_day = '1970-01-01'") / events
     return tables, acts
 
 

@@ -30,7 +30,7 @@ _NAME: Final = "deltas"
 _BUILD: Final = (
     "build",
     "--select",
-    "int_known_states",
+    "int_ledger_latest",
     "sync_deltas",
     "--exclude-resource-type",
     "test",
@@ -74,8 +74,8 @@ def measure(settings: Settings, rows: int, pairs: int) -> dict[str, Any]:
         **_time(database, pairs),
         "cli_seconds": _time_cli(database, pairs, DESTINATIONS[:1]),
         "cli_all_seconds": _time_cli(database, pairs, DESTINATIONS),
-        "compact_seconds": compact.models["int_known_states"],
-        "merge_seconds": merge.models["int_known_states"],
+        "compact_seconds": compact.models["int_ledger_latest"],
+        "merge_seconds": merge.models["int_ledger_latest"],
     }
     builder.remove(_NAME)
     return found
@@ -97,7 +97,7 @@ def _time(database: Path, pairs: int) -> dict[str, Any]:
             **{f"{name}seconds": values for name, values in seconds.items()},
             **{f"{name}cpu_seconds": values for name, values in cpu.items()},
             "ledger_rows": _count(connection, "raw.sync_ledger"),
-            "known_rows": _count(connection, "main.int_known_states"),
+            "known_rows": _count(connection, "main.int_ledger_latest"),
             "list_rows": _count(connection, "main.suppression_list"),
             "deltas": _count(connection, "found"),
             "different": _count(connection, _DIFFERENT),

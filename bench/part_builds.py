@@ -12,7 +12,7 @@ from bench.parses import Parses, count_parses
 from bench.process import Run, run_worker, say
 from bench.settings import Settings
 
-_KEPT_SQL = ("unengaged", "int_events__unioned")
+_KEPT_SQL = ("unengaged", "int_events_unioned")
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ class _Measurer:
         _, measures.parses_in_filters = run_worker(
             "parses",
             str(self._builder.database("full")),
-            self._sql("int_events__unioned"),
+            self._sql("int_events_unioned"),
             log=self._logs / "parses.log",
         )
 

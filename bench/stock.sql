@@ -36,14 +36,14 @@ insert into int_contact_state by name
 select
     md5(contact_id) as contact_state_id, contact_id, md5('email|' || address) as address_id, external_id,
     'email' as channel, address, not is_back as is_suppressed, reason, reason as reasons,
-    event_id as reason_event_id, acted_at as reason_at, true as is_last_namer, true as is_latest_address
+    event_id as reason_event_id, acted_at as reason_at, true as is_current_owner, true as is_latest_address
 from people;
 
 insert into contact_profiles by name
 select contact_id, external_id, address as email, '+1999' || lpad(cast(person as varchar), 7, '0') as phone
 from people;
 
-insert into int_latest_events by name
+insert into int_events_latest by name
 select
     md5(event_id || event_type) as latest_event_key, 'email' as channel, external_id, address, event_type,
     'sendgrid' as source, case when event_type = 'topic_unsubscribe' then '7' end as topic, false as is_echo,

@@ -5,7 +5,7 @@
 {% macro duckdb__last_of(fields) -%}
     max(struct_pack({% for f in fields %}{{ f }} := {{ f }}{{ ', ' if not loop.last }}{% endfor %}))
 {%- endmacro %}
-{% macro default__last_of(fields) -%}
+{% macro bigquery__last_of(fields) -%}
     array_agg(
         {{ named_struct(fields) }}
         order by {% for f in fields %}{{ f }} desc{{ ', ' if not loop.last }}{% endfor %} limit 1
@@ -16,7 +16,7 @@
 {% macro duckdb__first_of(fields) -%}
     min(struct_pack({% for f in fields %}{{ f }} := {{ f }}{{ ', ' if not loop.last }}{% endfor %}))
 {%- endmacro %}
-{% macro default__first_of(fields) -%}
+{% macro bigquery__first_of(fields) -%}
     array_agg({{ named_struct(fields) }} order by {{ fields | join(', ') }} limit 1)[offset(0)]
 {%- endmacro %}
 
@@ -26,19 +26,21 @@
 {%- endmacro %}
 
 {#- Incremental strategy that adds rows. BigQuery's adapter knows it as a merge without a key. -#}
-{% macro append_strategy() %}{{ return('merge' if target.type == 'bigquery' else 'append') }}{% endmacro %}
+{% macro append_strategy() %}{{ return(adapter.dispatch('append_strategy')()) }}{% endmacro %}
+{% macro duckdb__append_strategy() %}{{ return('append') }}{% endmacro %}
+{% macro bigquery__append_strategy() %}{{ return('merge') }}{% endmacro %}
 
 {#- Incremental strategy that replaces rows by unique_key. -#}
-{% macro replace_strategy() %}{{ return('merge' if target.type == 'bigquery' else 'delete+insert') }}{% endmacro %}
+{% macro replace_strategy() %}{{ return(adapter.dispatch('replace_strategy')()) }}{% endmacro %}
+{% macro duckdb__replace_strategy() %}{{ return('delete+insert') }}{% endmacro %}
+{% macro bigquery__replace_strategy() %}{{ return('merge') }}{% endmacro %}
 
-{#- BigQuery partitioning by month; DuckDB has none. -#}
-{% macro by_month(field) -%}
-    {{ return({'field': field, 'data_type': 'timestamp', 'granularity': 'month'} if target.type == 'bigquery' else none) }}
-{%- endmacro %}
-
-{#- BigQuery partitioning by day; DuckDB has none. -#}
-{% macro by_day(field) -%}
-    {{ return({'field': field, 'data_type': 'timestamp', 'granularity': 'day'} if target.type == 'bigquery' else none) }}
+{#- For a model's partition_by: BigQuery's partitions by the month or day of a timestamp; DuckDB has none. -#}
+{% macro by_month(field) %}{{ return(adapter.dispatch('partitions')(field, 'month')) }}{% endmacro %}
+{% macro by_day(field) %}{{ return(adapter.dispatch('partitions')(field, 'day')) }}{% endmacro %}
+{% macro duckdb__partitions(field, granularity) %}{{ return(none) }}{% endmacro %}
+{% macro bigquery__partitions(field, granularity) -%}
+    {{ return({'field': field, 'data_type': 'timestamp', 'granularity': granularity}) }}
 {%- endmacro %}
 
 {#- CTEs, of which the last, `name`, holds the first row of each key. Few keys come twice, and only these are

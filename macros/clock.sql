@@ -4,7 +4,7 @@
 {%- endmacro %}
 
 {#- When this run takes what it reads: the watermark of every incremental model. -#}
-{% macro taken_now() -%}
+{% macro build_time() -%}
     {{ utc_literal(run_stamp()) }}
 {%- endmacro %}
 
@@ -17,7 +17,7 @@
 {#- A UTC timestamp literal from ISO text (no zone = UTC). Everything here names its zone: a BigQuery project
     can set another one for what names none. -#}
 {% macro utc_literal(text) %}{{ return(adapter.dispatch('utc_literal')(text)) }}{% endmacro %}
-{% macro default__utc_literal(text) -%}
+{% macro bigquery__utc_literal(text) -%}
     {%- set text = text | string | trim -%}
     {%- set time = '' if ':' in text else ' 00:00:00' -%}
     {%- set zone = '' if modules.re.search(':.*(Z|UTC|[+-][0-9:]+)$', text) else '+00' -%}
@@ -27,12 +27,12 @@
 
 {#- Now, when the query runs (for views that are read between builds). A UTC timestamp. -#}
 {% macro utc_now() %}{{ return(adapter.dispatch('utc_now')()) }}{% endmacro %}
-{% macro default__utc_now() -%} current_timestamp() {%- endmacro %}
+{% macro bigquery__utc_now() -%} current_timestamp() {%- endmacro %}
 {% macro duckdb__utc_now() -%} (now() at time zone 'UTC') {%- endmacro %}
 
 {#- timestamp + number of parts; stays a TIMESTAMP (dbt.dateadd returns DATETIME on BigQuery). -#}
 {% macro timestamp_plus(timestamp, number, part) %}{{ return(adapter.dispatch('timestamp_plus')(timestamp, number, part)) }}{% endmacro %}
-{% macro default__timestamp_plus(timestamp, number, part) -%}
+{% macro bigquery__timestamp_plus(timestamp, number, part) -%}
     timestamp_add({{ timestamp }}, interval {{ number }} {{ part }})
 {%- endmacro %}
 {% macro duckdb__timestamp_plus(timestamp, number, part) -%}
@@ -41,27 +41,27 @@
 
 {#- Cut to the second, the grain at which instants are compared. -#}
 {% macro to_second(timestamp) %}{{ return(adapter.dispatch('to_second')(timestamp)) }}{% endmacro %}
-{% macro default__to_second(timestamp) -%} timestamp_trunc({{ timestamp }}, second) {%- endmacro %}
+{% macro bigquery__to_second(timestamp) -%} timestamp_trunc({{ timestamp }}, second) {%- endmacro %}
 {% macro duckdb__to_second(timestamp) -%} date_trunc('second', {{ timestamp }}) {%- endmacro %}
 
 {#- The latest of three timestamps; nulls are passed over, null if all are. -#}
 {% macro latest_of_three(a, b, c) %}{{ return(adapter.dispatch('latest_of_three')(a, b, c)) }}{% endmacro %}
-{% macro default__latest_of_three(a, b, c) -%}
+{% macro bigquery__latest_of_three(a, b, c) -%}
     (select max(instant) from unnest([{{ a }}, {{ b }}, {{ c }}]) as instant)
 {%- endmacro %}
 {% macro duckdb__latest_of_three(a, b, c) -%} greatest({{ a }}, {{ b }}, {{ c }}) {%- endmacro %}
 
 {#- Cut to the day. -#}
 {% macro to_day(timestamp) %}{{ return(adapter.dispatch('to_day')(timestamp)) }}{% endmacro %}
-{% macro default__to_day(timestamp) -%} timestamp_trunc({{ timestamp }}, day, 'UTC') {%- endmacro %}
+{% macro bigquery__to_day(timestamp) -%} timestamp_trunc({{ timestamp }}, day, 'UTC') {%- endmacro %}
 {% macro duckdb__to_day(timestamp) -%} date_trunc('day', {{ timestamp }}) {%- endmacro %}
 
 {#- The UTC date of a timestamp. -#}
 {% macro to_date(timestamp) %}{{ return(adapter.dispatch('to_date')(timestamp)) }}{% endmacro %}
-{% macro default__to_date(timestamp) -%} date({{ timestamp }}, 'UTC') {%- endmacro %}
+{% macro bigquery__to_date(timestamp) -%} date({{ timestamp }}, 'UTC') {%- endmacro %}
 {% macro duckdb__to_date(timestamp) -%} cast({{ timestamp }} as date) {%- endmacro %}
 
 {#- A timestamp as ISO 8601 text in UTC, to the second. -#}
 {% macro iso_text(timestamp) %}{{ return(adapter.dispatch('iso_text')(timestamp)) }}{% endmacro %}
-{% macro default__iso_text(timestamp) -%} replace(substr(string({{ timestamp }}, 'UTC'), 1, 19), ' ', 'T') || 'Z' {%- endmacro %}
+{% macro bigquery__iso_text(timestamp) -%} replace(substr(string({{ timestamp }}, 'UTC'), 1, 19), ' ', 'T') || 'Z' {%- endmacro %}
 {% macro duckdb__iso_text(timestamp) -%} strftime({{ timestamp }}, '%Y-%m-%dT%H:%M:%SZ') {%- endmacro %}

@@ -4,7 +4,7 @@
     that a run looks for copies among events of the same days and not in all history. -#}
 
 {#- The day among whose events copies are looked for; 1970 for acts. A UTC timestamp. Bounded, for
-    BigQuery has room for 10,000 partitions of a table and 4,000 of a job: int_standing_copies has one a month. -#}
+    BigQuery has room for 10,000 partitions of a table and 4,000 of a job: int_events_deduplicated has one a month. -#}
 {% macro copy_day(event_type, event_timestamp) -%}
     case
         when {{ event_type }} not in ('sent', 'delivered', 'open', 'click', 'soft_bounce', 'identify', 'other')
@@ -18,14 +18,14 @@
 {#- The order in which copies of one event stand: the earliest received first. -#}
 {% macro copy_order() -%} received_at, delivery_id, position, landing_part {%- endmacro %}
 
-{#- Predicate on copy_day: the days of the copies that int_events__unioned took and the model has not
-    judged, as literals. copies: predicate on int_events__unioned. -#}
+{#- Predicate on copy_day: the days of the copies that int_events_unioned took and the model has not
+    judged, as literals. copies: predicate on int_events_unioned. -#}
 {% macro in_copy_days(copies) -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         true
     {%- else -%}
         {%- set days = run_query(
-            "select distinct cast(copy_day as " ~ dbt.type_string() ~ ") from " ~ ref('int_events__unioned')
+            "select distinct cast(copy_day as " ~ dbt.type_string() ~ ") from " ~ ref('int_events_unioned')
             ~ " where copy_day is not null and " ~ copies ~ " order by 1"
         ).columns[0].values() -%}
         {{ any_of('copy_day', days) }}
@@ -51,24 +51,24 @@
     end
 {%- endmacro %}
 
-{#- Predicate on int_events__unioned: the builds in which copies were taken that new corrections replaced;
+{#- Predicate on int_events_unioned: the builds in which copies were taken that new corrections replaced;
     false where there is no new correction. -#}
 {% macro in_replaced_builds(since) -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         true
     {%- else -%}
         {{ replaced_rows_since(
-            ref('events') ~ ' as events inner join ' ~ ref('int_corrections') ~ ' as corrections on events.event_id = corrections.event_id'
-            ~ (' where events.taken_at > ' ~ since if since else '')
+            ref('events') ~ ' as events inner join ' ~ ref('int_events_corrected') ~ ' as corrections on events.event_id = corrections.event_id'
+            ~ (' where events.loaded_at > ' ~ since if since else '')
         ) }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Predicate on taken_at: since the earliest build of which the corrections replaced something.
+{#- Predicate on loaded_at: since the earliest build of which the corrections replaced something.
     corrections: what follows `from`, with replaced_since. -#}
 {% macro replaced_rows_since(corrections) -%}
     {%- set since = one_value("select cast(min(replaced_since) as " ~ dbt.type_string() ~ ") from " ~ corrections) -%}
-    {{ return('taken_at >= ' ~ utc_literal(since) if since else 'false') }}
+    {{ return('loaded_at >= ' ~ utc_literal(since) if since else 'false') }}
 {%- endmacro %}
 
 {#- For meta.merge_predicate (macros/merge.sql): where the rows can be that a merge replaces.
@@ -81,10 +81,10 @@
 
 {#- Also what a run that died had already written: the same rows once more are the same rows. -#}
 {% macro merges_corrections(source) -%}
-    {%- set since = watermark('taken_at') -%}
-    {{ return('taken_at >= ' ~ utc_literal(one_value(
+    {%- set since = watermark('loaded_at') -%}
+    {{ return('loaded_at >= ' ~ utc_literal(one_value(
         "select cast(least(coalesce(min(replaced_since), " ~ since ~ "), " ~ since ~ ") as " ~ dbt.type_string() ~ ") from " ~ source
-        ~ " as merged inner join " ~ ref('int_corrections') ~ " as corrections on merged.event_id = corrections.event_id"
+        ~ " as merged inner join " ~ ref('int_events_corrected') ~ " as corrections on merged.event_id = corrections.event_id"
     ))) }}
 {%- endmacro %}
 
@@ -93,6 +93,6 @@
 {% macro has_superseded(since) -%}
     {{ return(
         not execute or model.resource_type == 'unit_test'
-        or answer_of("select count(*) from " ~ ref('int_superseded_events') ~ " where taken_at > " ~ since) | int > 0
+        or answer_of("select count(*) from " ~ ref('int_events_superseded') ~ " where loaded_at > " ~ since) | int > 0
     ) }}
 {%- endmacro %}

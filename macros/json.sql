@@ -20,7 +20,7 @@
 #}
 {% macro json_elements(relation, json, shape, list='batch') %}{{ return(adapter.dispatch('json_elements')(relation, json, shape, list)) }}{% endmacro %}
 
-{% macro default__json_elements(relation, json, shape, list) -%}
+{% macro bigquery__json_elements(relation, json, shape, list) -%}
 {%- set kind = 'json_type(' ~ safe_json(json) ~ ')' -%}
     select
         bodies.* except (body_items),
@@ -103,7 +103,7 @@
 #}
 {% macro json_fields(relation, json, columns, arrays=[]) %}{{ return(adapter.dispatch('json_fields')(relation, json, columns, arrays)) }}{% endmacro %}
 
-{% macro default__json_fields(relation, json, columns, arrays) -%}
+{% macro bigquery__json_fields(relation, json, columns, arrays) -%}
     select
         * except (shape_error, json_body),
         case when shape_error = 'empty' or json_body is not null then shape_error else 'malformed JSON' end as shape_error,
@@ -137,12 +137,12 @@
 
 {# One field of small JSON text inside an event, as `json_fields` reads it; null in, null out. Params: json, path. #}
 {% macro json_text(json, path) %}{{ return(adapter.dispatch('json_text')(json, path)) }}{% endmacro %}
-{% macro default__json_text(json, path) -%} json_value({{ json }}, '{{ path }}') {%- endmacro %}
+{% macro bigquery__json_text(json, path) -%} json_value({{ json }}, '{{ path }}') {%- endmacro %}
 {% macro duckdb__json_text(json, path) -%} try(json_extract_string({{ json }}, '{{ path }}')) {%- endmacro %}
 
 {# JSON text at a path, whether it stands there as JSON or as text that holds JSON; null in, null out. Params: json, path. Why: forms carry JSON as text. #}
 {% macro json_inside(json, path) %}{{ return(adapter.dispatch('json_inside')(json, path)) }}{% endmacro %}
-{% macro default__json_inside(json, path) -%}
+{% macro bigquery__json_inside(json, path) -%}
 {%- set whole = 'case when ' ~ safe_json(json) ~ ' is not null then ' ~ json ~ ' end' -%}
     coalesce(json_value({{ whole }}, '{{ path }}'), json_query({{ whole }}, '{{ path }}'))
 {%- endmacro %}
@@ -150,7 +150,7 @@
 
 {# JSON text of an array -> array of the elements' JSON texts; null for what is no array. Params: json. Why: small arrays inside an event. #}
 {% macro json_array(json) %}{{ return(adapter.dispatch('json_array')(json)) }}{% endmacro %}
-{% macro default__json_array(json) -%} case when json_type({{ safe_json(json) }}) = 'array' then {{ json_items(json) }} end {%- endmacro %}
+{% macro bigquery__json_array(json) -%} case when json_type({{ safe_json(json) }}) = 'array' then {{ json_items(json) }} end {%- endmacro %}
 {% macro duckdb__json_array(json) -%} cast(case when starts_with({{ json }}, '[') then try(json_extract({{ json }}, '$[*]')) end as varchar[]) {%- endmacro %}
 
 {#
@@ -158,7 +158,7 @@
   Params: relation, array expression, name. Why: unnest stands elsewhere on each engine.
 #}
 {% macro explode(relation, array, name) %}{{ return(adapter.dispatch('explode')(relation, array, name)) }}{% endmacro %}
-{% macro default__explode(relation, array, name) -%}
+{% macro bigquery__explode(relation, array, name) -%}
 select {{ relation }}.*, {{ name }} from {{ relation }} cross join unnest({{ array }}) as {{ name }} where {{ name }} is not null
 {%- endmacro %}
 {% macro duckdb__explode(relation, array, name) -%}
@@ -167,5 +167,5 @@ select *, unnest(list_filter({{ array }}, lambda entry: entry is not null)) as {
 
 {# Columns of a row as the text of a JSON object, for quarantine. Params: columns, a list of names. Why: a log line has no body of its own. #}
 {% macro json_row(columns) %}{{ return(adapter.dispatch('json_row')(columns)) }}{% endmacro %}
-{% macro default__json_row(columns) -%} to_json_string(struct({{ columns | join(', ') }})) {%- endmacro %}
+{% macro bigquery__json_row(columns) -%} to_json_string(struct({{ columns | join(', ') }})) {%- endmacro %}
 {% macro duckdb__json_row(columns) -%} cast(json_object({% for column in columns %}'{{ column }}', {{ column }}{{ ', ' if not loop.last }}{% endfor %}) as varchar) {%- endmacro %}

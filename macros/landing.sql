@@ -1,29 +1,29 @@
-{#- What of the landed rows int_events__unioned has not taken yet, as predicates: for the webhook sources on
+{#- What of the landed rows int_events_unioned has not taken yet, as predicates: for the webhook sources on
     their view's columns, for email_log and directory on theirs, and taken_earlier on the model's own; sources: which
     have any.
     DuckDB: files that are new, or were written since they were taken; a constant list, pushed down to
     the file scan. BigQuery: days of arrival whose row count changed since they were taken, cut at the
     first delivery that is not yet taken; literals, so that no older partition or block is read. -#}
-{% macro untaken_parts() %}
+{% macro unprocessed_parts() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         {{ return({'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'taken_earlier': 'true', 'sources': var('sources')}) }}
     {%- endif -%}
-    {{ return(adapter.dispatch('untaken_parts')()) }}
+    {{ return(adapter.dispatch('unprocessed_parts')()) }}
 {% endmacro %}
 
 {#- Parts that this model has not taken as this run found them. -#}
 {% macro changed_parts() -%}
-    {{ return(run_query("select landing_part from (" ~ untaken_prints(this) ~ ") as untaken order by landing_part").columns[0].values()) }}
+    {{ return(run_query("select landing_part from (" ~ unprocessed_prints(this) ~ ") as untaken order by landing_part").columns[0].values()) }}
 {%- endmacro %}
 
 {#- The prints of this run that were not noted yet. A print holds the time of the last change: none comes twice. -#}
-{% macro untaken_prints(relation) -%}
+{% macro unprocessed_prints(relation) -%}
     select landing_part, landing_print from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
     except distinct
     select landing_part, landing_print from {{ raw_table('landing_taken') }} where relation = '{{ relation | replace('`', '') }}'
 {%- endmacro %}
 
-{% macro duckdb__untaken_parts() -%}
+{% macro duckdb__unprocessed_parts() -%}
     {%- set parts = changed_parts() -%}
     {%- set listed -%}
         {%- if parts | length == 0 -%}
@@ -50,7 +50,7 @@
     {{ return(found | unique | list) }}
 {%- endmacro %}
 
-{% macro default__untaken_parts() -%}
+{% macro bigquery__unprocessed_parts() -%}
     {#- Rows in a streaming buffer are in no partition's count yet: the newest days are always looked at. -#}
     {%- set parts = changed_parts() | list -%}
     {%- for days in range(var('arrival_lookback_hours') // 24 + 1) -%}
@@ -106,7 +106,7 @@
     the part on BigQuery. No format_timestamp with a zone: beside it, the tests' emulator loses every `safe.`. -#}
 {% macro landing_part(table, time) %}{{ return(adapter.dispatch('landing_part')(table, time)) }}{% endmacro %}
 {% macro duckdb__landing_part(table, time) -%} landing_part {%- endmacro %}
-{% macro default__landing_part(table, time) -%}
+{% macro bigquery__landing_part(table, time) -%}
     '{{ table }}/' || coalesce(format_date('%Y%m%d', {{ to_date(time) }}), '__NULL__') as landing_part
 {%- endmacro %}
 
@@ -114,14 +114,14 @@
     part on BigQuery, so that a filter on it reaches the table; null on DuckDB, where files are the parts. -#}
 {% macro landed_at(time) %}{{ return(adapter.dispatch('landed_at')(time)) }}{% endmacro %}
 {% macro duckdb__landed_at(time) -%} cast(null as timestamp) as landed_at {%- endmacro %}
-{% macro default__landed_at(time) -%} {{ time }} as landed_at {%- endmacro %}
+{% macro bigquery__landed_at(time) -%} {{ time }} as landed_at {%- endmacro %}
 
-{#- Notes what int_events__unioned has read, once it has succeeded: a run that dies before reads the
+{#- Notes what int_events_unioned has read, once it has succeeded: a run that dies before reads the
     same parts again, and takes nothing twice. relation: the model's own, as each schema takes for itself. -#}
-{% macro note_taken(relation) -%}
+{% macro note_loaded(relation) -%}
     {%- do run_query(
         "insert into " ~ raw_table('landing_taken') ~ " (relation, landing_part, landing_print, taken_at) select '"
-        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ taken_now() ~ " from (" ~ untaken_prints(relation) ~ ") as untaken"
+        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as untaken"
     ) -%}
 {%- endmacro %}
 
@@ -138,16 +138,20 @@
             select {{ part_name('landing_part') }} from {{ raw_table('landing_archived') }}
             {%- endif %}
         )
-        {{ "and taken.landing_part not like '%/all' and taken.landing_part not like '%/__NULL__'" if target.type == 'bigquery' }}
+        and {{ adapter.dispatch('is_part_that_stays')('taken.landing_part') }}
 {%- endmacro %}
 
-{% macro part_name(column) -%}
-    {%- if target.type == 'bigquery' -%}
-        {{ column }}
-    {%- else -%}
-        regexp_extract({{ column }}, '((webhook_deliveries|email_sends|email_opens|contacts)/.*)$', 1)
-    {%- endif -%}
+{#- Predicate: a part of the landing that is there for good once it was taken. On BigQuery the whole table, and rows without
+    a day, are parts as long as there are such rows. -#}
+{% macro duckdb__is_part_that_stays(part) -%} true {%- endmacro %}
+{% macro bigquery__is_part_that_stays(part) -%} {{ part }} not like '%/all' and {{ part }} not like '%/__NULL__' {%- endmacro %}
+
+{#- The name of a part wherever the landing is. -#}
+{% macro part_name(column) %}{{ return(adapter.dispatch('part_name')(column)) }}{% endmacro %}
+{% macro duckdb__part_name(column) -%}
+    regexp_extract({{ column }}, '((webhook_deliveries|email_sends|email_opens|contacts)/.*)$', 1)
 {%- endmacro %}
+{% macro bigquery__part_name(column) -%} {{ column }} {%- endmacro %}
 
 {#- on-run-start: what was taken once and is gone makes a build not ok, unless it was archived on purpose; a full
     refresh, which would forget the refusals in it, does not begin at all. -#}

@@ -1,9 +1,9 @@
 {#- The ledger and its compact state. A build merges the rows that were written since the last one into
-    int_known_states; sync_deltas reads that, and of the ledger only what can have been written since. -#}
+    int_ledger_latest; sync_deltas reads that, and of the ledger only what can have been written since. -#}
 
-{#- Which matter a ledger row is about: what a platform is known to have, a positive verb (intended) or a suppression (attempted)
+{#- The class of a ledger row: what a platform is known to have, a positive verb (intended) or a suppression (attempted)
     that was about to be sent, or a delta that it will never take or did not have; null for what is tried again. -#}
-{% macro ledger_matter() -%}
+{% macro outcome_class() -%}
     case
         when outcome in ('confirmed', 'accepted') then 'known'
         when outcome = 'intended' and action = 'suppress' then 'attempted'
@@ -13,7 +13,7 @@
 
 {#- Predicate on raw.sync_ledger: rows that a build may not have read yet. A day before it started, for an
     answer is stamped when it comes and written when the warehouse can be reached. states: the relation of
-    int_known_states. column: the instant that is compared. -#}
+    int_ledger_latest. column: the instant that is compared. -#}
 {% macro pushed_since(states, column='pushed_at') -%}
     {%- set last = none -%}
     {%- if execute and model.resource_type != 'unit_test' and load_relation(states) -%}
@@ -25,7 +25,7 @@
 {#- The ids of the events that a suppression can rest on: acts of all time, and traits. -#}
 {% macro recorded_events() -%}
     select event_id
-    from {{ ref('int_standing_copies') }}
+    from {{ ref('int_events_deduplicated') }}
     where copy_day = {{ utc_literal('1970-01-01') }}
 
     union all

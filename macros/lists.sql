@@ -3,7 +3,7 @@
     address with the first reason that the row takes. with_known: also what is known to be there already.
 -#}
 {% macro list_suppressions(with_known) -%}
-{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.filed_as' -%}
+{%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.list_name' -%}
 destinations as {{ inlined() }} (
 
     select
@@ -18,9 +18,9 @@ destinations as {{ inlined() }} (
 
 ),
 
-filings as (
+lists as (
 
-    select * from {{ ref('int_filings') }}
+    select * from {{ ref('int_destination_lists') }}
 
 ),
 
@@ -32,14 +32,14 @@ destination_reasons as {{ inlined() }} (
         taken.channel,
         coalesce(taken.scope, '') as scope,
         taken.reason,
-        coalesce(filings.filed_as, '') as filed_as
+        coalesce(lists.list_name, '') as list_name
     from {{ ref('destination_reasons') }} as taken
-    left join filings
+    left join lists
         on
-            taken.destination = filings.destination
-            and taken.channel = filings.channel
-            and coalesce(taken.scope, '') = filings.scope
-            and taken.reason = filings.reason
+            taken.destination = lists.destination
+            and taken.channel = lists.channel
+            and coalesce(taken.scope, '') = lists.scope
+            and taken.reason = lists.reason
 
 ),
 
@@ -58,7 +58,7 @@ reasons as {{ inlined() }} (
 
 latest_events as (
 
-    select * from {{ ref('int_latest_events') }}
+    select * from {{ ref('int_events_latest') }}
     where last_at is not null
 
 ),
@@ -70,7 +70,7 @@ known as {{ inlined() }} (
         channel,
         scope,
         subject as address,
-        filed_as,
+        list_name,
         action,
         reason,
         event_id,
@@ -78,7 +78,7 @@ known as {{ inlined() }} (
         run_id,
         delta_id,
         is_unknown
-    from {{ ref('int_known_answers') }}
+    from {{ ref('int_synced_state') }}
 
 ),
 
@@ -89,7 +89,7 @@ files as {{ inlined() }} (
         destinations.channel,
         destinations.scope,
         destinations.audience,
-        destination_reasons.filed_as
+        destination_reasons.list_name
     from destinations
     inner join destination_reasons
         on
@@ -124,7 +124,7 @@ listed as (
         files.destination,
         files.channel,
         files.scope,
-        files.filed_as,
+        files.list_name,
         suppression_list.address,
         suppression_list.contact_id,
         suppression_list.external_id,
@@ -139,7 +139,7 @@ listed as (
             files.destination = known.destination
             and files.channel = known.channel
             and files.scope = known.scope
-            and files.filed_as = known.filed_as
+            and files.list_name = known.list_name
             and suppression_list.address = known.address
     left join seen
         on
@@ -161,7 +161,7 @@ suppressions as (
         listed.destination,
         listed.channel,
         listed.scope,
-        listed.filed_as,
+        listed.list_name,
         listed.address,
         listed.contact_id,
         listed.external_id,
@@ -183,7 +183,7 @@ suppressions as (
             listed.destination = destination_reasons.destination
             and listed.channel = destination_reasons.channel
             and listed.scope = destination_reasons.scope
-            and listed.filed_as = destination_reasons.filed_as
+            and listed.list_name = destination_reasons.list_name
             and reasons.reason = destination_reasons.reason
     where
         reasons.holds

@@ -1,7 +1,7 @@
 {#- How dbt's own strategies write an increment, with what this project adds:
     meta.merge_predicate names a macro that says where the rows can be that are replaced, as literals, so
     that a merge reads those partitions only (and a delete those row groups); meta.replaces names the
-    column by which touched groups of rows are replaced whole (macros/touched.sql). -#}
+    column by which changed groups of rows are replaced whole (macros/changed.sql). -#}
 
 {% macro merge_predicate(source) -%}
     {%- set name = (config.get('meta') or {}).get('merge_predicate') -%}

@@ -5,6 +5,7 @@
         {%- for statement in adapter.dispatch('raw_tables')() -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}
+        {%- do drop_replaced_relations() -%}
         {%- do graph.update({'run_stamp': none}) -%}
         {%- do check_built_code() -%}
         {%- do read_watermarks() -%}
@@ -14,7 +15,7 @@
         {%- if var('as_of', none) is not none -%}
             {#- Before anything can be hidden, and whatever becomes of the run. -#}
             {%- do run_query(
-                "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('as_of', " ~ taken_now() ~ ", " ~ as_of() ~ ")"
+                "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('as_of', " ~ build_time() ~ ", " ~ as_of() ~ ")"
             ) -%}
         {%- endif -%}
     {%- endif -%}
@@ -23,7 +24,14 @@
 {#- A table of the raw schema; on BigQuery with its project, which may be another than the one that runs queries. -#}
 {% macro raw_table(name) %}{{ return(adapter.dispatch('raw_table')(name)) }}{% endmacro %}
 {% macro duckdb__raw_table(name) %}{{ return('raw.' ~ name) }}{% endmacro %}
-{% macro default__raw_table(name) %}{{ return('`' ~ target.database ~ '`.raw.' ~ name) }}{% endmacro %}
+{% macro bigquery__raw_table(name) %}{{ return('`' ~ target.database ~ '`.raw.' ~ name) }}{% endmacro %}
+
+{#- How a table of the raw schema is stored: on BigQuery in a partition a day of a timestamp, clustered. -#}
+{% macro stored_in_days(timestamp, cluster='') %}{{ return(adapter.dispatch('stored_in_days')(timestamp, cluster)) }}{% endmacro %}
+{% macro duckdb__stored_in_days(timestamp, cluster) %}{{ return('') }}{% endmacro %}
+{% macro bigquery__stored_in_days(timestamp, cluster) -%}
+    {{ return(' partition by date(' ~ timestamp ~ ')' ~ (' cluster by ' ~ cluster if cluster else '')) }}
+{%- endmacro %}
 
 {% macro ledger_tables(text, integer, timestamp) -%}
     {{ return([
@@ -31,16 +39,16 @@
         ~ ", destination " ~ text ~ ", channel " ~ text ~ ", scope " ~ text ~ ", address " ~ text
         ~ ", contact_id " ~ text ~ ", action " ~ text ~ ", reason " ~ text ~ ", event_id " ~ text
         ~ ", event_timestamp " ~ timestamp ~ ", outcome " ~ text ~ ", http_status " ~ integer ~ ", error " ~ text ~ ", attempts " ~ integer
-        ~ ", pushed_at " ~ timestamp ~ ")" ~ (" partition by date(pushed_at) cluster by destination, channel, scope" if target.type == "bigquery"),
+        ~ ", pushed_at " ~ timestamp ~ ")" ~ stored_in_days('pushed_at', 'destination, channel, scope'),
         "alter table " ~ raw_table('sync_ledger') ~ " add column if not exists event_timestamp " ~ timestamp,
         "create table if not exists " ~ raw_table('sync_runs') ~ " (run_id " ~ text ~ ", destination " ~ text
         ~ ", started_at " ~ timestamp ~ ", ended_at " ~ timestamp ~ ", expires_at " ~ timestamp
         ~ ", status " ~ text ~ ", suppressed " ~ integer ~ ", released " ~ integer
         ~ ", subscribed " ~ integer ~ ", confirmed " ~ integer ~ ", accepted " ~ integer
         ~ ", rejected " ~ integer ~ ", absent " ~ integer ~ ", failed " ~ integer
-        ~ ", plan_hash " ~ text ~ ")" ~ (" partition by date(expires_at) cluster by destination" if target.type == "bigquery"),
+        ~ ", plan_hash " ~ text ~ ")" ~ stored_in_days('expires_at', 'destination'),
         "create table if not exists " ~ raw_table('watermarks') ~ " (relation " ~ text ~ ", taken_until " ~ timestamp
-        ~ ", as_of " ~ timestamp ~ ")" ~ (" partition by date(taken_until)" if target.type == "bigquery"),
+        ~ ", as_of " ~ timestamp ~ ")" ~ stored_in_days('taken_until'),
         "create table if not exists " ~ raw_table('landing_archived') ~ " (landing_part " ~ text ~ ", archived_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('built_code') ~ " (relation " ~ text ~ ", code_hash " ~ text ~ ")",
         "create table if not exists " ~ raw_table('rule_changes') ~ " (relation " ~ text ~ ", changed_at " ~ timestamp ~ ")",
@@ -48,7 +56,7 @@
         ~ ", reason " ~ text ~ ", refused_at " ~ timestamp ~ ", forgotten_at " ~ timestamp ~ ")",
         "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
         ~ ", ended_at " ~ timestamp ~ ", as_of " ~ timestamp ~ ", ok "
-        ~ ("bool" if target.type == "bigquery" else "boolean") ~ ")",
+        ~ dbt.type_boolean() ~ ")",
     ]) }}
 {%- endmacro %}
 
@@ -62,7 +70,7 @@
 
 {#- Partitioned by day of arrival (the log and the directory by their own day: they have no other), so that a
     run reads the days that changed; deliveries clustered by source and time, so that of a day it reads what is new. -#}
-{% macro default__raw_tables() -%}
+{% macro bigquery__raw_tables() -%}
     {#- Asked first: `create schema if not exists` needs the right to create even where it exists. -#}
     {%- set schema = [] if 'raw' in adapter.list_schemas(target.database) else ["create schema `" ~ target.database ~ "`.raw"] -%}
     {{ return(schema + [
@@ -86,15 +94,15 @@
 
 {#- raw.landing_files: the partitions of the raw tables, how many rows each has and when it last changed, as
     this run found them before it read them; of each run apart, for others may run meanwhile. -#}
-{% macro default__open_landing() -%}
+{% macro bigquery__open_landing() -%}
     {%- do run_query(
-        "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ taken_now() ~ ", interval 2 day)"
+        "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ build_time() ~ ", interval 2 day)"
     ) -%}
     {%- do run_query(
         "insert into " ~ raw_table('landing_files') ~ " (invocation_id, landing_part, landing_print, noted_at)"
         ~ " select '" ~ invocation_id ~ "', table_name || '/' || case"
         ~ " when partition_id is null or (partition_id = '__NULL__' and count(*) over (partition by table_name) = 1) then 'all'"
-        ~ " else partition_id end, cast(total_rows as string) || '@' || cast(last_modified_time as string), " ~ taken_now()
+        ~ " else partition_id end, cast(total_rows as string) || '@' || cast(last_modified_time as string), " ~ build_time()
         ~ " from " ~ raw_table('INFORMATION_SCHEMA') ~ ".PARTITIONS"
         ~ " where table_name in ('webhook_deliveries', 'email_sends', 'email_opens', 'contacts')"
         ~ " and coalesce(partition_id, '') <> '__UNPARTITIONED__'"
@@ -160,7 +168,7 @@
     {%- endif -%}
     {%- do run_query(
         "create or replace table " ~ raw_table('landing_files') ~ " as "
-        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print, " ~ taken_now() ~ " as noted_at from ("
+        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print, " ~ build_time() ~ " as noted_at from ("
         ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false") ~ ")"
     ) -%}
 {%- endmacro %}
@@ -196,7 +204,7 @@
         ~ ", false) from " ~ raw_table('builds') ~ "),"
         ~ " (select cast(max(as_of) as " ~ dbt.type_string() ~ ") from " ~ raw_table('builds') ~ "),"
         ~ " cast(max(started_at) as " ~ dbt.type_string() ~ "),"
-        ~ " case when max(started_at) >= " ~ taken_now() ~ " then cast(greatest(" ~ utc_now() ~ ", "
+        ~ " case when max(started_at) >= " ~ build_time() ~ " then cast(greatest(" ~ utc_now() ~ ", "
         ~ timestamp_plus('max(started_at)', 1, 'microsecond') ~ ") as " ~ dbt.type_string() ~ ") end"
         ~ " from (" ~ noted ~ ") as noted"
     ) -%}
@@ -224,8 +232,8 @@
         {%- do note_built_code(done) -%}
         {%- set seen = [] -%}
         {%- for node in done if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
-            {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ taken_now() ~ ", " ~ as_of() ~ ")") -%}
-            {%- if node.name == 'int_events__unioned' -%}{%- do note_taken(node.relation_name) -%}{%- endif -%}
+            {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ build_time() ~ ", " ~ as_of() ~ ")") -%}
+            {%- if node.name == 'int_events_unioned' -%}{%- do note_loaded(node.relation_name) -%}{%- endif -%}
         {%- endfor -%}
         {%- if seen -%}
             {%- do run_query("insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values " ~ seen | join(', ')) -%}
@@ -236,7 +244,7 @@
             {%- if is_ok -%}{%- do note_rules(done) -%}{%- endif -%}
             {%- do run_query(
                 "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
-                ~ taken_now() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
+                ~ build_time() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
             ) -%}
         {%- endif -%}
     {%- endif -%}

@@ -9,12 +9,12 @@ trim({{ text }}, ' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13) || ch
 
 {# True where the whole text matches the RE2 pattern. Params: text, pattern (no single quotes). Why: names and quoting differ. #}
 {% macro regex_is(text, pattern) %}{{ return(adapter.dispatch('regex_is')(text, pattern)) }}{% endmacro %}
-{% macro default__regex_is(text, pattern) -%} regexp_contains({{ text }}, r'^(?:{{ pattern }})$') {%- endmacro %}
+{% macro bigquery__regex_is(text, pattern) -%} regexp_contains({{ text }}, r'^(?:{{ pattern }})$') {%- endmacro %}
 {% macro duckdb__regex_is(text, pattern) -%} regexp_full_match({{ text }}, '{{ pattern }}') {%- endmacro %}
 
 {# Text with every match of the RE2 pattern replaced. Params: text, pattern and replacement (no single quotes). Why: DuckDB replaces the first only, unless told. #}
 {% macro regex_replace(text, pattern, replacement='') %}{{ return(adapter.dispatch('regex_replace')(text, pattern, replacement)) }}{% endmacro %}
-{% macro default__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, r'{{ pattern }}', r'{{ replacement }}') {%- endmacro %}
+{% macro bigquery__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, r'{{ pattern }}', r'{{ replacement }}') {%- endmacro %}
 {% macro duckdb__regex_replace(text, pattern, replacement) -%} regexp_replace({{ text }}, '{{ pattern }}', '{{ replacement }}', 'g') {%- endmacro %}
 
 {# Parts joined by a bar, nulls as nothing: a key of what identifies an event. Params: parts, text expressions. #}

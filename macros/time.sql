@@ -10,7 +10,7 @@
 #}
 {% macro parse_time(text) %}{{ return(adapter.dispatch('parse_time')(text)) }}{% endmacro %}
 
-{% macro default__parse_time(text) -%}
+{% macro bigquery__parse_time(text) -%}
 {%- set number = 'safe_cast(' ~ trim_blanks(text) ~ ' as float64)' -%}
 {%- set written = 'upper(' ~ trim_blanks(text) ~ ')' -%}
 {#- Six digits of a fraction at most, seconds always, no blank before an offset: what a cast reads. -#}
@@ -83,7 +83,7 @@ list_filter([
 {#- A time of a landed row as the text that keys are made of and parse_time reads. Params: time; where it is landed as
     text (DuckDB), that text. -#}
 {% macro time_text(time) %}{{ return(adapter.dispatch('time_text')(time)) }}{% endmacro %}
-{% macro default__time_text(time) -%}
+{% macro bigquery__time_text(time) -%}
     format_datetime('%Y-%m-%dT%H:%M:%S', datetime({{ time }}, 'UTC')) || coalesce(regexp_extract(cast({{ time }} as string), r'[.][0-9]+'), '') || 'Z'
 {%- endmacro %}
 {% macro duckdb__time_text(time) -%} cast({{ time }} as varchar) {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- What an increment has not seen yet. Every table stamps its rows with the run that wrote them (taken_at);
+{#- What an increment has not seen yet. Every table stamps its rows with the run that wrote them (loaded_at);
     a model has seen what was written until its own last run that succeeded, which raw.watermarks notes at the
     end of each run (macros/raw.sql). A run that dies notes nothing: its rows are looked at again, and
     every model bears that. Watermarks are literals, asked for before a query is compiled: both engines skip what
@@ -59,10 +59,10 @@
     {{ return(run_query(question).columns[0].values()[0]) }}
 {%- endmacro %}
 
-{#- Predicate on int_events__unioned: copies that this model has not judged yet. Copies that an as_of of
+{#- Predicate on int_events_unioned: copies that this model has not judged yet. Copies that an as_of of
     the past hid come again; that branch is compiled only where such an as_of was used since. -#}
-{% macro newly_taken(since) -%}
-    (taken_at > {{ since }}{{ ' or was_hidden' if hides_copies() }})
+{% macro newly_loaded(since) -%}
+    (loaded_at > {{ since }}{{ ' or was_hidden' if hides_copies() }})
 {%- endmacro %}
 
 {#- Whether a run with an as_of may have hidden something since this model last ran without one. -#}

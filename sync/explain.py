@@ -66,7 +66,7 @@ _DESTINATIONS: Final = """
 _STATES: Final = """
     select distinct
         states.*,
-        addresses.is_crowded,
+        addresses.exceeds_address_limit,
         listed.address is not null as is_listed
     from {marts}.int_contact_state as states
     inner join {marts}.int_contact_addresses as addresses
@@ -132,11 +132,11 @@ _LEDGER: Final = """
 """
 _KNOWN: Final = """
     select known.*
-    from {marts}.int_known_answers as known
+    from {marts}.int_synced_state as known
     where
         known.subject in (select person.address from person)
         or known.subject in (select asked.contact_id from asked)
-    order by destination, channel, scope, subject, filed_as
+    order by destination, channel, scope, subject, list_name
 """
 _PENDING: Final = """
     select deltas.*
@@ -162,7 +162,7 @@ _TOPICS: Final = """
                     happened.last_at desc,
                     case when happened.event_type = 'topic_unsubscribe' then 0 else 1 end
             ) as place
-        from {marts}.int_latest_events as happened
+        from {marts}.int_events_latest as happened
         where
             happened.event_type in ('topic_unsubscribe', 'topic_subscribe')
             and happened.last_at is not null
@@ -447,7 +447,7 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
     events = {row["event_id"]: row for row in rows["events"]}
     derived = {row["event_id"]: row for row in rows["unengaged"]}
     policy = {row["reason"]: row for row in rows["policy"]}
-    crowded = {row["contact_state_id"] for row in rows["states"] if row["is_crowded"]}
+    crowded = {row["contact_state_id"] for row in rows["states"] if row["exceeds_address_limit"]}
     found: dict[tuple[Any, ...], tuple[tuple[str, str | None], Reason]] = {}
     for row in rows["reasons"]:
         place = (row["channel"], row["address"])
@@ -482,7 +482,7 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
                 routes=[way],
                 released_by=released_by,
                 ends_by=ends_by(
-                    row, event, released_by, is_crowded=row["contact_state_id"] in crowded
+                    row, event, released_by, exceeds_address_limit=row["contact_state_id"] in crowded
                 ),
                 ended_at=row["ended_at"],
                 ended_event_id=row["ended_event_id"],

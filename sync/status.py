@@ -60,7 +60,7 @@ SECTIONS: tuple[Section, ...] = (
         "Unknown events",
         ("source", "provider_event", "events"),
         """
-        select source, provider_event, count(*) as events from {marts}.int_events__unioned
+        select source, provider_event, count(*) as events from {marts}.int_events_unioned
         where is_unmapped and provider_event is not null
         group by source, provider_event order by events desc, source, provider_event
         """,
@@ -81,13 +81,13 @@ SECTIONS: tuple[Section, ...] = (
         "They suppress nothing until a row of seeds/topics.csv says so.",
     ),
     Section(
-        "crowded_contacts",
+        "contacts_over_address_limit",
         "External ids that name too many addresses",
         ("channel", "external_id", "addresses"),
         """
         select channel, external_id, count(*) as addresses
         from {marts}.int_contact_addresses
-        where is_crowded group by channel, external_id order by addresses desc, channel, external_id
+        where exceeds_address_limit group by channel, external_id order by addresses desc, channel, external_id
         """,
         "Grants and refusals no longer pass along their links (var max_addresses_per_contact).",
     ),
@@ -115,7 +115,7 @@ SECTIONS: tuple[Section, ...] = (
         "In an unknown state: a call had no answer",
         ("destination", "channel", "scope", "items"),
         """
-        select destination, channel, scope, count(*) as items from {marts}.int_known_answers
+        select destination, channel, scope, count(*) as items from {marts}.int_synced_state
         where is_unknown group by destination, channel, scope order by destination, channel, scope
         """,
         "The next push sends what holds of them again. "

@@ -4,27 +4,27 @@
         incremental_strategy=replace_strategy(),
         unique_key='event_id',
         on_schema_change='fail',
-        partition_by=by_day('taken_at'),
-        cluster_by=['taken_at', 'channel', 'event_type', 'address'] if target.type == 'bigquery' else none,
+        partition_by=by_day('loaded_at'),
+        cluster_by=['loaded_at', 'channel', 'event_type', 'address'],
         meta={'merge_predicate': 'merges_corrections'},
     )
 }}
 
-{%- set since = watermark('taken_at') if is_incremental() %}
-{%- set new = newly_taken(since) if is_incremental() %}
+{%- set since = watermark('loaded_at') if is_incremental() %}
+{%- set new = newly_loaded(since) if is_incremental() %}
 {%- set unmarked_sources = var('unmarked_sources') | join("', '") %}
 {%- set minutes_after = timestamp_plus('placements.pushed_at', var('own_minutes'), 'minute') %}
 {%- set is_within %}
 placements.acted_from <= repeatable.effective_at
 and (placements.is_certain or repeatable.effective_at <= {{ minutes_after }})
 {%- endset %}
--- depends_on: {{ ref('int_standing_copies') }}
--- depends_on: {{ ref('int_corrections') }}
+-- depends_on: {{ ref('int_events_deduplicated') }}
+-- depends_on: {{ ref('int_events_corrected') }}
 with
 
 copies as (
 
-    select * from {{ ref('int_events__unioned') }}
+    select * from {{ ref('int_events_unioned') }}
     where
         quarantine_reason is null
         and received_at <= {{ as_of() }}
@@ -37,10 +37,10 @@ copies as (
 {% if is_incremental() -%}
 standing_copies as (
 
-    select * from {{ ref('int_standing_copies') }}
+    select * from {{ ref('int_events_deduplicated') }}
     where
         {{ in_copy_days(new) }}
-        and taken_at > {{ since }}
+        and loaded_at > {{ since }}
 
 ),
 
@@ -69,7 +69,7 @@ candidates as (
 
 placements as (
 
-    select * from {{ ref('int_placements') }}
+    select * from {{ ref('int_pushed_addresses') }}
 
 ),
 
@@ -190,7 +190,7 @@ select
     earliest_copies.event_timestamp,
     earliest_copies.effective_at,
     earliest_copies.received_at,
-    {{ taken_now() }} as taken_at
+    {{ build_time() }} as loaded_at
 from earliest_copies
 left join own_events
     on earliest_copies.event_id = own_events.event_id

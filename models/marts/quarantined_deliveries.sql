@@ -11,12 +11,12 @@ with
 
 quarantined as (
 
-    select * from {{ ref('int_events__unioned') }}
+    select * from {{ ref('int_events_unioned') }}
     where
         quarantine_reason is not null
         and coalesce(received_at <= {{ as_of() }}, true)
         {%- if is_incremental() %}
-        and {{ newly_taken(watermark('taken_at')) }}
+        and {{ newly_loaded(watermark('loaded_at')) }}
         {%- endif %}
 
 ),
@@ -28,7 +28,7 @@ numbered as (
         *,
         row_number() over (
             partition by landing_part, delivery_id, position, quarantine_reason
-            order by taken_at, received_at, element
+            order by loaded_at, received_at, element
         ) as occurrence
     from quarantined
 
@@ -42,5 +42,5 @@ select
     position,
     quarantine_reason as reason,
     element as payload,
-    taken_at
+    loaded_at
 from numbered

@@ -3,19 +3,19 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ withdraw_touched() }}",
-        meta={'replaces': 'suppression_id', 'touching': ['int_touched_contacts', 'int_unengaged_changes']},
+        pre_hook="{{ delete_changed_rows() }}",
+        meta={'replaces': 'suppression_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
     )
 }}
 
--- depends_on: {{ ref('int_touched_contacts') }}
--- depends_on: {{ ref('int_unengaged_changes') }}
+-- depends_on: {{ ref('int_contacts_changed') }}
+-- depends_on: {{ ref('int_unengaged_changed') }}
 with
 
 states as (
 
     select * from {{ ref('int_contact_state') }}
-    where {{ is_touched('address_id', ['int_touched_contacts', 'int_unengaged_changes']) }}
+    where {{ is_changed('address_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
 
 ),
 
@@ -64,7 +64,7 @@ labels as (
     from states
     where
         address is not null
-        and is_last_namer
+        and is_current_owner
 
 )
 

@@ -4,13 +4,13 @@ with
 
 list_changes as {{ inlined() }} (
 
-    select * from {{ ref('int_list_changes') }}
+    select * from {{ ref('int_suppression_deltas') }}
 
 ),
 
 profile_changes as {{ inlined() }} (
 
-    select * from {{ ref('int_profile_changes') }}
+    select * from {{ ref('int_profile_deltas') }}
 
 ),
 
@@ -32,19 +32,19 @@ settled as (
     select
         destination,
         delta_id
-    from {{ ref('int_known_states') }}
+    from {{ ref('int_ledger_latest') }}
     where
-        matter = 'rejected'
-        or (matter = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
+        outcome_class = 'rejected'
+        or (outcome_class = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
 
     union all
 
     select
         destination,
         delta_id
-    from {{ ref('int_ledger_answers') }}
+    from {{ ref('int_ledger_outcomes') }}
     where
-        {{ pushed_since(ref('int_known_states')) }}
+        {{ pushed_since(ref('int_ledger_latest')) }}
         and (
             outcome = 'rejected'
             or (outcome = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})

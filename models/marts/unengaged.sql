@@ -11,7 +11,7 @@ latest_sends as (
         event_type,
         first_at,
         last_at
-    from {{ ref('int_latest_events') }}
+    from {{ ref('int_events_latest') }}
     where
         channel = 'email'
         and event_type in ('sent', 'delivered')
@@ -25,7 +25,7 @@ latest_reactions as (
     select
         source,
         last_at
-    from {{ ref('int_latest_events') }}
+    from {{ ref('int_events_latest') }}
     where
         channel = 'email'
         and event_type in ('open', 'click')
@@ -38,7 +38,7 @@ latest_reactions as (
 
 last_signs_of_life as (
 
-    select * from {{ ref('int_last_signs_of_life') }}
+    select * from {{ ref('int_engagement') }}
 
 ),
 

@@ -26,7 +26,7 @@ from sync.warehouse.spool import DeltaCount, Snapshot, Spool
 
 #: Keys of each destination of which nobody knows what the platform has.
 UNKNOWN = """
-    select destination, count(*) as items from {marts}.int_known_answers
+    select destination, count(*) as items from {marts}.int_synced_state
     where is_unknown group by destination
 """
 

@@ -1,7 +1,7 @@
 """Mailgun: the bounces, complaints and unsubscribes of a sending domain.
 
 Facts from Mailgun's OpenAPI document (suppressions). Reasons are filed apart (keeps_reason); which
-goes where is seeds/destination_filings.csv. `DELETE /v3/{domain}/{kind}` without an address, which
+goes where is seeds/destination_lists.csv. `DELETE /v3/{domain}/{kind}` without an address, which
 clears a list, is not implemented here.
 """
 

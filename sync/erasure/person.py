@@ -149,7 +149,7 @@ def _links(warehouse: Warehouse, wanted: Iterable[Name]) -> dict[Name, set[Name]
         addresses = found.setdefault(Name("external_id", row["external_id"]), set())
         addresses.add(Name(row["channel"], row["address"]))
     for row in warehouse.rows(
-        f"select distinct external_id from {{marts}}.int_latest_events"
+        f"select distinct external_id from {{marts}}.int_events_latest"
         f" where external_id in ({marks})",
         parameters,
     ):
@@ -167,7 +167,7 @@ def _certain(warehouse: Warehouse, wanted: Iterable[Name]) -> set[Name]:
         if name.kind in ("email", "sms") or (
             name.kind == "push"
             and warehouse.rows(
-                "select 1 as one from {marts}.int_latest_events"
+                "select 1 as one from {marts}.int_events_latest"
                 " where channel = 'push' and address = @address limit 1",
                 {"address": name.value},
             )
@@ -249,7 +249,7 @@ def _deliveries(warehouse: Warehouse, names: Iterable[Name]) -> Iterable[str]:
     marks, parameters = in_list("value", {name.value for name in names})
     rows = warehouse.rows(
         f"""
-        select distinct delivery_id from {{marts}}.int_events__unioned
+        select distinct delivery_id from {{marts}}.int_events_unioned
         where address in ({marks}) or external_id in ({marks}) or email in ({marks})
             or phone in ({marks}) or push_token in ({marks})
         """,

@@ -82,7 +82,7 @@ def _named_since_the_last_look(warehouse: Warehouse) -> tuple[Any, Iterable[Name
     )[0]["since"]
     # Until first: what a build adds meanwhile is looked at the next time.
     until = warehouse.rows(
-        "select max(taken_at) as until from {marts}.events where taken_at > @since",
+        "select max(loaded_at) as until from {marts}.events where loaded_at > @since",
         {"since": since},
     )[0]["until"]
     if until is None:
@@ -92,7 +92,7 @@ def _named_since_the_last_look(warehouse: Warehouse) -> tuple[Any, Iterable[Name
         select distinct channel, address, external_id, email, phone, push_token
         from {marts}.events
         -- What was landed for one who came back is no return of its own.
-        where taken_at > @since and taken_at <= @until and provider_event not like 'forgotten/%'
+        where loaded_at > @since and loaded_at <= @until and provider_event not like 'forgotten/%'
         """,
         {"since": since, "until": until},
     )

@@ -25,11 +25,11 @@ _TEXTS = ("element", "payload", "reason", "error", "traits", "trait_value")
 #: What landed is cut, not deleted: see `landing`.
 _LANDED = "webhook_deliveries"
 _LEDGER = "sync_ledger"
-_EVENTS = "int_events__unioned"
+_EVENTS = "int_events_unioned"
 #: No table holds the event any more, and by its time it could be known again.
 _NO_EVENT = "event_id = null, event_timestamp = null"
 #: Last, for they say which names and events are the person's: a run that was cut off is repeated.
-_LAST = ("int_contact_identifiers", "int_latest_events", _EVENTS)
+_LAST = ("int_contact_identifiers", "int_events_latest", _EVENTS)
 
 
 def erase_tables(warehouse: Warehouse, person: Person, *, dry_run: bool = False) -> dict[str, int]:

@@ -213,15 +213,15 @@ class Reconciliation:
 
 _OURS = {
     "wanted": f"""
-        select {", ".join(ITEM_COLUMNS)}, filed_as, known_action from {{marts}}.int_list_entries
+        select {", ".join(ITEM_COLUMNS)}, list_name, known_action from {{marts}}.int_desired_state
         where destination = @name
     """,
     "known": """
-        select channel, scope, subject as address, filed_as from {marts}.int_known_answers
+        select channel, scope, subject as address, list_name from {marts}.int_synced_state
         where destination = @name and action = 'suppress'
     """,
     "files": """
-        select distinct channel, scope, filed_as from {marts}.int_filings where destination = @name
+        select distinct channel, scope, list_name from {marts}.int_destination_lists where destination = @name
     """,
 }
 

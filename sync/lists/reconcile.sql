@@ -11,7 +11,7 @@ select
     their_entries.topic,
     their_entries.is_placement = 'True' as is_placement,
     -- Of a platform that files reasons apart, the file; else all its lists are one.
-    case when files.has_files then their_entries.listed_in else '' end as filed_as,
+    case when files.has_files then their_entries.listed_in else '' end as list_name,
     false as is_foreign
 from their_entries
 left join (
@@ -43,7 +43,7 @@ left join (
         channel,
         scope,
         address,
-        filed_as
+        list_name
     from entries
     -- What is on another list only may be purged from it.
     where is_placement
@@ -52,7 +52,7 @@ left join (
         our_wanted.channel = entries.channel
         and our_wanted.scope = entries.scope
         and our_wanted.address = entries.address
-        and our_wanted.filed_as = entries.filed_as;
+        and our_wanted.list_name = entries.list_name;
 
 -- What we placed and no longer want waits for its release, and is nobody else's.
 update entries
@@ -65,7 +65,7 @@ where
             wanted.channel = entries.channel
             and wanted.scope = entries.scope
             and wanted.address = entries.address
-            and wanted.filed_as = entries.filed_as
+            and wanted.list_name = entries.list_name
     )
     and not exists (
         select 1
@@ -74,7 +74,7 @@ where
             our_known.channel = entries.channel
             and our_known.scope = entries.scope
             and our_known.address = entries.address
-            and our_known.filed_as = entries.filed_as
+            and our_known.list_name = entries.list_name
     );
 
 create view differences as

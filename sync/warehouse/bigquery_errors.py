@@ -159,7 +159,8 @@ def _about_absence(
     if not _RESOURCE.search(text):
         return SyncError(f"BigQuery: {_said(text)}")
     return _about_place(text, settings, raw, place_of) or WarehouseMissing(
-        f"{_resource(text)} is not there. Run `dbt build --target {settings.target}`, then retry."
+        f"{_resource(text)} is not there. Run `dbt build --target {settings.target}` (after an "
+        "upgrade with --full-refresh), then retry."
     )
 
 
@@ -236,7 +237,7 @@ def _about_the_query(reason: str, text: str, settings: Settings) -> SyncError:
     if "Unrecognized name" in text or "Name " in text or "not found inside" in text:
         return WarehouseMissing(
             f"The tables were made by another version ({_said(text)}) Run `dbt build --target "
-            f"{settings.target}`, then retry."
+            f"{settings.target} --full-refresh`, then retry."
         )
     if "project" in text.lower() and reason == "invalid":
         return ProfileError(

@@ -274,12 +274,12 @@ class DuckDbWarehouse:
             except duckdb.CatalogException as error:
                 raise WarehouseMissing(
                     f"{self.path} lacks a table that dbt makes ({_first_line(error)}). "
-                    "Run `dbt build`, then retry."
+                    "Run `dbt build` (after an upgrade `dbt build --full-refresh`), then retry."
                 ) from None
             except duckdb.BinderException as error:
                 raise WarehouseMissing(
                     f"{self.path} was made by another version ({_first_line(error)}). "
-                    "Run `dbt build`, then retry."
+                    "Run `dbt build --full-refresh`, then retry."
                 ) from None
             except duckdb.Error as error:
                 raise SyncError(f"{self.path}: {_first_line(error)}") from None

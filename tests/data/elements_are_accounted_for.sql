@@ -1,6 +1,6 @@
 {{ config(tags=['full_scan']) }}
 
-{%- set since = latest_of_column(ref('int_events__unioned'), 'taken_at') if execute %}
+{%- set since = latest_of_column(ref('int_events_unioned'), 'loaded_at') if execute %}
 
 -- Elements = events + quarantined + duplicates: fails with the elements of the newest day's builds that end
 -- as none of these, or as more than one. An element that makes several events counts once.
@@ -8,9 +8,9 @@ with
 
 unioned as (
 
-    select * from {{ ref('int_events__unioned') }}
+    select * from {{ ref('int_events_unioned') }}
     where
-        taken_at >= {{ timestamp_plus(utc_literal(since or '1970-01-02'), -1, 'day') }}
+        loaded_at >= {{ timestamp_plus(utc_literal(since or '1970-01-02'), -1, 'day') }}
         and coalesce(received_at <= {{ as_of() }}, true)
 
 ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-REASONS = "models/intermediate/int_suppression_reasons.sql"
-LIST_CHANGES = "models/intermediate/int_list_changes.sql"
+REASONS = "models/intermediate/suppression/int_suppression_reasons.sql"
+LIST_CHANGES = "models/intermediate/sync/int_suppression_deltas.sql"
 STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
 LIMITS = "tests/python/sync/test_limits.py"
@@ -42,14 +42,14 @@ def unit_tests(*names: str) -> tuple[str, ...]:
 MUTANTS = [
     Mutant(
         "a mailbox belongs to whoever named it last",
-        "models/intermediate/int_contact_addresses.sql",
-        "where channel <> 'push' or is_last_namer",
-        "where is_last_namer",
+        "models/intermediate/contacts/int_contact_addresses.sql",
+        "where channel <> 'push' or is_current_owner",
+        "where is_current_owner",
         unit_tests("the_label_is_the_contact_that_named_the_address_last"),
     ),
     Mutant(
         "a positive trait lifts a refusal",
-        "models/intermediate/int_events__unioned.sql",
+        "models/intermediate/events/int_events_unioned.sql",
         "coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as event_type",
         "case when trait_value then 'subscribe'"
         " else coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') end as event_type",
@@ -80,14 +80,14 @@ MUTANTS = [
     ),
     Mutant(
         "the watermark is the event's time",
-        "models/intermediate/int_standing_copies.sql",
-        "{%- set new = newly_taken(watermark('taken_at')) if is_incremental() %}",
+        "models/intermediate/events/int_events_deduplicated.sql",
+        "{%- set new = newly_loaded(watermark('loaded_at')) if is_incremental() %}",
         "{%- set new = 'event_timestamp > ' ~ watermark('copy_day') if is_incremental() %}",
         unit_tests("an_earlier_copy_that_lands_late_replaces_what_was_built"),
     ),
     Mutant(
         "absence releases",
-        "models/intermediate/int_list_changes.sql",
+        "models/intermediate/sync/int_suppression_deltas.sql",
         "    from judged\n    inner join states\n",
         "    from judged\n    left join states\n",
         unit_tests("absence_is_never_a_release"),
@@ -101,7 +101,7 @@ MUTANTS = [
     ),
     Mutant(
         "a refusal says subscribed",
-        "models/intermediate/int_profile_changes.sql",
+        "models/intermediate/sync/int_profile_deltas.sql",
         "        and (action = 'subscribe' or not subscribed_status)\n",
         "",
         unit_tests("a_refusal_never_says_subscribed"),
@@ -123,7 +123,7 @@ MUTANTS = [
     ),
     Mutant(
         "one bad element loses its batch",
-        "models/intermediate/int_events__unioned.sql",
+        "models/intermediate/events/int_events_unioned.sql",
         "            when addressed.shape_error is not null then addressed.shape_error\n",
         "            when max(addressed.shape_error) over (partition by addressed.delivery_id) is not null"
         " then 'wrong shape'\n",
@@ -154,14 +154,14 @@ MUTANTS = [
     ),
     Mutant(
         "a machine's open is taken for the person's",
-        "models/intermediate/int_last_signs_of_life.sql",
+        "models/intermediate/suppression/int_engagement.sql",
         "and not is_machine",
         "and true",
         unit_tests("a_machines_open_is_no_sign_of_life_where_it_does_not_count"),
     ),
     Mutant(
         "a clock in the future wins",
-        "models/intermediate/int_events__unioned.sql",
+        "models/intermediate/events/int_events_unioned.sql",
         "case when event_timestamp < received_at then event_timestamp else received_at end",
         "coalesce(event_timestamp, received_at)",
         unit_tests("nothing_happens_after_it_was_received"),
@@ -193,14 +193,14 @@ MUTANTS = [
     ),
     Mutant(
         "what a superseded copy named stays",
-        "models/intermediate/int_superseded_events.sql",
+        "models/intermediate/events/int_events_superseded.sql",
         "        event_id in (select noted.event_id from noted)\n",
         "        event_id in (select noted.event_id from noted where 1 = 0)\n",
         unit_tests("the_copies_that_a_correction_replaced_are_superseded"),
     ),
     Mutant(
         "linked contacts are not computed anew",
-        "models/intermediate/int_touched_contacts.sql",
+        "models/intermediate/contacts/int_contacts_changed.sql",
         "    from reached_ids\n    inner join edges\n        on reached_ids.contact_id = edges.from_id\n",
         "    from reached_ids\n    inner join edges\n        on reached_ids.contact_id = edges.from_id and 1 = 0\n",
         unit_tests("a_new_event_touches_the_whole_group_that_is_linked_with_what_it_names"),
@@ -266,8 +266,8 @@ MUTANTS = [
     ),
     Mutant(
         "a suppression without an answer never arrived",
-        "models/intermediate/int_known_answers.sql",
-        "    where matter = 'attempted'\n",
+        "models/intermediate/sync/int_synced_state.sql",
+        "    where outcome_class = 'attempted'\n",
         "    where false\n",
         unit_tests("a_suppression_without_an_answer_may_have_arrived"),
     ),
@@ -429,7 +429,7 @@ MUTANTS = [
     ),
     Mutant(
         "a profile is subscribed by what is no answer to its opt-out",
-        "models/intermediate/int_profile_changes.sql",
+        "models/intermediate/sync/int_profile_deltas.sql",
         "            when {{ is_no_answer }} then 'policy'\n",
         "",
         unit_tests(

@@ -26,7 +26,7 @@ def test_the_view_finds_what_a_query_of_the_whole_ledger_finds(warehouse: Wareho
     assert counts == {"raw.sync_ledger": ROWS, "main.suppression_list": PEOPLE + NEW - released}
     # The compact state is empty, and the view reads the whole ledger.
     assert differences(warehouse) == (NEW + released, 0)
-    warehouse.build("--select", "int_known_states", "sync_deltas")
+    warehouse.build("--select", "int_ledger_latest", "sync_deltas")
     assert differences(warehouse) == (NEW + released, 0)
     warehouse.rows(
         """
@@ -38,5 +38,5 @@ def test_the_view_finds_what_a_query_of_the_whole_ledger_finds(warehouse: Wareho
         """
     )
     assert differences(warehouse) == (NEW + released - 10, 0)
-    warehouse.build("--select", "int_known_states", "sync_deltas")
+    warehouse.build("--select", "int_ledger_latest", "sync_deltas")
     assert differences(warehouse) == (NEW + released - 10, 0)

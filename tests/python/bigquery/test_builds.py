@@ -27,12 +27,12 @@ FILLED = ("full", "increment")
 TABLES = (
     "events", "quarantined_deliveries", "unengaged", "suppression_list", "contact_profiles",
     "sync_deltas", "contact_state", "int_contact_state", "int_suppression_reasons",
-    "int_trait_refusals", "int_latest_events", "int_contact_identifiers", "int_contact_addresses",
+    "int_trait_opt_outs", "int_events_latest", "int_contact_identifiers", "int_contact_addresses",
 )  # fmt: skip
 #: When a build did something; and ids made of where a row was landed: a file on DuckDB, a day's
 #: partition on BigQuery.
 OF_THE_BUILD = {
-    "taken_at", "computed_at", "quarantine_id",
+    "loaded_at", "computed_at", "quarantine_id",
     "dbt_scd_id", "dbt_updated_at", "dbt_valid_from", "dbt_valid_to",
 }  # fmt: skip
 #: A line of these has no id: it is made of all its fields, of times as the raw table holds them,
@@ -97,7 +97,7 @@ def test_a_frequent_build_fills_tables_and_makes_no_views_and_seeds(
     built: Mapping[str, Built],
 ) -> None:
     nodes = built["empty again"].statuses
-    assert {"int_events__unioned", "contact_profiles", "sync_deltas_is_valid"} <= nodes.keys()
+    assert {"int_events_unioned", "contact_profiles", "sync_deltas_is_valid"} <= nodes.keys()
     assert not {"stg_sendgrid__events", "sync_deltas", "destinations"} & nodes.keys()
 
 
@@ -120,10 +120,10 @@ def test_rows_are_equal_on_both_engines(built: Mapping[str, Built], name: str, t
 @pytest.mark.parametrize(
     ("table", "predicate"),
     [
-        ("events", r"DBT_INTERNAL_DEST\.taken_at >= timestamp '[^']+'"),
-        ("int_standing_copies", r"DBT_INTERNAL_DEST\.copy_day in \(timestamp '[^']+'"),
+        ("events", r"DBT_INTERNAL_DEST\.loaded_at >= timestamp '[^']+'"),
+        ("int_events_deduplicated", r"DBT_INTERNAL_DEST\.copy_day in \(timestamp '[^']+'"),
         # Rows are only ever added: no row of it is looked at.
-        ("int_events__unioned", r"\bFALSE\b"),
+        ("int_events_unioned", r"\bFALSE\b"),
     ],
 )
 def test_a_merge_reads_only_the_partitions_that_it_names(
@@ -149,7 +149,7 @@ def test_a_build_with_unit_tests_succeeds_on_a_fresh_warehouse(
 ) -> None:
     """A plain `dbt build` runs them before there is a table to read columns of."""
     cautious = ("--indirect-selection", "cautious")
-    run = new_bigquery().dbt("build", *cautious, "--select", "+int_placements", "+int_known_states")
+    run = new_bigquery().dbt("build", *cautious, "--select", "+int_pushed_addresses", "+int_ledger_latest")
     assert run.success, [n.message for n in run.result.results if n.status == "error"]
     assert "unit_test" in {n.node.resource_type for n in run.result.results}
 

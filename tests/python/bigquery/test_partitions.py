@@ -23,33 +23,33 @@ OWN_DATES = {"stg_email_log__events": "landed_at", "stg_directory__events": "lan
 #: Tables that grow with every event, and the column by whose day or month they are partitioned.
 PARTITIONED: Mapping[str, str] = {
     "webhook_deliveries": "received_at",
-    "int_events__unioned": "taken_at",
-    "int_standing_copies": "copy_day",
-    "events": "taken_at",
-    "int_superseded_events": "taken_at",
+    "int_events_unioned": "loaded_at",
+    "int_events_deduplicated": "copy_day",
+    "events": "loaded_at",
+    "int_events_superseded": "loaded_at",
     "sync_ledger": "pushed_at",
     # A view over the ledger, which passes the time of the answer on.
-    "int_ledger_answers": "pushed_at",
+    "int_ledger_outcomes": "pushed_at",
     # Views over the deliveries, which pass the time of arrival on.
     **dict.fromkeys(STAGING, "received_at"),
     **OWN_DATES,
 }
 #: Views that pass a partition column on: they are judged where they are read.
-VIEWS = (*STAGING, "int_ledger_answers")
+VIEWS = (*STAGING, "int_ledger_outcomes")
 SITUATIONS = ("nothing new", "something new", "everything anew")
 #: Models whose predicates are taken away, one at a time.
 BROKEN = (
-    ("events", "taken_at > "),
-    ("int_standing_copies", "taken_at > "),
-    ("int_latest_events", "taken_at > "),
-    ("int_touched_contacts", "taken_at > "),
-    ("quarantined_deliveries", "taken_at > "),
-    ("int_events__unioned", "received_at >= "),
-    ("int_events__unioned", "taken_at >= "),
+    ("events", "loaded_at > "),
+    ("int_events_deduplicated", "loaded_at > "),
+    ("int_events_latest", "loaded_at > "),
+    ("int_contacts_changed", "loaded_at > "),
+    ("quarantined_deliveries", "loaded_at > "),
+    ("int_events_unioned", "received_at >= "),
+    ("int_events_unioned", "loaded_at >= "),
     ("sync_deltas", "pushed_at >= "),
-    ("int_known_answers", "pushed_at >= "),
-    ("int_known_states", "pushed_at >= "),
-    ("int_placements", "pushed_at >= "),
+    ("int_synced_state", "pushed_at >= "),
+    ("int_ledger_latest", "pushed_at >= "),
+    ("int_pushed_addresses", "pushed_at >= "),
 )
 
 Reads = Mapping[str, Sequence[Read]]
@@ -95,7 +95,7 @@ def found(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> F
         scripts[predicate, name] = sql.replace(predicate, f"{predicate.split()[0]} <> ")
     for name in VIEWS:
         view = nodes["nothing new"][name]
-        column = "pushed_at" if name == "int_ledger_answers" else "received_at"
+        column = "pushed_at" if name == "int_ledger_outcomes" else "received_at"
         scripts["view", name] = f"select * from ({view}) where {column} > timestamp '2026-05-02'"
     answers = dict(zip(scripts, reads(project.tables(), list(scripts.values())), strict=True))
     return Found(
@@ -123,8 +123,8 @@ def test_a_frequent_run_reads_no_history_from_its_beginning(found: Found, situat
 
 def test_only_a_run_with_an_as_of_of_its_own_looks_for_what_earlier_ones_hid(found: Found) -> None:
     assert set(problems(found.frequent["everything anew"])) == {
-        f"{model} reads int_events__unioned from the beginning of taken_at"
-        for model in ("int_standing_copies", "quarantined_deliveries", "events")
+        f"{model} reads int_events_unioned from the beginning of loaded_at"
+        for model in ("int_events_deduplicated", "quarantined_deliveries", "events")
     }
 
 
@@ -145,7 +145,7 @@ def test_a_predicate_that_is_missing_is_found(found: Found, model: str, predicat
 
 @pytest.mark.parametrize("name", sorted(set(VIEWS) - OWN_DATES.keys()))
 def test_a_bound_on_a_view_reaches_its_table(found: Found, name: str) -> None:
-    table = "sync_ledger" if name == "int_ledger_answers" else "webhook_deliveries"
+    table = "sync_ledger" if name == "int_ledger_outcomes" else "webhook_deliveries"
     bounds = [read.bounded for read in found.views[name] if read.table == table]
     assert bounds
     assert all(PARTITIONED[table] in bounded for bounded in bounds)

@@ -33,7 +33,7 @@ NOW = datetime.combine(generator.START, datetime.min.time(), UTC) + timedelta(da
 #: About the run and where a row was landed, not about contacts. The last two hold the text of a
 #: JSON number (1.50 is 1.5 on DuckDB) and the landing part.
 OF_THE_BUILD = {
-    "taken_at", "computed_at", "touched_at", "copy_taken_at", "landing_part", "landed_at",
+    "loaded_at", "computed_at", "changed_at", "copy_loaded_at", "landing_part", "landed_at",
     "happened_at_raw", "quarantine_id",
 }  # fmt: skip
 #: Bodies with an object or an array where text belongs: its JSON text on DuckDB, null on BigQuery.
@@ -204,10 +204,10 @@ def test_data_tests_find_nothing(both: Both) -> None:
 
 #: This build has nothing for them: test_unit_tests.py runs their unit tests in GoogleSQL.
 EMPTY = {
-    "int_corrections",
+    "int_events_corrected",
     "int_lost_suppressions",
-    "int_profile_changes",
-    "int_superseded_events",
+    "int_profile_deltas",
+    "int_events_superseded",
 }
 
 

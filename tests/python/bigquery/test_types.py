@@ -161,13 +161,13 @@ def test_raw_tables_are_as_their_sources_say(typed: Typed) -> None:
 #: SQL that BigQuery refuses, and a part of what is said of it.
 WRONG = {
     "select event_id as id from {events} where adress = 'x'": "Unrecognized name: adress",
-    "select 1 as n from {events} where taken_at > datetime '2026-05-02'": "DATETIME",
+    "select 1 as n from {events} where loaded_at > datetime '2026-05-02'": "DATETIME",
     "select 1 as n from {events} where is_machine = 1": "BOOL, INT64",
     "select string_split(address, '@') as parts from {events}": "Function not found",
     "select count(*) filter (where is_echo) as n from {events}": "Syntax error",
     "select address::text as address from {events}": "Syntax error",
     "select address from {events} group by channel": "neither grouped nor aggregated",
-    "select channel from {events} union all select taken_at from {events}": "incompatible",
+    "select channel from {events} union all select loaded_at from {events}": "incompatible",
     "select * from {events} join {events} using (event_key)": "event_key",
     "create table project.marts.new as (select 1 as n, 2 as n)": "duplicate name n",
     "create table project.marts.new as (select 1 as n) partition by n": "Syntax error",

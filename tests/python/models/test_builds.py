@@ -117,7 +117,7 @@ def test_a_file_that_has_grown_is_taken_once_more_and_only_what_is_new(
     increments: Increments,
 ) -> None:
     taken = increments.warehouse.rows(
-        "select delivery_id, count(*) as n from main.int_events__unioned"
+        "select delivery_id, count(*) as n from main.int_events_unioned"
         " where delivery_id like 'grown/%' group by 1 order by 1"
     )
     assert taken == [{"delivery_id": "grown/1", "n": 1}, {"delivery_id": "grown/2", "n": 1}]
@@ -246,10 +246,13 @@ def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
         )
         if number % 2:
             warehouse.build(as_of="2026-06-01T00:00:00Z")
-    unstamped = frozenset({"taken_at", "computed_at"})
+    unstamped = frozenset({"loaded_at", "computed_at"})
     before = marts(warehouse, without=unstamped)
+    warehouse.rows("create table main.int_known_states as select 'a@example.org' as subject")
     warehouse.build("--full-refresh", as_of="2026-06-01T00:00:00Z")
     assert marts(warehouse, without=unstamped) == before
+    left = warehouse.values("select table_name from information_schema.tables")
+    assert "int_known_states" not in left, "what bore an old name holds personal data, too"
 
 
 def test_the_frequent_schedule_runs_where_unengaged_was_never_built(

@@ -12,7 +12,7 @@ import pytest
 from tests.python.conftest import Warehouse, project_with_seeds
 
 #: A table, the view that it reads, and the seeds that the view reads.
-TABLE, ITS_VIEW = "int_known_states", "int_ledger_answers"
+TABLE, ITS_VIEW = "int_ledger_latest", "int_ledger_outcomes"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def built(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
 def seeds_changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our project with one more row of a seed."""
     project = project_with_seeds(tmp_path_factory.mktemp("seeds") / "project")
-    with (project / "seeds" / "destination_filings.csv").open("a") as out:
+    with (project / "seeds" / "destination_lists.csv").open("a") as out:
         out.write("klaviyo,mail,complaint\n")
     return project
 

@@ -30,7 +30,7 @@ def test_a_refusal_is_listed_though_a_run_died_before_events_and_a_rule_was_chan
     warehouse.land("sendgrid", batch("ann@example.org", key="a"))
     warehouse.build()
     warehouse.land("sendgrid", batch("noa@example.org", key="b"))
-    warehouse.run("int_events__unioned", "int_standing_copies")
+    warehouse.run("int_events_unioned", "int_events_deduplicated")
     warehouse.variables["max_addresses_per_contact"] = 40
     warehouse.run("suppression_policy+", "config.materialized:view")
     warehouse.build("--selector", "frequent")
@@ -69,8 +69,8 @@ def test_an_event_stands_once_though_a_part_of_the_models_was_built_anew(
     warehouse.land(
         "sendgrid", batch("right@example.org", key="a"), received_at="2026-05-02T08:00:00Z"
     )
-    warehouse.build("--select", "int_events__unioned")
-    warehouse.build("--select", "int_standing_copies", "--full-refresh")
+    warehouse.build("--select", "int_events_unioned")
+    warehouse.build("--select", "int_events_deduplicated", "--full-refresh")
     warehouse.build("--selector", "frequent")
     assert warehouse.values("select address from main.events") == ["right@example.org"]
     assert listed(warehouse) == ["right@example.org"]
@@ -100,8 +100,8 @@ def test_corrections_leave_no_trace_of_the_builds_that_heard_of_them(warehouse: 
         warehouse.build("--selector", "frequent")
         forget_that_it_ended(warehouse)
     warehouse.build("--selector", "frequent")
-    assert warehouse.values("select count(*) > 0 from main.int_corrections") == [True]
-    every_column = "select * exclude (taken_at) from main.events order by all"
+    assert warehouse.values("select count(*) > 0 from main.int_events_corrected") == [True]
+    every_column = "select * exclude (loaded_at) from main.events order by all"
     increments = warehouse.rows(every_column)
     assert [row["address"] for row in increments] == ["person08@example.org", "same@example.org"]
     assert listed(warehouse) == ["person08@example.org", "same@example.org"]
@@ -125,8 +125,8 @@ def test_one_delivery_in_two_files_is_what_a_full_build_makes_of_it(warehouse: W
 def test_what_a_model_found_nothing_in_is_not_read_again(warehouse: Warehouse) -> None:
     warehouse.land("sendgrid", batch("ann@example.org", key="a"))
     warehouse.build()
-    for model in ("int_superseded_events", "int_traits", "int_contact_identifiers"):
+    for model in ("int_events_superseded", "int_traits", "int_contact_identifiers"):
         assert warehouse.values(f"select count(*) from main.{model}") == [0]
     warehouse.build("--selector", "frequent")
-    for model in ("int_superseded_events", "int_traits", "int_contact_identifiers"):
+    for model in ("int_events_superseded", "int_traits", "int_contact_identifiers"):
         assert "1970-01-01" not in warehouse.compiled(model)

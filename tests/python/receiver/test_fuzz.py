@@ -168,6 +168,6 @@ def test_every_spoiled_delivery_is_accounted_for_by_a_build(warehouse: Warehouse
     landed = {row["delivery_id"]: row["source"] for row in read_landing(warehouse.landing)}
     # With data tests: what was taken is events, copies and quarantine, in sum.
     warehouse.build()
-    found = warehouse.values("select distinct delivery_id from main.int_events__unioned")
+    found = warehouse.values("select distinct delivery_id from main.int_events_unioned")
     assert set(found) == landed.keys()
     assert Counter(landed.values()).keys() == set(sources.names())

@@ -64,7 +64,7 @@ def test_the_description_lists_the_columns_of_the_view(landed: Landed, source: s
 
 def test_only_words_that_nobody_documents_are_unmapped(landed: Landed) -> None:
     unmapped = landed.warehouse.values(
-        "select distinct source || ' ' || provider_event from main.int_events__unioned"
+        "select distinct source || ' ' || provider_event from main.int_events_unioned"
         " where is_unmapped and quarantine_reason is null order by 1"
     )
     assert unmapped == [

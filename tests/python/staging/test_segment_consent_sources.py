@@ -68,10 +68,10 @@ def built(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
 
 def events(built: Warehouse, **variables: Any) -> dict[str, list[tuple[str, str, bool]]]:
     """What each delivery became, by its id."""
-    select = ("--select", "+int_events__unioned", "--exclude-resource-type", "test")
+    select = ("--select", "+int_events_unioned", "--exclude-resource-type", "test")
     built.build(*select, "--full-refresh", **variables)
     found: dict[str, list[tuple[str, str, bool]]] = {}
-    for row in built.rows("select * from main.int_events__unioned"):
+    for row in built.rows("select * from main.int_events_unioned"):
         said = (row["event_type"], row["provider_event"], row["is_unmapped"])
         found.setdefault(row["delivery_id"], []).append(said)
     return found

@@ -274,9 +274,9 @@ def times(new_warehouse: Callable[[], Warehouse]) -> dict[tuple[str, str], list[
                     delivery_id=identity,
                     file="all.ndjson",
                 )
-    warehouse.build("--select", "+int_events__unioned", "--exclude-resource-type", "test")
+    warehouse.build("--select", "+int_events_unioned", "--exclude-resource-type", "test")
     found: dict[tuple[str, str], list[tuple[Any, Any]]] = {}
-    for row in warehouse.rows("select * from main.int_events__unioned"):
+    for row in warehouse.rows("select * from main.int_events_unioned"):
         is_line = row["source"] in {"email_log", "directory"}
         identity = row["email"].split("@")[0] if is_line else row["delivery_id"]
         event = row["provider_event"].split("/")[0]

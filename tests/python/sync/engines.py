@@ -52,12 +52,12 @@ TABLES = {
     " kept_topics text, traits text",
     "events": "source text, event_type text, provider_event text, topic text",
     "quarantined_deliveries": "source text, reason text",
-    "int_events__unioned": "source text, provider_event text, is_unmapped boolean",
+    "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
-    "int_known_answers": "destination text, channel text, scope text, is_unknown boolean",
+    "int_synced_state": "destination text, channel text, scope text, is_unknown boolean",
     "int_lost_suppressions": "destination text, channel text, scope text, address text",
-    "int_contact_addresses": "channel text, external_id text, is_crowded boolean",
+    "int_contact_addresses": "channel text, external_id text, exceeds_address_limit boolean",
 }
 
 VIEW = """

@@ -135,7 +135,7 @@ CASES: dict[str, tuple[Fault, type[SyncError], tuple[str, ...]]] = {
     "tables of another version": (
         Failed("invalidQuery", "Unrecognized name: kept_topics at [2:9]"),
         WarehouseMissing,
-        ("another version", "kept_topics", "dbt build"),
+        ("another version", "kept_topics", "--full-refresh"),
     ),
     "datasets in two locations": (
         Failed(

@@ -387,7 +387,7 @@ def test_the_evidence_is_complete_private_and_the_same_each_time(people: People)
     assert delivery["delivery_id"] == people.deliveries["simple"]
     assert delivery["sha256"] == hashlib.sha256(payload.encode()).hexdigest()
     (event,) = [line for line in lines if line["kind"] == "event"]
-    assert {"taken_at", "position", "event_timestamp", "push_token_type"} <= event.keys()
+    assert {"loaded_at", "position", "event_timestamp", "push_token_type"} <= event.keys()
 
 
 #: GoogleSQL's names of the types of the models.

@@ -191,7 +191,7 @@ def test_without_its_ledger_it_asks_for_a_plan_and_that_frees_nobody(
     part = pushed(warehouse, sandbox)
     assert part.exit_code == 3
     assert "the first push to this row" in str(part.error)
-    done = warehouse.dbt("run", "--select", "int_known_states", "--full-refresh")
+    done = warehouse.dbt("run", "--select", "int_ledger_latest", "--full-refresh")
     assert done.success, done.exception
     assert [(action, address) for action, address, _ in deltas(warehouse)] == [
         ("suppress", ANN),

@@ -36,7 +36,7 @@ def busy(world: World, sandbox: SandboxClient) -> World:
     )
     world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON')")
     world.sql(
-        "insert into int_events__unioned values"
+        "insert into int_events_unioned values"
         " ('postmark', 'Surprise', true), ('postmark', 'Bounce/HardBounce', false)"
     )
     world.sql(
@@ -68,7 +68,7 @@ def test_every_section_as_json(busy: World) -> None:
         {"source": "postmark", "provider_event": "Surprise", "events": 1}
     ]
     assert status["unlisted_topics"] == [{"source": "sendgrid", "topic": "77", "events": 1}]
-    assert status["crowded_contacts"] == [
+    assert status["contacts_over_address_limit"] == [
         {"channel": "email", "external_id": "shared", "addresses": 51}
     ]
     assert {"channel": "email", "reason": "bounce", "addresses": 2} in status["suppression_list"]

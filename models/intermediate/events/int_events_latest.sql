@@ -1,0 +1,230 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=replace_strategy(),
+        unique_key='latest_event_key',
+        on_schema_change='fail',
+        cluster_by=['channel', 'event_type', 'address'],
+    )
+}}
+
+{%- set since = watermark('loaded_at') if is_incremental() %}
+{%- set names = ['channel', 'external_id', 'address', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own'] %}
+{%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
+{%- set columns = (names + facts + ['loaded_at']) | join(',\n        ') %}
+
+with
+
+superseded_events as (
+
+    select * from {{ ref('int_events_superseded') }}
+
+),
+
+corrections as (
+
+    select * from {{ ref('int_events_corrected') }}
+
+),
+
+new_events as (
+
+    select
+        {{ columns }}
+    from {{ ref('events') }}
+    where
+        channel is not null
+        {%- if is_incremental() %}
+        and loaded_at > {{ since }}
+        {%- endif %}
+
+),
+
+{% if is_incremental() -%}
+owners as (
+
+    select true as is_own
+    union all
+    select false as is_own
+
+),
+
+superseded_names as (
+
+    select distinct
+        {% for name in names | reject('equalto', 'is_own') -%}
+        superseded_events.{{ name }},
+        {% endfor -%}
+        owners.is_own
+    from superseded_events
+    -- Whether the copy was our own doing is not kept with it.
+    cross join owners
+    where
+        channel is not null
+        and loaded_at > {{ since }}
+
+),
+
+superseded_keys as (
+
+    select {{ surrogate_key(names) }} as latest_event_key
+    from superseded_names
+
+),
+
+changed_keys as (
+
+    select distinct {{ surrogate_key(names) }} as latest_event_key
+    from new_events
+
+),
+
+{% if has_superseded(since) -%}
+-- What a superseded copy had named is read anew from the events that stand.
+reread_events as (
+
+    select
+        {% for name in names + facts + ['loaded_at'] -%}
+        events.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('events') }} as events
+    inner join superseded_names
+        on
+            {% for name in names -%}
+            events.{{ name }} is not distinct from superseded_names.{{ name }}
+            {{ 'and' if not loop.last }}
+            {% endfor %}
+
+),
+{%- endif %}
+
+corrected_ids as (
+
+    select new_events.event_id
+    from new_events
+    inner join corrections
+        on new_events.event_id = corrections.event_id
+
+),
+
+known as (
+
+    select *
+    from {{ this }}
+    where
+        latest_event_key in (select changed_keys.latest_event_key from changed_keys)
+        and latest_event_key not in (select superseded_keys.latest_event_key from superseded_keys)
+        and last_at is not null
+
+),
+{%- endif %}
+
+-- The first and the last that are known stand for all before them.
+occurrences as (
+
+    select
+        {{ columns }}
+    from new_events
+
+    {% if is_incremental() -%}
+    {% if has_superseded(since) -%}
+    union all
+
+    select
+        {{ columns }}
+    from reread_events
+    {%- endif %}
+
+    -- A correction stands in new_events as it is now.
+    union all
+
+    select
+        {{ names | join(',\n        ') }},
+        first_at,
+        first_event_id,
+        first_received_at,
+        first_source_of_change,
+        loaded_at
+    from known
+    where first_event_id not in (select corrected_ids.event_id from corrected_ids)
+
+    union all
+
+    select
+        {{ names | join(',\n        ') }},
+        last_at,
+        last_event_id,
+        last_received_at,
+        last_source_of_change,
+        loaded_at
+    from known
+    where last_event_id not in (select corrected_ids.event_id from corrected_ids)
+    {%- endif %}
+
+),
+
+aggregated as (
+
+    select
+        {{ names | join(',\n        ') }},
+        {{ first_of(facts) }} as first_event,
+        {{ last_of(facts) }} as last_event,
+        max(loaded_at) as loaded_at
+    from occurrences
+    group by {{ names | join(', ') }}
+
+),
+
+keyed as (
+
+    select
+        {{ surrogate_key(names) }} as latest_event_key,
+        {{ names | join(',\n        ') }},
+        first_event.effective_at as first_at,
+        first_event.event_id as first_event_id,
+        first_event.received_at as first_received_at,
+        first_event.source_of_change as first_source_of_change,
+        last_event.effective_at as last_at,
+        last_event.event_id as last_event_id,
+        last_event.received_at as last_received_at,
+        last_event.source_of_change as last_source_of_change,
+        loaded_at
+    from aggregated
+
+)
+
+select
+    latest_event_key,
+    {{ names | join(',\n    ') }},
+    first_at,
+    first_event_id,
+    first_received_at,
+    first_source_of_change,
+    last_at,
+    last_event_id,
+    last_received_at,
+    last_source_of_change,
+    loaded_at
+from keyed
+
+{% if is_incremental() -%}
+union all
+
+-- Named by a superseded copy only: nothing names it any more.
+select
+    {{ surrogate_key(names) }} as latest_event_key,
+    {{ names | join(',\n    ') }},
+    null as first_at,
+    null as first_event_id,
+    null as first_received_at,
+    null as first_source_of_change,
+    null as last_at,
+    null as last_event_id,
+    null as last_received_at,
+    null as last_source_of_change,
+    {{ build_time() }} as loaded_at
+from superseded_names
+where
+    {{ surrogate_key(names) }} not in (select keyed.latest_event_key from keyed)
+    and {{ surrogate_key(names) }} in (select known_keys.latest_event_key from {{ this }} as known_keys)
+{%- endif %}

@@ -1,0 +1,68 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=append_strategy(),
+        on_schema_change='fail',
+        partition_by=by_day('loaded_at'),
+    )
+}}
+
+{%- set since = watermark('loaded_at') if is_incremental() %}
+{%- set names = [
+    'source', 'channel', 'event_type', 'address', 'external_id', 'email', 'phone', 'push_token', 'topic',
+    'trait_value', 'is_machine', 'is_echo', 'effective_at',
+] %}
+
+with
+
+noted as (
+
+    select * from {{ ref('int_events_corrected') }}
+
+),
+
+corrections as (
+
+    select * from {{ ref('events') }}
+    where
+        event_id in (select noted.event_id from noted)
+        {%- if is_incremental() %}
+        and loaded_at > {{ since }}
+        {%- endif %}
+
+),
+
+copies as (
+
+    select * from {{ ref('int_events_unioned') }}
+    where
+        quarantine_reason is null
+        and {{ in_replaced_builds(since) }}
+
+)
+
+-- A copy that says the same as the one that stands needs no second look.
+select distinct
+    copies.event_id,
+    copies.source,
+    copies.channel,
+    copies.event_type,
+    copies.address,
+    copies.external_id,
+    copies.email,
+    copies.phone,
+    copies.push_token,
+    copies.topic,
+    copies.is_machine,
+    copies.is_echo,
+    {{ build_time() }} as loaded_at
+from corrections
+inner join copies
+    on
+        corrections.event_id = copies.event_id
+        and (
+            {% for name in names -%}
+            corrections.{{ name }} is distinct from copies.{{ name }}
+            {{ 'or' if not loop.last }}
+            {% endfor -%}
+        )

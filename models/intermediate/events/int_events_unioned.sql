@@ -1,0 +1,323 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=append_strategy(),
+        on_schema_change='fail',
+        partition_by=by_day('loaded_at'),
+        cluster_by=['loaded_at', 'source'],
+    )
+}}
+
+{%- set untaken = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
+
+with
+
+{% for source in untaken.sources %}
+{{ source }} as (
+
+    select * from {{ ref('stg_' ~ source ~ '__events') }}
+    {% if is_incremental() -%}
+    where {{ untaken[source] or untaken.webhook_deliveries }}
+    {%- endif %}
+
+),
+
+{% endfor %}
+
+provider_events as (
+
+    select * from {{ ref('provider_events') }}
+
+),
+
+deliveries_of_unknown_sources as (
+
+    select
+        delivery_id,
+        source,
+        received_at,
+        {{ landing_part('webhook_deliveries', 'received_at') }},
+        payload
+    from {{ source('raw', 'webhook_deliveries') }}
+    where
+        source not in ('{{ var('sources') | join("', '") }}')
+        {%- if is_incremental() %}
+        and {{ untaken.webhook_deliveries }}
+        {%- endif %}
+
+),
+
+{% set columns = [
+    'delivery_id', 'source', 'received_at', 'landing_part', 'position', 'element', 'shape_error',
+    'provider_event', 'provider_subtype', 'event_key', 'channel', 'external_id_raw', 'email_raw',
+    'phone_raw', 'push_token_raw', 'push_token_type', 'has_recipient', 'topic', 'trait_value',
+    'reason', 'source_of_change', 'is_machine', 'happened_at_raw',
+] %}
+
+elements as (
+
+    {% for source in untaken.sources -%}
+    select
+        {{ columns | join(',\n        ') }}
+    from {{ source }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+parsed as (
+
+    select
+        delivery_id,
+        source,
+        received_at,
+        landing_part,
+        position,
+        element,
+        shape_error,
+        provider_event,
+        provider_subtype,
+        event_key,
+        channel,
+        email_raw,
+        phone_raw,
+        push_token_raw,
+        push_token_type,
+        has_recipient,
+        topic,
+        trait_value,
+        reason,
+        source_of_change,
+        is_machine,
+        {{ normalize_external_id('external_id_raw') }} as external_id,
+        {{ normalize_email('email_raw') }} as email,
+        {{ normalize_phone('phone_raw') }} as phone,
+        {{ normalize_push_token('push_token_raw') }} as push_token,
+        {{ parse_time('happened_at_raw') }} as event_timestamp
+    from elements
+
+),
+
+addressed as (
+
+    select
+        *,
+        case channel when 'email' then email when 'sms' then phone when 'push' then push_token end as address,
+        case channel when 'email' then email_raw when 'sms' then phone_raw when 'push' then push_token_raw
+            else coalesce(email_raw, phone_raw, push_token_raw)
+        end as address_raw
+    from parsed
+
+),
+
+judged as (
+
+    select
+        addressed.*,
+        exact.event_type is null and by_part.event_type is null and by_event.event_type is null as is_unmapped,
+        coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as event_type,
+        coalesce(exact.is_echo, by_part.is_echo, by_event.is_echo, false) as is_echo,
+        case
+            when addressed.delivery_id is null then 'unreadable line'
+            when addressed.shape_error is not null then addressed.shape_error
+            when addressed.received_at is null then 'no received_at'
+            when
+                addressed.has_recipient
+                and addressed.external_id is null
+                and addressed.address is null
+                and not (
+                    addressed.channel is null
+                    and coalesce(addressed.email, addressed.phone, addressed.push_token) is not null
+                )
+                then case when trim(addressed.address_raw) <> '' then 'invalid address' else 'no recipient' end
+        end as quarantine_reason
+    from addressed
+    {{ join_provider_events('addressed') }}
+
+),
+
+dated as (
+
+    select
+        *,
+        case when quarantine_reason is null then {{ copy_day('event_type', 'event_timestamp') }} end as copy_day
+    from judged
+
+),
+
+standardized as (
+
+    select
+        coalesce(delivery_id, {{ surrogate_key(["'unreadable line'", 'landing_part']) }}) as delivery_id,
+        source,
+        position,
+        landing_part,
+        received_at,
+        coalesce(received_at > {{ as_of() }}, false) as was_hidden,
+        quarantine_reason,
+        case when quarantine_reason is not null then element end as element,
+        is_unmapped,
+        copy_day,
+        {{ event_id('source', 'channel', 'event_key', 'copy_day') }} as event_id,
+        channel,
+        event_type,
+        case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,
+        address,
+        external_id,
+        email,
+        phone,
+        push_token,
+        push_token_type,
+        topic,
+        trait_value,
+        reason,
+        source_of_change,
+        is_machine,
+        is_echo,
+        event_timestamp,
+        {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
+    from dated
+    -- A positive trait that names nobody says nothing; a refusal that names nobody is quarantined.
+    where not (coalesce(trait_value, false) and address is null and external_id is null)
+
+),
+
+unknown_sources as (
+
+    select
+        coalesce(delivery_id, {{ surrogate_key(["'unreadable line'", 'landing_part']) }}) as delivery_id,
+        source,
+        0 as position,
+        landing_part,
+        received_at,
+        coalesce(received_at > {{ as_of() }}, false) as was_hidden,
+        case when delivery_id is null then 'unreadable line' else 'unknown source' end as quarantine_reason,
+        payload as element
+    from deliveries_of_unknown_sources
+
+),
+
+taken as (
+
+    select
+        delivery_id,
+        source,
+        position,
+        landing_part,
+        received_at,
+        was_hidden,
+        quarantine_reason,
+        element,
+        is_unmapped,
+        copy_day,
+        event_id,
+        channel,
+        event_type,
+        provider_event,
+        address,
+        external_id,
+        email,
+        phone,
+        push_token,
+        push_token_type,
+        topic,
+        trait_value,
+        reason,
+        source_of_change,
+        is_machine,
+        is_echo,
+        event_timestamp,
+        effective_at
+    from standardized
+
+    union all
+
+    select
+        delivery_id,
+        source,
+        position,
+        landing_part,
+        received_at,
+        was_hidden,
+        quarantine_reason,
+        element,
+        false as is_unmapped,
+        null as copy_day,
+        null as event_id,
+        null as channel,
+        null as event_type,
+        null as provider_event,
+        null as address,
+        null as external_id,
+        null as email,
+        null as phone,
+        null as push_token,
+        null as push_token_type,
+        null as topic,
+        null as trait_value,
+        null as reason,
+        null as source_of_change,
+        false as is_machine,
+        false as is_echo,
+        null as event_timestamp,
+        null as effective_at
+    from unknown_sources
+
+)
+
+{% if is_incremental() -%}
+,
+
+taken_earlier as (
+
+    select distinct
+        landing_part,
+        delivery_id,
+        received_at
+    from {{ this }}
+    where {{ untaken.taken_earlier }}
+
+)
+{%- endif %}
+
+select
+    taken.delivery_id,
+    taken.source,
+    taken.position,
+    taken.landing_part,
+    taken.received_at,
+    -- What a clock ahead of ours stamped counts as taken when its time comes.
+    case when taken.was_hidden and taken.received_at > {{ build_time() }} then taken.received_at else {{ build_time() }} end as loaded_at,
+    taken.was_hidden,
+    taken.quarantine_reason,
+    taken.element,
+    taken.is_unmapped,
+    taken.copy_day,
+    taken.event_id,
+    taken.channel,
+    taken.event_type,
+    taken.provider_event,
+    taken.address,
+    taken.external_id,
+    taken.email,
+    taken.phone,
+    taken.push_token,
+    taken.push_token_type,
+    taken.topic,
+    taken.trait_value,
+    taken.reason,
+    taken.source_of_change,
+    taken.is_machine,
+    taken.is_echo,
+    taken.event_timestamp,
+    taken.effective_at
+from taken
+{% if is_incremental() %}
+-- A part that has grown is read again; what was taken of it stays as it was.
+left join taken_earlier
+    on
+        taken.landing_part = taken_earlier.landing_part
+        and taken.delivery_id = taken_earlier.delivery_id
+        and taken.received_at = taken_earlier.received_at
+where taken_earlier.delivery_id is null
+{% endif %}
