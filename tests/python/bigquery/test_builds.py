@@ -149,7 +149,9 @@ def test_a_build_with_unit_tests_succeeds_on_a_fresh_warehouse(
 ) -> None:
     """A plain `dbt build` runs them before there is a table to read columns of."""
     cautious = ("--indirect-selection", "cautious")
-    run = new_bigquery().dbt("build", *cautious, "--select", "+int_pushed_addresses", "+int_ledger_latest")
+    run = new_bigquery().dbt(
+        "build", *cautious, "--select", "+int_pushed_addresses", "+int_ledger_latest"
+    )
     assert run.success, [n.message for n in run.result.results if n.status == "error"]
     assert "unit_test" in {n.node.resource_type for n in run.result.results}
 

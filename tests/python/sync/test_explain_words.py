@@ -78,5 +78,7 @@ def test_what_would_end_a_reason_is_told(
     exceeds_address_limit: bool,
     words: str,
 ) -> None:
-    said = ends_by({**ROW, **row}, event(**named), released_by, exceeds_address_limit=exceeds_address_limit)
+    said = ends_by(
+        {**ROW, **row}, event(**named), released_by, exceeds_address_limit=exceeds_address_limit
+    )
     assert said.endswith(words)

@@ -179,7 +179,9 @@ def test_a_ledger_that_could_not_record_stops_the_push_before_any_call(
     world.want("a@example.com")
     found = make_plan(world.warehouse(), (), Limits(), world.environment).hash
     world.sql("alter table raw.sync_ledger drop column event_timestamp")
-    with pytest.raises(WarehouseMissing, match=r"made by another version[\s\S]+dbt build --full-refresh"):
+    with pytest.raises(
+        WarehouseMissing, match=r"made by another version[\s\S]+dbt build --full-refresh"
+    ):
         world.push(plan=found if has_plan else None)
     assert sandbox.call_count() == 0
     assert len(world.runs()) == 2, "the lock was not given back"
