@@ -138,7 +138,10 @@ def measure(directory: Path) -> tuple[dict[str, Measured], float]:
         tables = {
             read.table: _measure_table(connection, read.table, events, contacts) for read in READS
         }
-        acts = _count(connection, "main.int_events_deduplicated where copy_day = '1970-01-01'") / events
+        acts = (
+            _count(connection, "main.int_events_deduplicated where copy_day = '1970-01-01'")
+            / events
+        )
     return tables, acts
 
 

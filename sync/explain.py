@@ -447,7 +447,7 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
     events = {row["event_id"]: row for row in rows["events"]}
     derived = {row["event_id"]: row for row in rows["unengaged"]}
     policy = {row["reason"]: row for row in rows["policy"]}
-    crowded = {row["contact_state_id"] for row in rows["states"] if row["exceeds_address_limit"]}
+    over_limit = {row["contact_state_id"] for row in rows["states"] if row["exceeds_address_limit"]}
     found: dict[tuple[Any, ...], tuple[tuple[str, str | None], Reason]] = {}
     for row in rows["reasons"]:
         place = (row["channel"], row["address"])
@@ -482,7 +482,10 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
                 routes=[way],
                 released_by=released_by,
                 ends_by=ends_by(
-                    row, event, released_by, exceeds_address_limit=row["contact_state_id"] in crowded
+                    row,
+                    event,
+                    released_by,
+                    is_over_limit=row["contact_state_id"] in over_limit,
                 ),
                 ended_at=row["ended_at"],
                 ended_event_id=row["ended_event_id"],

@@ -53,7 +53,7 @@ def route(row: Row, event: Row | None) -> Route:
     return Route("linked address", contact, event["address"], text)
 
 
-def ends_by(row: Row, event: Row | None, released_by: Sequence[str], *, exceeds_address_limit: bool) -> str:
+def ends_by(row: Row, event: Row | None, released_by: Sequence[str], *, is_over_limit: bool) -> str:
     """What would end a reason, in words; it must come later than the reason."""
     if not released_by:
         return "nothing: seeds/suppression_releases.csv has no row for it"
@@ -62,12 +62,12 @@ def ends_by(row: Row, event: Row | None, released_by: Sequence[str], *, exceeds_
         return _either(words)
     if list(released_by) == ["subscribe"]:
         words = ["only the person's own subscribe"]
-    return f"{_either(words)}, {_naming(row, exceeds_address_limit)}{_on_list(event)}"
+    return f"{_either(words)}, {_naming(row, is_over_limit)}{_on_list(event)}"
 
 
-def _naming(row: Row, exceeds_address_limit: bool) -> str:
+def _naming(row: Row, is_over_limit: bool) -> str:
     contact, address = row["external_id"], row["address"]
-    if contact is None or exceeds_address_limit:
+    if contact is None or is_over_limit:
         return "naming this address"
     return f"naming {'' if address is None else 'this address or '}contact {contact}"
 

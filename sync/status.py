@@ -87,9 +87,10 @@ SECTIONS: tuple[Section, ...] = (
         """
         select channel, external_id, count(*) as addresses
         from {marts}.int_contact_addresses
-        where exceeds_address_limit group by channel, external_id order by addresses desc, channel, external_id
+        where exceeds_address_limit
+        group by channel, external_id order by addresses desc, channel, external_id
         """,
-        "Grants and refusals no longer pass along their links (var max_addresses_per_contact).",
+        "Opt-ins and opt-outs no longer pass along their links (var max_addresses_per_contact).",
     ),
     Section(
         "suppression_list",

@@ -221,7 +221,8 @@ _OURS = {
         where destination = @name and action = 'suppress'
     """,
     "files": """
-        select distinct channel, scope, list_name from {marts}.int_destination_lists where destination = @name
+        select distinct channel, scope, list_name from {marts}.int_destination_lists
+        where destination = @name
     """,
 }
 

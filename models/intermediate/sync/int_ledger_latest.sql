@@ -49,7 +49,7 @@ open_outcomes as (
             and {% endfor -%}
             latest_answers.outcome_class = 'attempted'
             and known.outcome_class = 'known'
-            and known.answer.pushed_at >= latest_answers.answer.pushed_at
+            and latest_answers.answer.pushed_at <= known.answer.pushed_at
     where known.outcome_class is null
 
 ),

@@ -47,7 +47,7 @@ def test_the_way_of_a_refusal_is_told(named: dict[str, Any], kind: str, words: s
 
 
 @pytest.mark.parametrize(
-    ("row", "named", "released_by", "exceeds_address_limit", "words"),
+    ("row", "named", "released_by", "is_over_limit", "words"),
     [
         ({}, {}, ["subscribe"], False, "subscribe, naming this address or contact c-1"),
         ({}, {}, ["subscribe"], True, "subscribe, naming this address"),
@@ -75,10 +75,8 @@ def test_what_would_end_a_reason_is_told(
     row: dict[str, Any],
     named: dict[str, Any],
     released_by: list[str],
-    exceeds_address_limit: bool,
+    is_over_limit: bool,
     words: str,
 ) -> None:
-    said = ends_by(
-        {**ROW, **row}, event(**named), released_by, exceeds_address_limit=exceeds_address_limit
-    )
+    said = ends_by({**ROW, **row}, event(**named), released_by, is_over_limit=is_over_limit)
     assert said.endswith(words)
