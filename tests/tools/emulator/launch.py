@@ -27,6 +27,8 @@ from sqlglot.expressions import core
 
 _QUOTED = r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`[^`]*`"
 _COMMENT = r"--[^\n]*|/\*.*?\*/"
+#: Characters of a text that is less than a statement of dbt's.
+_SNIPPET = 200
 #: Modules that only look at what they parse.
 _READERS = (
     "bqemulator.api.",
@@ -69,9 +71,11 @@ def _read_past_comments() -> None:
 def _parse_once() -> None:
     """A text is parsed once; who may change the tree gets a copy."""
     parsed = functools.lru_cache(maxsize=64)(sqlglot.parse_one)
+    # sqlglot itself parses many snippets: they must not drive out statements.
+    parsed_snippet = functools.lru_cache(maxsize=4096)(sqlglot.parse_one)
 
-    def parse_one(*arguments: Any, **options: Any) -> Any:
-        tree = parsed(*arguments, **options)
+    def parse_one(sql: str, *arguments: Any, **options: Any) -> Any:
+        tree = (parsed if len(sql) > _SNIPPET else parsed_snippet)(sql, *arguments, **options)
         caller = sys._getframe(1).f_globals["__name__"]
         return tree if caller.startswith(_READERS) else tree.copy()
 
@@ -185,6 +189,14 @@ def _without_types_of_columns() -> None:
     inner_query.build_catalog_schema = lambda _sql, **_options: {}
 
 
+def _without_drops_elsewhere() -> None:
+    """Each statement is parsed for whether it drops a routine: most do not have the word."""
+    detect = executor.detect_drop_routine
+    executor.detect_drop_routine = lambda sql, project: (
+        detect(sql, project) if "drop" in sql.lower() else None
+    )
+
+
 def _without_row_access() -> None:
     """No test has policies of rows. To look for them it writes out each view that is read."""
     inner_query.rewrite_for_row_access = lambda sql, **_options: sql
@@ -213,6 +225,7 @@ if __name__ == "__main__":
     _copy_plainly()
     _translate_once()
     _without_types_of_columns()
+    _without_drops_elsewhere()
     _without_row_access()
     _without_time_travel()
     main()
