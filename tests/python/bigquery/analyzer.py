@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.python.conftest import ROOT
@@ -47,10 +47,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Step:
-    """A query, and the table that it makes for the next: its name, or none."""
+    """A query, and the table that it makes for the next: its name, or none.
+
+    given: the names of tables whose rows its parameters are, arrays of structs.
+    """
 
     sql: str
     makes: str | None = None
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from copy import copy
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,9 @@ PARTITIONS = {
     "total_rows": "int64",
     "last_modified_time": "timestamp",
 }
+
+#: A time as text: most are of the run.
+TIME = re.compile(r"'\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[^'\s]*'")
 
 #: Nodes that are a query.
 KINDS = ("model", "snapshot", "test")
@@ -112,6 +116,11 @@ def statement(node: Any) -> str:
         return str(node.compiled_code)
     kind = "view" if node.config.materialized == "view" else "table"
     return f"create or replace {kind} {node.relation_name} as (\n{node.compiled_code}\n)"
+
+
+def timeless(sql: str) -> str:
+    """A statement with one time for all: neither its types nor its reads depend on which it is."""
+    return TIME.sub("'2026-05-02 10:00:00+00'", sql)
 
 
 def _row(node: Any, flags: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.python.bigquery.analyzer import Read, reads
-from tests.python.bigquery.compiled import Project
+from tests.python.bigquery.compiled import Project, timeless
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import ROOT
 
@@ -97,7 +97,9 @@ def found(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> F
         view = nodes["nothing new"][name]
         column = "pushed_at" if name == "int_ledger_outcomes" else "received_at"
         scripts["view", name] = f"select * from ({view}) where {column} > timestamp '2026-05-02'"
-    answers = dict(zip(scripts, reads(project.tables(), list(scripts.values())), strict=True))
+    texts = list(dict.fromkeys(map(timeless, scripts.values())))
+    of_text = dict(zip(texts, reads(project.tables(), texts), strict=True))
+    answers = {of: of_text[timeless(sql)] for of, sql in scripts.items()}
     return Found(
         frequent={
             situation: {

@@ -20,6 +20,7 @@ from tests.python.bigquery.compiled import (
     asked,
     declared,
     statement,
+    timeless,
 )
 from tests.python.bigquery.emulator import emulator
 from tests.python.bigquery.warehouse import BigQueryWarehouse
@@ -83,15 +84,15 @@ def typed_by_the_analyzer(
     project: Project, nodes: Mapping[str, list[Any]], questions: list[str]
 ) -> Typed:
     tables = project.tables()
-    texts = list(dict.fromkeys(statement(node) for done in nodes.values() for node in done))
-    answers = analyze(tables, [*texts, *questions])
-    answer = dict(zip([*texts, *questions], answers, strict=True))
+    statements = [statement(node) for done in nodes.values() for node in done]
+    texts = list(dict.fromkeys(map(timeless, [*statements, *questions])))
+    answer = dict(zip(texts, analyze(tables, texts), strict=True))
     return Typed(
         answers={
-            situation: [(node, answer[statement(node)]) for node in done]
+            situation: [(node, answer[timeless(statement(node))]) for node in done]
             for situation, done in nodes.items()
         },
-        questions={question: answer[question] for question in questions},
+        questions={question: answer[timeless(question)] for question in questions},
         sources=list(project.manifest.sources.values()),
         tables=tables,
     )

@@ -1,6 +1,7 @@
 """Every dbt unit test of the project, run by GoogleSQL's reference implementation.
 
-dbt makes the query of each for BigQuery, and a macro of the tests tells it in place of running it.
+dbt makes the query of each for BigQuery, with parameters for the given rows, and a macro of the
+tests tells it in place of running it. Unit tests that differ in rows alone have one query.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.python.bigquery.analyzer import Outcome, Step, evaluate
+from tests.python.bigquery.analyzer import Columns, Outcome, Step, Table, evaluate
 from tests.python.bigquery.compiled import Project, declared
 from tests.python.bigquery.warehouse import BigQueryWarehouse, emulator_project
 from tests.python.conftest import ROOT
@@ -36,92 +39,171 @@ def names() -> Iterator[str]:
 NAMES = list(names())
 
 
+Row = Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class UnitTest:
-    """A unit test for BigQuery: the query, the expected rows, and the columns of its model."""
+    """A unit test for BigQuery: its query, the rows of its parameters, the expected rows."""
 
-    name: str
     sql: str
-    rows: Sequence[Mapping[str, Any]]
-    columns: Mapping[str, str]
+    given: Mapping[str, Table]
+    expected: Sequence[Row]
+    columns: Columns
 
     @property
-    def steps(self) -> list[Step]:
-        """What the query gives of the columns that are expected, and what is expected of them."""
-        wanted = list(self.rows[0]) if self.rows else list(self.columns)
-        expected = " union all ".join(
-            f"select {', '.join(f'{self.value(row, name)} as {name}' for name in wanted)}"
-            for row in self.rows
-        )
-        return [
-            Step(f"select {', '.join(wanted)} from ({self.sql}\n)"),
-            Step(expected or f"select {', '.join(wanted)} from ({self.sql}\n) where false"),
-        ]
+    def tables(self) -> dict[str, Table]:
+        """What is given, by names that tell equal tables from others."""
+        return {name_of(table): table for table in self.given.values()}
 
-    def value(self, row: Mapping[str, Any], name: str) -> str:
-        """A value of a row as dbt writes it: text that is cast to the column's type."""
-        value = row.get(name)
-        literal = json.dumps(value) if value is not None else "null"
-        return f"safe_cast({literal} as {self.columns[name]})"
+    @property
+    def step(self) -> Step:
+        return Step(self.sql, given={name: name_of(table) for name, table in self.given.items()})
+
+    def rows(self, outcome: Outcome) -> Counter[str]:
+        """Of what the query gives, the columns that are expected; all of them with no row."""
+        names = list(outcome.columns)
+        wanted = self.expected[0] if self.expected else self.columns
+        places = [names.index(name) for name in wanted]
+        return counted([row[place] for place in places] for row in outcome.rows)
+
+    def expected_rows(self) -> Counter[str]:
+        wanted = list(self.expected[0]) if self.expected else []
+        return counted(
+            [value(row.get(name), self.columns[name]) for name in wanted] for row in self.expected
+        )
+
+
+def name_of(table: Table) -> str:
+    return json.dumps([table.columns, table.rows])
+
+
+def counted(rows: Iterable[Sequence[Any]]) -> Counter[str]:
+    return Counter(map(json.dumps, rows))
+
+
+def value(written: Any, kind: str) -> Any:
+    """A value of the YAML as one of its column's type, in the evaluator's form."""
+    if written is None:
+        return None
+    return FORMS[kind](written)
+
+
+def instant(text: str) -> str:
+    """dbt writes the times of unit tests without a zone, in UTC."""
+    time = datetime.fromisoformat(text)
+    zoned = time if time.tzinfo else time.replace(tzinfo=UTC)
+    return zoned.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def whole_number(written: Any) -> int:
+    return int(str(written))
+
+
+def unchanged(written: Any) -> Any:
+    return written
+
+
+#: By the type of a column: how what is written for it is read.
+FORMS: Mapping[str, Callable[[Any], Any]] = {
+    "string": unchanged, "bool": unchanged, "int64": whole_number, "timestamp": instant,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def told(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> list[UnitTest]:
-    directory = tmp_path_factory.mktemp("unit")
+def unit_tests(
+    bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, UnitTest]:
+    """All of them, as NAMES has them."""
     warehouse = BigQueryWarehouse(
-        directory, project=emulator_project(MACROS), endpoint=bigquery_endpoint
+        tmp_path_factory.mktemp("unit"),
+        project=emulator_project(MACROS),
+        endpoint=bigquery_endpoint,
     )
-    seeded = warehouse.dbt("seed")
-    assert seeded.success, seeded.exception
     project = Project(warehouse)
+    columns = {node.name: declared(node) for node in [*project.sources(), *project.models()]}
+    columns |= {seed.name: dict(seed.config.column_types) for seed in project.seeds()}
+    tests = {f"{test.model}: {test.name}": test for test in project.manifest.unit_tests.values()}
+    one_of_each = {all_but_rows(test): name for name, test in tests.items()}
+    queries = told(warehouse, [tests[name] for name in one_of_each.values()])
+    return {
+        name: UnitTest(
+            sql=queries[one_of_each[all_but_rows(test)]],
+            given=dict(given(one, test.model, columns) for one in test.given if not is_sql(one)),
+            expected=rows_of(test.expect),
+            columns=columns[test.model],
+        )
+        for name, test in tests.items()
+    }
+
+
+def is_sql(fixture: Any) -> bool:
+    """Whether given rows are written as a query."""
+    return isinstance(fixture.rows, str)
+
+
+def rows_of(fixture: Any) -> list[dict[str, Any]]:
+    assert isinstance(fixture.rows, list)
+    return fixture.rows
+
+
+def all_but_rows(test: Any) -> str:
+    """All of a unit test that its query depends on; given rows that are SQL stand in it."""
+    given = [(one.input, one.rows if is_sql(one) else None) for one in test.given]
+    overrides = test.overrides.to_dict() if test.overrides else None
+    return json.dumps([test.model, overrides, given])
+
+
+def told(warehouse: BigQueryWarehouse, tests: Sequence[Any]) -> dict[str, str]:
+    """The queries that dbt makes for these unit tests, by their names."""
     warehouse.log_level = "error"
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        run = warehouse.dbt("test", "--select", "test_type:unit")
+        run = warehouse.dbt("test", "--select", *(".".join(test.fqn) for test in tests))
     errors = [r.message for r in run.result.results if r.status == "error"]
     assert errors == []
-    columns = {node.unique_id: declared(node) for node in project.models()}
-    found = [
-        json.loads(line.partition(TOLD)[2]) for line in text.getvalue().splitlines() if TOLD in line
-    ]
-    return [
-        UnitTest(
-            f"{one['tests'].rpartition('.')[2]}: {one['name']}",
-            one["sql"],
-            one["rows"],
-            columns[one["tests"]],
-        )
-        for one in found
-    ]
+    lines = (line.partition(TOLD)[2] for line in text.getvalue().splitlines() if TOLD in line)
+    found = [json.loads(line) for line in lines]
+    return {f"{one['tests'].rpartition('.')[2]}: {one['name']}": one["sql"] for one in found}
+
+
+def given(fixture: Any, model: str, columns: Mapping[str, Columns]) -> tuple[str, Table]:
+    """Name and rows of a parameter; columns that a row does not name are null."""
+    (name,) = re.findall(r"'(\w+)'\)", fixture.input) or [model]
+    rows = rows_of(fixture)
+    assert {column for row in rows for column in row} <= columns[name].keys(), name
+    kinds = columns[name].items()
+    return name, Table(
+        columns[name], [[value(row.get(column), kind) for column, kind in kinds] for row in rows]
+    )
 
 
 @pytest.fixture(scope="module")
-def outcomes(told: list[UnitTest]) -> dict[str, tuple[Outcome, Outcome]]:
-    """What each query gives, and what is expected, by the name of the test."""
-    # dbt writes the times of unit tests without a zone.
-    done = evaluate({}, [step for test in told for step in test.steps], time_zone="UTC")
-    return {test.name: (done[2 * n], done[2 * n + 1]) for n, test in enumerate(told)}
-
-
-def counted(outcome: Outcome) -> Counter[str]:
-    return Counter(json.dumps(row) for row in outcome.rows)
+def outcomes(unit_tests: Mapping[str, UnitTest]) -> dict[str, Outcome]:
+    """What each query gives, by the name of the test."""
+    tables = {name: table for test in unit_tests.values() for name, table in test.tables.items()}
+    steps = [test.step for test in unit_tests.values()]
+    # Given rows that are SQL have times without a zone, too.
+    return dict(zip(unit_tests, evaluate(tables, steps, time_zone="UTC"), strict=True))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_unit_test_passes(outcomes: Mapping[str, tuple[Outcome, Outcome]], name: str) -> None:
-    actual, expected = outcomes[name]
-    assert (actual.error, expected.error) == (None, None)
-    assert counted(actual) == counted(expected)
+def test_a_unit_test_passes(
+    unit_tests: Mapping[str, UnitTest], outcomes: Mapping[str, Outcome], name: str
+) -> None:
+    assert outcomes[name].error is None
+    assert unit_tests[name].rows(outcomes[name]) == unit_tests[name].expected_rows()
 
 
-def test_a_wrong_expectation_fails(told: list[UnitTest]) -> None:
-    (test,) = (test for test in told if test.name.endswith("blocked_bounces_are_told_apart"))
-    rows = [{**test.rows[0], "provider_subtype": "hard"}, *test.rows[1:]]
-    wrong = UnitTest(test.name, test.sql, rows, test.columns)
-    actual, expected = evaluate({}, wrong.steps)
-    assert (actual.error, expected.error) == (None, None)
-    assert counted(actual) != counted(expected)
+def test_a_wrong_expectation_fails(
+    unit_tests: Mapping[str, UnitTest], outcomes: Mapping[str, Outcome]
+) -> None:
+    (name,) = (name for name in NAMES if name.endswith("blocked_bounces_are_told_apart"))
+    test = unit_tests[name]
+    expected = [{**test.expected[0], "provider_subtype": "hard"}, *test.expected[1:]]
+    wrong = replace(test, expected=expected)
+    assert wrong.rows(outcomes[name]) != wrong.expected_rows()
 
 
-def test_no_unit_test_is_left_out(told: list[UnitTest]) -> None:
-    assert Counter(test.name for test in told) == Counter(NAMES)
+def test_no_unit_test_is_left_out(unit_tests: Mapping[str, UnitTest]) -> None:
+    assert Counter(unit_tests.keys()) == Counter(NAMES)

@@ -51,6 +51,8 @@ class Reads:
 
     def __init__(self) -> None:
         self.queries: dict[str, Any] = {}
+        #: Queries and what was bounded above them: another way that is alike tells nothing new.
+        self.told: set[tuple[str, frozenset[int]]] = set()
 
     def of(self, statement: Any) -> Iterator[tuple[str, set[str]]]:
         """Of a resolved statement: its query, or what it is made from."""
@@ -83,7 +85,9 @@ class Reads:
         elif kind == "WithRefScan":
             query = self.queries[node.with_query_name]
             inner = _moved(bounds, _columns(node), _columns(query))
-            yield from self.scan(query, inner)
+            if (node.with_query_name, inner) not in self.told:
+                self.told.add((node.with_query_name, inner))
+                yield from self.scan(query, inner)
         elif kind == "SetOperationScan":
             for item in node.input_item_list:
                 inner = _moved(bounds, _columns(node), item.output_column_list)
