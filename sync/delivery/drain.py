@@ -94,7 +94,7 @@ class Drain:
             for action, group in by_action(spool.pages(self._batch_size)):
                 size, side_by_side = self._batch_size, self._workers
                 if action == "suppress":
-                    group = self._announced(group)
+                    group = self._announced(spool, group)
                 else:
                     size = self._destination.release_size(size)
                     # Few at a time: what waits here was read again too early.
@@ -116,11 +116,12 @@ class Drain:
                 if self._is_over():
                     break
 
-    def _announced(self, items: Iterator[Item]) -> Iterator[Item]:
-        """The items, each after it is on record that it is about to be sent."""
-        while page := list(itertools.islice(items, _ANNOUNCED)):
-            self._ledger.intend(page)
-            yield from page
+    def _announced(self, spool: Spool, items: Iterator[Item]) -> Iterator[Item]:
+        """The suppressions, each after it is on record that it is about to be sent."""
+        for number, item in enumerate(items):
+            if number % _ANNOUNCED == 0:
+                self._ledger.announce(spool, number, _ANNOUNCED)
+            yield item
 
     def _resolve(self, doubt: Doubt, *, is_through: bool) -> None:
         """Records what a doubt still holds: as it was said, or as failed where that is doubtful."""

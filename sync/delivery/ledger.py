@@ -18,6 +18,7 @@ from sync.delivery.lock import utc_now
 from sync.destinations.base import Item, Outcome
 from sync.errors import SyncError
 from sync.warehouse.base import LedgerRow, Warehouse
+from sync.warehouse.spool import Spool
 
 # Answers that may wait to be written; more make the senders wait.
 _QUEUED_BATCHES = 32
@@ -89,6 +90,12 @@ class LedgerWriter:
         intents = [Outcome(item, "intended", None, None, 0) for item in items]
         with self._warehouse.session(patient=True):
             self._warehouse.append_ledger(self._rows(intents))
+
+    def announce(self, spool: Spool, first: int, size: int) -> None:
+        """The same of so many suppressions, from the first on in the order of delivery."""
+        path = spool.suppressions(first, size, self._run_id, self._clock.now())
+        with self._warehouse.session(patient=True):
+            self._warehouse.append_ledger_file(path)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Hands outcomes over; raises the error of an earlier append, which ended all writing."""

@@ -134,6 +134,9 @@ class Warehouse(Protocol):
     def append_ledger(self, rows: Sequence[LedgerRow]) -> None:
         """Adds rows to raw.sync_ledger, all or none; the next query sees them."""
 
+    def append_ledger_file(self, path: Path) -> None:
+        """Adds the rows of a Parquet file with the ledger's columns, all or none."""
+
     def append_runs(self, rows: Sequence[RunRow]) -> None:
         """Adds rows to raw.sync_runs, all or none; the next query sees them."""
 

@@ -166,6 +166,10 @@ class BigQueryWarehouse:
             self._pace.wait()
             self._queries.run(sql, parameters, patience=_TO_WRITE)
 
+    def append_ledger_file(self, path: Path) -> None:
+        """See Warehouse. All or none of some 25,000 rows."""
+        self.append_ledger([LedgerRow(**row) for row in pq.read_table(path).to_pylist()])
+
     def append_runs(self, rows: Sequence[RunRow]) -> None:
         """See Warehouse."""
         if rows:

@@ -212,6 +212,13 @@ class DuckDbWarehouse:
         with self._connect(self._patience_to_write) as connection:
             connection.execute(self._text(sql), parameters)
 
+    def append_ledger_file(self, path: Path) -> None:
+        """See Warehouse."""
+        columns = ", ".join(LEDGER_COLUMNS)
+        sql = f"insert into {{raw}}.sync_ledger ({columns}) select {columns} from read_parquet($1)"
+        with self._connect(self._patience_to_write) as connection:
+            connection.execute(self._text(sql), [str(path)])
+
     def append_runs(self, rows: Sequence[RunRow]) -> None:
         """See Warehouse."""
         if rows:

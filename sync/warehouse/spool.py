@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -101,7 +102,13 @@ class Snapshot:
     def of(self, destination: str) -> Spool:
         """One destination's part."""
         pending = [DeltaCount(*row[1:]) for row in self._pending if row[0] == destination]
-        return Spool(self._connection, destination, pending, with_policy=self._with_policy)
+        return Spool(
+            self._connection,
+            destination,
+            pending,
+            with_policy=self._with_policy,
+            intents=self._directory / f"{destination}.intents.parquet",
+        )
 
     def _export_recorded(self, plan_hash: str | None) -> None:
         if plan_hash is None or not self._destinations:
@@ -199,6 +206,7 @@ class Spool:
         pending: list[DeltaCount],
         *,
         with_policy: bool,
+        intents: Path,
     ) -> None:
         self.destination = destination
         #: All that is pending and would be sent but for a limit.
@@ -209,6 +217,7 @@ class Spool:
         self.frees = any(count.action != "suppress" for count in pending)
         self._actions = "true"
         self._connection = connection
+        self._intents = intents
 
     def keep_back_releases(self) -> None:
         """From now on it holds suppressions alone."""
@@ -249,3 +258,25 @@ class Spool:
         )
         while rows := cursor.fetchmany(size):
             yield [Item._make(row) for row in rows]
+
+    def suppressions(self, first: int, size: int, run_id: str, at: datetime) -> Path:
+        """A file of the ledger's rows that say that these are about to be sent.
+
+        first: how many suppressions come before them in the order of delivery.
+        """
+        self._connection.cursor().execute(
+            f"""
+            copy (
+                select
+                    $run_id as run_id, delta_id, destination, channel, scope, address, contact_id,
+                    action, reason, event_id, event_timestamp, 'intended' as outcome,
+                    null::bigint as http_status, null::varchar as error, 0 as attempts,
+                    $at::timestamp as pushed_at
+                from deltas
+                where destination = $destination and action = 'suppress'
+                limit {int(size)} offset {int(first)}
+            ) to '{self._intents}' (format parquet)
+            """,
+            {"run_id": run_id, "at": at, "destination": self.destination},
+        )
+        return self._intents

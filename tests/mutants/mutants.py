@@ -257,8 +257,8 @@ MUTANTS = [
     Mutant(
         "a suppression is not on record before it is sent",
         "sync/delivery/drain.py",
-        "            self._ledger.intend(page)\n",
-        "",
+        "                self._ledger.announce(spool, number, _ANNOUNCED)\n",
+        "                pass\n",
         (
             f"{DELIVERY}"
             "::test_what_is_about_to_be_suppressed_is_on_record_before_it_is_sent[duckdb]",
