@@ -71,7 +71,7 @@ READS: tuple[Read, ...] = (
     Read("int_contact_identifiers", CONTACTS, times=4),
     Read("int_traits", HISTORY),
     Read("int_trait_opt_outs", CONTACTS, times=2),
-    # State of the touched groups: what it is computed from, and the table that it replaces rows of.
+    # State of the changed groups: what it is computed from, and the table that it replaces rows of.
     Read("int_events_latest", CONTACTS, times=2),
     Read("int_contact_addresses", CONTACTS, times=3),
     Read("int_engagement", CONTACTS, times=2),

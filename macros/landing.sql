@@ -1,19 +1,19 @@
 {#- What of the landed rows int_events_unioned has not taken yet, as predicates: for the webhook sources on
-    their view's columns, for email_log and directory on theirs, and taken_earlier on the model's own; sources: which
+    their view's columns, for email_log and directory on theirs, and loaded_earlier on the model's own; sources: which
     have any.
     DuckDB: files that are new, or were written since they were taken; a constant list, pushed down to
     the file scan. BigQuery: days of arrival whose row count changed since they were taken, cut at the
     first delivery that is not yet taken; literals, so that no older partition or block is read. -#}
 {% macro unprocessed_parts() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}
-        {{ return({'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'taken_earlier': 'true', 'sources': var('sources')}) }}
+        {{ return({'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'loaded_earlier': 'true', 'sources': var('sources')}) }}
     {%- endif -%}
     {{ return(adapter.dispatch('unprocessed_parts')()) }}
 {% endmacro %}
 
 {#- Parts that this model has not taken as this run found them. -#}
 {% macro changed_parts() -%}
-    {{ return(run_query("select landing_part from (" ~ unprocessed_prints(this) ~ ") as untaken order by landing_part").columns[0].values()) }}
+    {{ return(run_query("select landing_part from (" ~ unprocessed_prints(this) ~ ") as unprocessed order by landing_part").columns[0].values()) }}
 {%- endmacro %}
 
 {#- The prints of this run that were not noted yet. A print holds the time of the last change: none comes twice. -#}
@@ -33,7 +33,7 @@
         {%- endif -%}
     {%- endset -%}
     {{ return({
-        'webhook_deliveries': listed, 'email_log': listed, 'directory': listed, 'taken_earlier': listed,
+        'webhook_deliveries': listed, 'email_log': listed, 'directory': listed, 'loaded_earlier': listed,
         'sources': sources_of(parts) or var('sources')[:1],
     }) }}
 {%- endmacro %}
@@ -60,17 +60,17 @@
         'webhook_deliveries': in_days(parts, ['webhook_deliveries'], 'received_at'),
         'email_log': in_days(parts, ['email_sends', 'email_opens'], 'landed_at'),
         'directory': in_days(parts, ['contacts'], 'landed_at'),
-        'taken_earlier': 'taken_at >= ' ~ utc_literal(earliest_day(parts)),
+        'loaded_earlier': 'loaded_at >= ' ~ utc_literal(earliest_day(parts)),
         'sources': var('sources'),
     } -%}
-    {%- set first_untaken = one_value(
+    {%- set first_unprocessed = one_value(
         "select cast(min(received_at) as string) from " ~ raw_table('webhook_deliveries') ~ " as landed"
         ~ " where " ~ predicates.webhook_deliveries ~ " and not exists (select 1 from " ~ this ~ " as taken where "
-        ~ predicates.taken_earlier ~ " and taken.delivery_id = landed.delivery_id and taken.received_at = landed.received_at)"
+        ~ predicates.loaded_earlier ~ " and taken.delivery_id = landed.delivery_id and taken.received_at = landed.received_at)"
     ) -%}
     {#- A delivery without a time is quarantined, not passed over. -#}
-    {%- set untaken = '(received_at >= ' ~ utc_literal(first_untaken) ~ ' or received_at is null)' if first_untaken else 'received_at is null' -%}
-    {%- do predicates.update({'webhook_deliveries': predicates.webhook_deliveries ~ ' and ' ~ untaken}) -%}
+    {%- set unprocessed = '(received_at >= ' ~ utc_literal(first_unprocessed) ~ ' or received_at is null)' if first_unprocessed else 'received_at is null' -%}
+    {%- do predicates.update({'webhook_deliveries': predicates.webhook_deliveries ~ ' and ' ~ unprocessed}) -%}
     {{ return(predicates) }}
 {%- endmacro %}
 
@@ -121,7 +121,7 @@
 {% macro note_loaded(relation) -%}
     {%- do run_query(
         "insert into " ~ raw_table('landing_taken') ~ " (relation, landing_part, landing_print, taken_at) select '"
-        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as untaken"
+        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as unprocessed"
     ) -%}
 {%- endmacro %}
 

@@ -11,6 +11,21 @@
     end
 {%- endmacro %}
 
+{#- Predicate on rows of the ledger: a suppression that the platform has not got. Of a call that was repeated the first may have arrived. -#}
+{% macro never_went_out(ledger) -%}
+    (
+        {{ ledger }}.outcome = 'unsent'
+        or (
+            {{ ledger }}.outcome = 'failed'
+            and {{ ledger }}.action = 'suppress'
+            and (
+                {{ ledger }}.attempts = 0
+                or ({{ ledger }}.attempts = 1 and {{ ledger }}.http_status between 400 and 499 and {{ ledger }}.http_status <> 408)
+            )
+        )
+    )
+{%- endmacro %}
+
 {#- Predicate on raw.sync_ledger: rows that a build may not have read yet. A day before it started, for an
     answer is stamped when it comes and written when the warehouse can be reached. states: the relation of
     int_ledger_latest. column: the instant that is compared. -#}

@@ -128,7 +128,8 @@ listed as (
         suppression_list.address,
         suppression_list.contact_id,
         suppression_list.external_id,
-        known.action as known_action,
+        -- Whose last call has no answer is not said to be there.
+        case when known.is_unknown then null else known.action end as known_action,
         known.run_id as known_run_id,
         known.delta_id as known_delta_id
     from suppression_list

@@ -5,13 +5,13 @@
         {%- for statement in adapter.dispatch('raw_tables')() -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}
-        {%- do drop_replaced_relations() -%}
         {%- do graph.update({'run_stamp': none}) -%}
         {%- do check_built_code() -%}
         {%- do read_watermarks() -%}
         {%- do check_clock() -%}
         {%- do adapter.dispatch('open_landing')() -%}
         {%- do check_landing() -%}
+        {%- do drop_replaced_relations() -%}
         {%- if var('as_of', none) is not none -%}
             {#- Before anything can be hidden, and whatever becomes of the run. -#}
             {%- do run_query(

@@ -1,6 +1,6 @@
 {#- on-run-start of a full refresh: tables and views of earlier versions, which nothing reads any more and personal data is in. -#}
 {% macro drop_replaced_relations() -%}
-    {%- if flags.FULL_REFRESH and flags.WHICH in ('build', 'run') -%}
+    {%- if flags.FULL_REFRESH and flags.WHICH in ('build', 'run') and are_built(tables_below('sync_deltas'), selected_resources) -%}
         {%- for name in [
             'int_events__unioned', 'int_standing_copies', 'int_superseded_events', 'int_corrections', 'int_placements', 'int_latest_events',
             'int_touched_contacts', 'int_unengaged_changes', 'int_trait_refusals', 'int_last_signs_of_life', 'int_filings',

@@ -256,7 +256,7 @@ class Verdict:
 class Confirmation:
     """What one list of a platform has of one address (mode `profile`: of one contact).
 
-    known: the latest answers that settled the matter. latest: the newest row of the ledger.
+    known: what each platform has as far as we know. latest: the newest row of the ledger.
     pending: the deltas that a push would send.
     """
 

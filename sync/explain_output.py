@@ -36,7 +36,16 @@ _EVENT: Final = (
     "received_at",
     "delivery_id",
 )
-_ANSWER: Final = ("action", "reason", "event_id", "run_id", "delta_id", "known_at", "is_unknown")
+_ANSWER: Final = (
+    "action",
+    "reason",
+    "event_id",
+    "run_id",
+    "delta_id",
+    "known_at",
+    "is_attempted",
+    "is_unknown",
+)
 _LEDGER_ROW: Final = (
     "outcome",
     "action",
@@ -301,9 +310,12 @@ def _print_confirmations(confirmations: Sequence[Confirmation]) -> None:
 
 
 def _known(row: Mapping[str, Any]) -> str:
+    said = f"{row['action']} ({row['reason']}) {_time(row['known_at'])}"
+    if row["is_attempted"]:
+        return f"{said}, sent or about to be, without an answer"
     by = "" if row["run_id"] else ", as it reported"
     since = ", unknown since: a later call had no answer" if row["is_unknown"] else ""
-    return f"{row['action']} ({row['reason']}) {_time(row['known_at'])}{by}{since}"
+    return f"{said}{by}{since}"
 
 
 def _latest(row: Mapping[str, Any] | None) -> str:
@@ -319,6 +331,8 @@ def _state(one: Confirmation) -> str:
     `unknown`: a call had no answer, and nothing is pending.
     """
     outcome = None if one.latest is None else str(one.latest["outcome"])
+    if outcome == "unsent":
+        outcome = None
     if one.pending and outcome != "failed":
         return "pending"
     if outcome == "intended":

@@ -86,7 +86,9 @@ def _print_destination_plan(part: DestinationPlan) -> None:
 
 def unknown_keys(items: int) -> str:
     """What a call without an answer leaves behind."""
-    return f"{items:,} in an unknown state (a call had no answer): what holds of them is sent again"
+    return (
+        f"{items:,} in an unknown state (a call without an answer yet): what holds of them is sent"
+    )
 
 
 def _named(part: DestinationPlan | Checked) -> str:

@@ -107,19 +107,19 @@ SECTIONS: tuple[Section, ...] = (
         ("destination", "outcome", "items"),
         """
         select destination, outcome, count(*) as items from {raw}.sync_ledger
-        where outcome <> 'intended'
+        where outcome not in ('intended', 'unsent')
         group by destination, outcome order by destination, outcome
         """,
     ),
     Section(
         "unknown",
-        "In an unknown state: a call had no answer",
+        "In an unknown state: a call without an answer yet",
         ("destination", "channel", "scope", "items"),
         """
         select destination, channel, scope, count(*) as items from {marts}.int_synced_state
         where is_unknown group by destination, channel, scope order by destination, channel, scope
         """,
-        "The next push sends what holds of them again. "
+        "The next push sends what holds of them. "
         "`contact-sync reconcile` shows what the platform has.",
     ),
     Section(

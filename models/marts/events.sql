@@ -13,10 +13,10 @@
 {%- set since = watermark('loaded_at') if is_incremental() %}
 {%- set new = newly_loaded(since) if is_incremental() %}
 {%- set unmarked_sources = var('unmarked_sources') | join("', '") %}
-{%- set minutes_after = timestamp_plus('placements.pushed_at', var('own_minutes'), 'minute') %}
+{%- set minutes_after = timestamp_plus('pushed.pushed_at', var('own_minutes'), 'minute') %}
 {%- set is_within %}
-placements.acted_from <= repeatable.effective_at
-and (placements.is_certain or repeatable.effective_at <= {{ minutes_after }})
+pushed.acted_from <= repeatable.effective_at
+and (pushed.is_certain or repeatable.effective_at <= {{ minutes_after }})
 {%- endset %}
 -- depends_on: {{ ref('int_events_deduplicated') }}
 -- depends_on: {{ ref('int_events_corrected') }}
@@ -67,7 +67,7 @@ candidates as (
 
 {{ first_of_each('candidates', 'event_id', copy_order(), 'earliest_copies') }},
 
-placements as (
+pushed as (
 
     select * from {{ ref('int_pushed_addresses') }}
 
@@ -107,36 +107,36 @@ told as (
         repeatable.is_grant,
         repeatable.is_unmarked,
         repeatable.is_listed,
-        max(case when placements.action = 'suppress' and {{ is_within }} then placements.pushed_at end) as suppressed_at,
+        max(case when pushed.action = 'suppress' and {{ is_within }} then pushed.pushed_at end) as suppressed_at,
         max(
             case
                 when
-                    placements.action = 'suppress'
-                    and placements.is_certain
-                    and placements.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 60, 'second') }}
-                    then placements.pushed_at
+                    pushed.action = 'suppress'
+                    and pushed.is_certain
+                    and pushed.pushed_at <= {{ timestamp_plus('repeatable.effective_at', 60, 'second') }}
+                    then pushed.pushed_at
             end
         ) as confirmed_at,
         max(
-            case when placements.action <> 'suppress' and placements.pushed_at <= repeatable.effective_at then placements.pushed_at end
+            case when pushed.action <> 'suppress' and pushed.pushed_at <= repeatable.effective_at then pushed.pushed_at end
         ) as freed_at,
         max(
             case
                 when
-                    placements.action <> 'suppress'
+                    pushed.action <> 'suppress'
                     and {{ is_within }}
-                    and repeatable.effective_at <= {{ timestamp_plus('placements.pushed_at', var('own_hours'), 'hour') }}
-                    then placements.pushed_at
+                    and repeatable.effective_at <= {{ timestamp_plus('pushed.pushed_at', var('own_hours'), 'hour') }}
+                    then pushed.pushed_at
             end
         ) as granted_at
     from repeatable
-    inner join placements
+    inner join pushed
         on
-            repeatable.source = placements.destination
-            and repeatable.channel = placements.channel
-            and repeatable.address = placements.address
+            repeatable.source = pushed.destination
+            and repeatable.channel = pushed.channel
+            and repeatable.address = pushed.address
             -- What came in before the run began made us push, and repeats nothing of it.
-            and repeatable.received_at >= placements.begun_at
+            and repeatable.received_at >= pushed.begun_at
     group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked, repeatable.is_listed
 
 ),

@@ -36,7 +36,7 @@ latest_reactions as (
 
 ),
 
-last_signs_of_life as (
+engagement as (
 
     select * from {{ ref('int_engagement') }}
 
@@ -98,14 +98,14 @@ based as (
         mailed.address,
         mailed.last_sent_at,
         mailed.observed_at,
-        last_signs_of_life.engaged_event_id,
+        engagement.engaged_event_id,
         case
-            when last_signs_of_life.engaged_at > mailed.first_sent_at then last_signs_of_life.engaged_at
+            when engagement.engaged_at > mailed.first_sent_at then engagement.engaged_at
             else mailed.first_sent_at
         end as base_at
     from mailed
-    left join last_signs_of_life
-        on mailed.address = last_signs_of_life.address
+    left join engagement
+        on mailed.address = engagement.address
 
 ),
 

@@ -64,6 +64,8 @@ class Drain:
         self._error: SyncError | None = None
         self._unknown_scopes: dict[str, UnknownScope] = {}
         self._doubts: defaultdict[tuple[str, str, str], Doubt] = defaultdict(Doubt)
+        #: On record as about to be sent, and not begun.
+        self._waiting: dict[str, Item] = {}
         self.tally = Tally()
         #: Why the latest of the failed items failed.
         self.failure: str | None = None
@@ -77,6 +79,7 @@ class Drain:
         finally:
             for doubt in self._doubts.values():
                 self._resolve(doubt, is_through=is_through)
+            self._withdraw()
         if self._error is not None:
             raise self._error
         if self._stop.is_set():
@@ -118,10 +121,22 @@ class Drain:
 
     def _announced(self, spool: Spool, items: Iterator[Item]) -> Iterator[Item]:
         """The suppressions, each after it is on record that it is about to be sent."""
-        for number, item in enumerate(items):
-            if number % _ANNOUNCED == 0:
-                self._ledger.announce(spool, number, _ANNOUNCED)
-            yield item
+        for first in itertools.count(0, _ANNOUNCED):
+            page = list(itertools.islice(items, _ANNOUNCED))
+            if not page or self._is_over():
+                break
+            self._ledger.announce(spool, first, len(page))
+            with self._lock:
+                self._waiting |= {item.delta_id: item for item in page}
+            yield from page
+
+    def _withdraw(self) -> None:
+        """Takes back what was announced and never begun."""
+        unsent = [Outcome(item, "unsent", None, None, 0) for item in self._waiting.values()]
+        try:
+            self._ledger.record(unsent)
+        except SyncError as error:
+            self.fail(error)
 
     def _resolve(self, doubt: Doubt, *, is_through: bool) -> None:
         """Records what a doubt still holds: as it was said, or as failed where that is doubtful."""
@@ -144,6 +159,8 @@ class Drain:
         """Delivers a batch and records what became of it. Never raises: errors end the run."""
         outcomes: list[Outcome] = []
         with self._lock:
+            for item in batch:
+                self._waiting.pop(item.delta_id, None)
             doubt = self._doubts[(batch[0].action, batch[0].channel, batch[0].scope)]
         try:
             for outcome in self._deliver(batch, doubt):

@@ -14,7 +14,10 @@ from sync.warehouse.spool import DeltaCount, Spool
 # Clocks of two machines may differ so much.
 _CLOCK_SKEW = timedelta(minutes=5)
 # Reads nothing; a ledger without the column could not record what is sent.
-_NEWEST_COLUMN = "(select max(event_timestamp) from {raw}.sync_ledger where false) as newest_column"
+_NEWEST_COLUMNS = (
+    "(select max(event_timestamp) from {raw}.sync_ledger where false) as newest_column,"
+    " (select count(is_attempted) from {marts}.int_synced_state where false) as newest_model"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
         queries += [
             "select channel, count(*) as items from {marts}.suppression_list group by channel",
             "select distinct destination, channel, scope, "
-            f"{_NEWEST_COLUMN} from {{raw}}.sync_ledger",
+            f"{_NEWEST_COLUMNS} from {{raw}}.sync_ledger"
+            " where outcome not in ('intended', 'unsent')",
             "select reason from {marts}.suppression_policy where attribute = 'consent'",
         ]
     builds, totals, *more = warehouse.rows_of_each(queries)
@@ -101,8 +105,8 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
 
 
 def check_ledger(warehouse: Warehouse) -> None:
-    """Raises WarehouseMissing where the next build has to add a column to the ledger first."""
-    warehouse.rows(f"select {_NEWEST_COLUMN}")
+    """Raises WarehouseMissing where a version before this one built what is there."""
+    warehouse.rows(f"select {_NEWEST_COLUMNS}")
 
 
 def _lost(warehouse: Warehouse) -> dict[tuple[str, str, str], int]:

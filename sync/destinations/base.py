@@ -25,8 +25,8 @@ from sync.errors import (
 
 Action = Literal["suppress", "release", "subscribe"]
 _Cursor = TypeVar("_Cursor", int, str)
-#: `intended`: about to be sent; the others tell how it ended.
-Result = Literal["intended", "confirmed", "accepted", "rejected", "absent", "failed"]
+#: `intended`: about to be sent; the others tell how it ended, `unsent`: the run ended before.
+Result = Literal["intended", "confirmed", "accepted", "rejected", "absent", "failed", "unsent"]
 
 
 class Item(NamedTuple):

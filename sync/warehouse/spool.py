@@ -123,6 +123,7 @@ class Snapshot:
             f"""
             select distinct destination, delta_id from {{raw}}.sync_ledger
             where destination in ({names}) and {self._part(parameters)}
+                and outcome not in ('intended', 'unsent')
                 and run_id in (select run_id from {{raw}}.sync_runs where plan_hash = @plan_hash)
                 and delta_id not in (
                     select delta_id from {{marts}}.sync_deltas where destination in ({names})

@@ -253,7 +253,9 @@ class Warehouse:
 
     def compiled(self, model: str, project: Path = ROOT) -> str:
         """The SQL of a model as the last run in this process compiled it."""
-        (path,) = _target(project, self.adapter).glob(f"compiled/contact_sync/models/*/{model}.sql")
+        (path,) = _target(project, self.adapter).glob(
+            f"compiled/contact_sync/models/**/{model}.sql"
+        )
         return path.read_text()
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:

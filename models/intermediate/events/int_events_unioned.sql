@@ -8,16 +8,16 @@
     )
 }}
 
-{%- set untaken = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
+{%- set unprocessed = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
 
 with
 
-{% for source in untaken.sources %}
+{% for source in unprocessed.sources %}
 {{ source }} as (
 
     select * from {{ ref('stg_' ~ source ~ '__events') }}
     {% if is_incremental() -%}
-    where {{ untaken[source] or untaken.webhook_deliveries }}
+    where {{ unprocessed[source] or unprocessed.webhook_deliveries }}
     {%- endif %}
 
 ),
@@ -42,7 +42,7 @@ deliveries_of_unknown_sources as (
     where
         source not in ('{{ var('sources') | join("', '") }}')
         {%- if is_incremental() %}
-        and {{ untaken.webhook_deliveries }}
+        and {{ unprocessed.webhook_deliveries }}
         {%- endif %}
 
 ),
@@ -56,7 +56,7 @@ deliveries_of_unknown_sources as (
 
 elements as (
 
-    {% for source in untaken.sources -%}
+    {% for source in unprocessed.sources -%}
     select
         {{ columns | join(',\n        ') }}
     from {{ source }}
@@ -268,14 +268,14 @@ taken as (
 {% if is_incremental() -%}
 ,
 
-taken_earlier as (
+loaded_earlier as (
 
     select distinct
         landing_part,
         delivery_id,
         received_at
     from {{ this }}
-    where {{ untaken.taken_earlier }}
+    where {{ unprocessed.loaded_earlier }}
 
 )
 {%- endif %}
@@ -314,10 +314,10 @@ select
 from taken
 {% if is_incremental() %}
 -- A part that has grown is read again; what was taken of it stays as it was.
-left join taken_earlier
+left join loaded_earlier
     on
-        taken.landing_part = taken_earlier.landing_part
-        and taken.delivery_id = taken_earlier.delivery_id
-        and taken.received_at = taken_earlier.received_at
-where taken_earlier.delivery_id is null
+        taken.landing_part = loaded_earlier.landing_part
+        and taken.delivery_id = loaded_earlier.delivery_id
+        and taken.received_at = loaded_earlier.received_at
+where loaded_earlier.delivery_id is null
 {% endif %}

@@ -2,7 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy=replace_strategy(),
-        unique_key='placement_id',
+        unique_key='pushed_address_id',
         on_schema_change='fail',
         partition_by=by_day('computed_at'),
         cluster_by=['destination', 'channel', 'address'],
@@ -47,10 +47,10 @@ runs as (
 
 ),
 
-placements as (
+pushed as (
 
     select
-        {{ surrogate_key(['run_id', 'delta_id']) }} as placement_id,
+        {{ surrogate_key(['run_id', 'delta_id']) }} as pushed_address_id,
         destination,
         channel,
         address,
@@ -65,32 +65,32 @@ placements as (
 )
 
 select
-    placements.placement_id,
-    placements.destination,
-    placements.channel,
-    placements.address,
-    placements.action,
-    placements.is_certain,
-    placements.pushed_at,
+    pushed.pushed_address_id,
+    pushed.destination,
+    pushed.channel,
+    pushed.address,
+    pushed.action,
+    pushed.is_certain,
+    pushed.pushed_at,
     -- An answer is on record after the platform acted on it: a moment, or minutes where the call was repeated.
     case
-        when placements.is_certain and placements.attempts <= 1 and placements.action = 'suppress'
-            then {{ timestamp_plus('placements.pushed_at', -60, 'second') }}
-        else {{ timestamp_plus('placements.pushed_at', -var('own_minutes'), 'minute') }}
+        when pushed.is_certain and pushed.attempts <= 1 and pushed.action = 'suppress'
+            then {{ timestamp_plus('pushed.pushed_at', -60, 'second') }}
+        else {{ timestamp_plus('pushed.pushed_at', -var('own_minutes'), 'minute') }}
     end as acted_from,
-    coalesce(runs.started_at, {{ timestamp_plus('placements.pushed_at', -60, 'second') }}) as begun_at,
+    coalesce(runs.started_at, {{ timestamp_plus('pushed.pushed_at', -60, 'second') }}) as begun_at,
     {{ build_time() }} as computed_at
-from placements
+from pushed
 left join runs
     on
-        placements.run_id = runs.run_id
-        and placements.destination = runs.destination
+        pushed.run_id = runs.run_id
+        and pushed.destination = runs.destination
 {% if is_incremental() -%}
 left join {{ this }} as stored
-    on placements.placement_id = stored.placement_id
+    on pushed.pushed_address_id = stored.pushed_address_id
 -- The day before the last build is read again; what stood then is no news, unless its answer came since.
 where
-    stored.placement_id is null
-    or placements.pushed_at > stored.pushed_at
+    stored.pushed_address_id is null
+    or pushed.pushed_at > stored.pushed_at
 {%- endif %}
 {{ stored_by(['destination', 'channel', 'address']) if not is_incremental() }}

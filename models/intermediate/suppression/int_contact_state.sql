@@ -26,7 +26,7 @@ reasons as (
 
 ),
 
-signs_of_life as (
+engagement as (
 
     select * from {{ ref('int_engagement') }}
 
@@ -220,8 +220,8 @@ states as (
         last_grants.granted.effective_at as subscribed_at,
         last_grants.granted.event_id as subscribed_event_id,
         last_grants.granted.topic as subscribed_topic,
-        signs_of_life.engaged_event_id,
-        signs_of_life.engaged_at,
+        engagement.engaged_event_id,
+        engagement.engaged_at,
         addresses.last_at,
         addresses.is_current_owner,
         addresses.is_latest_address,
@@ -237,10 +237,10 @@ states as (
         on addresses.contact_state_id = last_grants.contact_state_id
     left join rows_with_traits
         on addresses.contact_state_id = rows_with_traits.contact_state_id
-    left join signs_of_life
+    left join engagement
         on
             addresses.channel = 'email'
-            and addresses.address = signs_of_life.address
+            and addresses.address = engagement.address
 
 )
 

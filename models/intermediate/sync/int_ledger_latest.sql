@@ -19,11 +19,39 @@ ledger as (
     select
         *,
         {{ outcome_class() }} as outcome_class,
-        case when outcome in ('rejected', 'absent') then delta_id end as settled_delta_id
+        case
+            when outcome in ('rejected', 'absent') or {{ outcome_class() }} = 'attempted' then delta_id
+        end as settled_delta_id
     from {{ ref('int_ledger_outcomes') }}
     {% if is_incremental() -%}
     where {{ pushed_since(this) }}
     {%- endif %}
+
+),
+
+-- Attempts of which their own run says that they never went out.
+unsent as (
+
+    select distinct
+        run_id,
+        delta_id
+    from ledger
+    where outcome in ('failed', 'unsent')
+
+),
+
+outcomes as (
+
+    select ledger.*
+    from ledger
+    left join unsent
+        on
+            ledger.run_id = unsent.run_id
+            and ledger.delta_id = unsent.delta_id
+            and ledger.outcome_class = 'attempted'
+    where
+        ledger.outcome_class is not null
+        and unsent.delta_id is null
 
 ),
 
@@ -32,7 +60,7 @@ latest_answers as (
     select
         {{ outcome_key | join(',\n        ') }},
         {{ last_of(['pushed_at', 'run_id', 'delta_id', 'action', 'reason', 'event_id', 'event_timestamp']) }} as answer
-    from ledger
+    from outcomes
     group by {{ outcome_key | join(', ') }}
 
 ),

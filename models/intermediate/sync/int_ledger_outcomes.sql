@@ -51,4 +51,6 @@ left join lists
         and ledger.channel = lists.channel
         and coalesce(ledger.scope, '') = lists.scope
         and ledger.reason = lists.reason
-where ledger.outcome in ('intended', 'confirmed', 'accepted', 'rejected', 'absent')
+where
+    ledger.outcome in ('intended', 'confirmed', 'accepted', 'rejected', 'absent')
+    or {{ never_went_out('ledger') }}

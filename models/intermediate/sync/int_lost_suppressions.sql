@@ -21,7 +21,7 @@ placed as (
     select * from {{ ref('int_synced_state') }}
     where
         action = 'suppress'
-        and run_id is not null
+        and (run_id is not null or is_attempted)
         and event_id is not null
 
 ),

@@ -138,6 +138,7 @@ other_outcomes as {{ inlined() }} (
         reason,
         event_id,
         event_timestamp,
+        run_id,
         delta_id,
         pushed_at
     from {{ part }}
@@ -171,25 +172,63 @@ refused_deltas as (
 
 ),
 
-latest_attempts as (
+absent_keys as (
 
-    select *
+    select
+        {{ key | join(',\n        ') }},
+        max(pushed_at) as absent_at
     from other_outcomes
-    where outcome_class = 'attempted'
-    qualify row_number() over (partition by {{ key | join(', ') }} order by pushed_at desc, delta_id desc) = 1
+    where outcome_class = 'absent'
+    group by {{ key | join(', ') }}
 
 ),
 
+-- Of which their own run says that they never went out.
+unsent as (
+
+    select distinct
+        run_id,
+        delta_id
+    from recent_rows
+    where outcome in ('failed', 'unsent')
+
+),
+
+-- Suppressions that may have arrived; of whom was forgotten nothing is sent any more.
 attempts as (
 
-    select latest_attempts.*
-    from latest_attempts
+    select other_outcomes.*
+    from other_outcomes
+    left join unsent
+        on
+            other_outcomes.run_id = unsent.run_id
+            and other_outcomes.delta_id = unsent.delta_id
     left join refused_deltas
         on
-            latest_attempts.destination = refused_deltas.destination
-            and latest_attempts.delta_id = refused_deltas.delta_id
-            and latest_attempts.pushed_at <= refused_deltas.refused_at
-    where refused_deltas.delta_id is null
+            other_outcomes.destination = refused_deltas.destination
+            and other_outcomes.delta_id = refused_deltas.delta_id
+            and other_outcomes.pushed_at <= refused_deltas.refused_at
+    left join absent_keys
+        on
+            {% for name in key -%}
+            other_outcomes.{{ name }} = absent_keys.{{ name }}
+            and {% endfor -%}
+            other_outcomes.pushed_at <= absent_keys.absent_at
+    where
+        other_outcomes.outcome_class = 'attempted'
+        and other_outcomes.subject not like 'forgotten-%'
+        and unsent.delta_id is null
+        and refused_deltas.delta_id is null
+        and absent_keys.subject is null
+
+),
+
+latest_attempts as (
+
+    select *
+    from attempts
+    where true
+    qualify row_number() over (partition by {{ key | join(', ') }} order by pushed_at desc, delta_id desc) = 1
 
 ),
 
@@ -332,17 +371,17 @@ known as (
 
 open_attempts as (
 
-    select attempts.*
-    from attempts
+    select latest_attempts.*
+    from latest_attempts
     left join known
         on
             {% for name in key -%}
-            attempts.{{ name }} = known.{{ name }}
+            latest_attempts.{{ name }} = known.{{ name }}
             {{ 'and' if not loop.last }}
             {% endfor %}
     where
         known.known_at is null
-        or attempts.pushed_at >= known.known_at
+        or latest_attempts.pushed_at >= known.known_at
 
 ),
 
@@ -359,7 +398,7 @@ attempted as (
         {% endfor -%}
         known.run_id,
         known.delta_id,
-        coalesce(known.known_at, open_attempts.pushed_at) as known_at,
+        case when open_attempts.delta_id is not null then open_attempts.pushed_at else known.known_at end as known_at,
         open_attempts.delta_id is not null as is_attempted
     from known
     full outer join open_attempts
@@ -382,6 +421,7 @@ select
     attempted.run_id,
     attempted.delta_id,
     attempted.known_at,
+    attempted.is_attempted,
     attempted.is_attempted
     or unanswered.destination is not null as is_unknown
 from attempted

@@ -55,7 +55,8 @@ TABLES = {
     "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
-    "int_synced_state": "destination text, channel text, scope text, is_unknown boolean",
+    "int_synced_state": "destination text, channel text, scope text, is_attempted boolean,"
+    " is_unknown boolean",
     "int_lost_suppressions": "destination text, channel text, scope text, address text",
     "int_contact_addresses": "channel text, external_id text, exceeds_address_limit boolean",
 }

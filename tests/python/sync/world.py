@@ -217,7 +217,8 @@ class World:
         """The outcomes that the runs under test recorded, in order."""
         rows = self.sql(
             "select address, action, reason, outcome, http_status, error, attempts, run_id,"
-            " delta_id from raw.sync_ledger where run_id <> 'earlier' and outcome <> 'intended'"
+            " delta_id from raw.sync_ledger where run_id <> 'earlier'"
+            " and outcome not in ('intended', 'unsent')"
             " order by pushed_at, address"
         )
         names = ("address", "action", "reason", "outcome", "http_status", "error", "attempts")
