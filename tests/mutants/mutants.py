@@ -257,8 +257,8 @@ MUTANTS = [
     Mutant(
         "a suppression is not on record before it is sent",
         "sync/delivery/drain.py",
-        "                self._ledger.announce(spool, number, _ANNOUNCED)\n",
-        "                pass\n",
+        "            self._ledger.announce(spool, first, len(page))\n",
+        "",
         (
             f"{DELIVERY}"
             "::test_what_is_about_to_be_suppressed_is_on_record_before_it_is_sent[duckdb]",
@@ -267,8 +267,8 @@ MUTANTS = [
     Mutant(
         "a suppression without an answer never arrived",
         "models/intermediate/sync/int_synced_state.sql",
-        "    where outcome_class = 'attempted'\n",
-        "    where false\n",
+        "        other_outcomes.outcome_class = 'attempted'\n",
+        "        false\n",
         unit_tests("a_suppression_without_an_answer_may_have_arrived"),
     ),
     Mutant(
