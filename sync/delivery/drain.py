@@ -121,14 +121,25 @@ class Drain:
 
     def _announced(self, spool: Spool, items: Iterator[Item]) -> Iterator[Item]:
         """The suppressions, each after it is on record that it is about to be sent."""
-        for first in itertools.count(0, _ANNOUNCED):
-            page = list(itertools.islice(items, _ANNOUNCED))
-            if not page or self._is_over():
-                break
-            self._ledger.announce(spool, first, len(page))
-            with self._lock:
-                self._waiting |= {item.delta_id: item for item in page}
-            yield from page
+        with ThreadPoolExecutor(1) as ahead:
+            first, page = 0, list(itertools.islice(items, _ANNOUNCED))
+            announced = ahead.submit(self._announce, spool, first, page)
+            while page:
+                announced.result()
+                if self._is_over():
+                    break
+                # The next are put on record while these are sent.
+                sent, first = page, first + len(page)
+                page = list(itertools.islice(items, _ANNOUNCED))
+                announced = ahead.submit(self._announce, spool, first, page)
+                yield from sent
+
+    def _announce(self, spool: Spool, first: int, page: Sequence[Item]) -> None:
+        if not page or self._is_over():
+            return
+        self._ledger.announce(spool, first, len(page))
+        with self._lock:
+            self._waiting |= {item.delta_id: item for item in page}
 
     def _withdraw(self) -> None:
         """Takes back what was announced and never begun."""

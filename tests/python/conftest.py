@@ -253,9 +253,8 @@ class Warehouse:
 
     def compiled(self, model: str, project: Path = ROOT) -> str:
         """The SQL of a model as the last run in this process compiled it."""
-        (path,) = _target(project, self.adapter).glob(
-            f"compiled/contact_sync/models/**/{model}.sql"
-        )
+        found = _target(project, self.adapter).glob(f"compiled/contact_sync/models/**/{model}.sql")
+        (path,) = (path for path in found if path.parent.suffix != ".yml")
         return path.read_text()
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
