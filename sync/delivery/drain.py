@@ -9,6 +9,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
 
 from sync.delivery.doubt import Doubt
@@ -32,7 +33,7 @@ from sync.warehouse.spool import Spool
 log = logging.getLogger(__name__)
 
 # So many suppressions are announced in one append, well before a slow platform gets to the last.
-_ANNOUNCED = 20_000
+_ANNOUNCED = 100_000
 _SUCCESS = frozenset({"confirmed", "accepted"})
 
 Verb = Callable[[Sequence[Item]], Iterator[Outcome]]
@@ -65,7 +66,7 @@ class Drain:
         self._unknown_scopes: dict[str, UnknownScope] = {}
         self._doubts: defaultdict[tuple[str, str, str], Doubt] = defaultdict(Doubt)
         #: On record as about to be sent, and not begun.
-        self._waiting: dict[str, Item] = {}
+        self._waiting: set[str] = set()
         self.tally = Tally()
         #: Why the latest of the failed items failed.
         self.failure: str | None = None
@@ -79,7 +80,7 @@ class Drain:
         finally:
             for doubt in self._doubts.values():
                 self._resolve(doubt, is_through=is_through)
-            self._withdraw()
+            self._withdraw(spool)
         if self._error is not None:
             raise self._error
         if self._stop.is_set():
@@ -93,11 +94,15 @@ class Drain:
             self._error = self._error or error
 
     def _send(self, spool: Spool) -> None:
-        with ThreadPoolExecutor(self._workers, thread_name_prefix=self._destination.name) as pool:
+        with (
+            ThreadPoolExecutor(self._workers, thread_name_prefix=self._destination.name) as pool,
+            ExitStack() as stack,
+        ):
+            group: Iterator[Item]
             for action, group in by_action(spool.pages(self._batch_size)):
                 size, side_by_side = self._batch_size, self._workers
                 if action == "suppress":
-                    group = self._announced(spool, group)
+                    group = stack.enter_context(closing(self._announced(spool, group)))
                 else:
                     size = self._destination.release_size(size)
                     # Few at a time: what waits here was read again too early.
@@ -119,33 +124,26 @@ class Drain:
                 if self._is_over():
                     break
 
-    def _announced(self, spool: Spool, items: Iterator[Item]) -> Iterator[Item]:
+    def _announced(self, spool: Spool, items: Iterator[Item]) -> Generator[Item]:
         """The suppressions, each after it is on record that it is about to be sent."""
-        with ThreadPoolExecutor(1) as ahead:
-            first, page = 0, list(itertools.islice(items, _ANNOUNCED))
-            announced = ahead.submit(self._announce, spool, first, page)
-            while page:
-                announced.result()
-                if self._is_over():
-                    break
-                # The next are put on record while these are sent.
-                sent, first = page, first + len(page)
-                page = list(itertools.islice(items, _ANNOUNCED))
-                announced = ahead.submit(self._announce, spool, first, page)
-                yield from sent
-
-    def _announce(self, spool: Spool, first: int, page: Sequence[Item]) -> None:
-        if not page or self._is_over():
-            return
-        self._ledger.announce(spool, first, len(page))
-        with self._lock:
-            self._waiting |= {item.delta_id: item for item in page}
-
-    def _withdraw(self) -> None:
-        """Takes back what was announced and never begun."""
-        unsent = [Outcome(item, "unsent", None, None, 0) for item in self._waiting.values()]
+        left = 0
         try:
-            self._ledger.record(unsent)
+            for number, item in enumerate(items):
+                if left == 0:
+                    if self._is_over():
+                        return
+                    self._ledger.announce(spool, number, _ANNOUNCED)
+                    left = _ANNOUNCED
+                left -= 1
+                self._waiting.add(item.delta_id)
+                yield item
+        finally:
+            self._waiting.update(item.delta_id for item in itertools.islice(items, left))
+
+    def _withdraw(self, spool: Spool) -> None:
+        """Takes back what was announced and never begun."""
+        try:
+            self._ledger.withdraw(spool, self._waiting)
         except SyncError as error:
             self.fail(error)
 
@@ -171,7 +169,7 @@ class Drain:
         outcomes: list[Outcome] = []
         with self._lock:
             for item in batch:
-                self._waiting.pop(item.delta_id, None)
+                self._waiting.discard(item.delta_id)
             doubt = self._doubts[(batch[0].action, batch[0].channel, batch[0].scope)]
         try:
             for outcome in self._deliver(batch, doubt):

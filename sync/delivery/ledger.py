@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -93,9 +93,16 @@ class LedgerWriter:
 
     def announce(self, spool: Spool, first: int, size: int) -> None:
         """The same of so many suppressions, from the first on in the order of delivery."""
-        path = spool.suppressions(first, size, self._run_id, self._clock.now())
+        path = spool.announced(first, size, self._run_id, self._clock.now())
         with self._warehouse.session(patient=True):
             self._warehouse.append_ledger_file(path)
+
+    def withdraw(self, spool: Spool, delta_ids: Collection[str]) -> None:
+        """Writes that these, which were announced, were not sent."""
+        if delta_ids:
+            path = spool.unsent(delta_ids, self._run_id, self._clock.now())
+            with self._warehouse.session(patient=True):
+                self._warehouse.append_ledger_file(path)
 
     def record(self, outcomes: Sequence[Outcome]) -> None:
         """Hands outcomes over; raises the error of an earlier append, which ended all writing."""

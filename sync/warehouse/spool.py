@@ -7,7 +7,7 @@ number of rows.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -107,7 +107,7 @@ class Snapshot:
             destination,
             pending,
             with_policy=self._with_policy,
-            intents=self._directory / f"{destination}.intents.parquet",
+            to_ledger=self._directory / f"{destination}.ledger.parquet",
         )
 
     def _export_recorded(self, plan_hash: str | None) -> None:
@@ -207,7 +207,7 @@ class Spool:
         pending: list[DeltaCount],
         *,
         with_policy: bool,
-        intents: Path,
+        to_ledger: Path,
     ) -> None:
         self.destination = destination
         #: All that is pending and would be sent but for a limit.
@@ -218,7 +218,7 @@ class Spool:
         self.frees = any(count.action != "suppress" for count in pending)
         self._actions = "true"
         self._connection = connection
-        self._intents = intents
+        self._to_ledger = to_ledger
 
     def keep_back_releases(self) -> None:
         """From now on it holds suppressions alone."""
@@ -260,24 +260,33 @@ class Spool:
         while rows := cursor.fetchmany(size):
             yield [Item._make(row) for row in rows]
 
-    def suppressions(self, first: int, size: int, run_id: str, at: datetime) -> Path:
-        """A file of the ledger's rows that say that these are about to be sent.
+    def announced(self, first: int, size: int, run_id: str, at: datetime) -> Path:
+        """A file of the ledger's rows that say that these suppressions are about to be sent.
 
         first: how many suppressions come before them in the order of delivery.
         """
+        return self._copy(
+            "intended", f"limit {int(size)} offset {int(first)}", {"run_id": run_id, "at": at}
+        )
+
+    def unsent(self, delta_ids: Collection[str], run_id: str, at: datetime) -> Path:
+        """A file of the ledger's rows that say that these suppressions were not sent."""
+        named = {"run_id": run_id, "at": at, "delta_ids": list(delta_ids)}
+        return self._copy("unsent", "and delta_id in (select unnest($delta_ids))", named)
+
+    def _copy(self, outcome: str, which: str, parameters: Mapping[str, Any]) -> Path:
         self._connection.cursor().execute(
             f"""
             copy (
                 select
                     $run_id as run_id, delta_id, destination, channel, scope, address, contact_id,
-                    action, reason, event_id, event_timestamp, 'intended' as outcome,
+                    action, reason, event_id, event_timestamp, '{outcome}' as outcome,
                     null::bigint as http_status, null::varchar as error, 0 as attempts,
                     $at::timestamp as pushed_at
                 from deltas
-                where destination = $destination and action = 'suppress'
-                limit {int(size)} offset {int(first)}
-            ) to '{self._intents}' (format parquet)
+                where destination = $destination and action = 'suppress' {which}
+            ) to '{self._to_ledger}' (format parquet)
             """,
-            {"run_id": run_id, "at": at, "destination": self.destination},
+            {"destination": self.destination, **parameters},
         )
-        return self._intents
+        return self._to_ledger

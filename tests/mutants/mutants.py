@@ -257,7 +257,7 @@ MUTANTS = [
     Mutant(
         "a suppression is not on record before it is sent",
         "sync/delivery/drain.py",
-        "            self._ledger.announce(spool, first, len(page))\n",
+        "                    self._ledger.announce(spool, number, _ANNOUNCED)\n",
         "",
         (
             f"{DELIVERY}"

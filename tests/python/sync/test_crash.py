@@ -82,6 +82,11 @@ def test_a_signal_lets_what_is_in_flight_finish(
     listed = set(sandbox.lists()["global"])
     assert 3 <= len(listed) < 400
     assert set(world.outcomes()) == listed
+    # Of what waited its turn the ledger says that it did not go out.
+    rows = world.sql("select address from raw.sync_ledger where outcome = 'unsent'")
+    unsent = {address for (address,) in rows}
+    assert len(unsent) > 300
+    assert unsent & listed == set()
     assert "stopped" in {status for _, status in world.runs()}
     sandbox.heal()
     assert world.cli("push", *EVERYTHING).returncode == 0
