@@ -11,17 +11,18 @@
     end
 {%- endmacro %}
 
-{#- Predicate on rows of the ledger: a suppression that the platform has not got. Of a call that was repeated the first may have arrived. -#}
+{#- Predicate on rows of the ledger: what the platform has not got, as no call was made, or a suppression's only call was refused. Of a
+    call that was repeated the first may have arrived. -#}
 {% macro never_went_out(ledger) -%}
     (
         {{ ledger }}.outcome = 'unsent'
+        or ({{ ledger }}.outcome in ('failed', 'rejected') and {{ ledger }}.attempts = 0)
         or (
             {{ ledger }}.outcome = 'failed'
             and {{ ledger }}.action = 'suppress'
-            and (
-                {{ ledger }}.attempts = 0
-                or ({{ ledger }}.attempts = 1 and {{ ledger }}.http_status between 400 and 499 and {{ ledger }}.http_status <> 408)
-            )
+            and {{ ledger }}.attempts = 1
+            and {{ ledger }}.http_status between 400 and 499
+            and {{ ledger }}.http_status <> 408
         )
     )
 {%- endmacro %}

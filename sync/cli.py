@@ -1134,6 +1134,8 @@ def receive(
       contact-sync receive --port 8080 --allow-unsigned brevo
     """
     try:
+        import httptools  # noqa: F401  (the server asks for it once it runs)
+
         from sync.receiver.serve import serve
         from sync.receiver.settings import read_settings
         from sync.receiver.sinks import open_sink

@@ -29,14 +29,14 @@ ledger as (
 
 ),
 
--- Attempts of which their own run says that they never went out.
+-- What never went out by its own run's word.
 unsent as (
 
     select distinct
         run_id,
         delta_id
     from ledger
-    where outcome in ('failed', 'unsent')
+    where is_unsent
 
 ),
 
@@ -48,7 +48,7 @@ outcomes as (
         on
             ledger.run_id = unsent.run_id
             and ledger.delta_id = unsent.delta_id
-            and ledger.outcome_class = 'attempted'
+            and ledger.outcome_class in ('attempted', 'intended')
     where
         ledger.outcome_class is not null
         and unsent.delta_id is null

@@ -38,6 +38,7 @@ select
     ledger.event_id,
     ledger.event_timestamp,
     ledger.outcome,
+    {{ never_went_out('ledger') }} as is_unsent,
     ledger.pushed_at
 from ledger
 left join destinations

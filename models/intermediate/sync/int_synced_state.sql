@@ -128,21 +128,34 @@ answered as {{ inlined() }} (
 
 ),
 
+-- What never went out by its own run's word.
+unsent as (
+
+    select distinct
+        run_id,
+        delta_id
+    from recent_rows
+    where is_unsent
+
+),
+
 -- What was about to be sent, and what was refused for good or was not there.
 other_outcomes as {{ inlined() }} (
 
     {% for part in ['compact_states', 'recent_rows'] -%}
     select
-        {{ key | join(',\n        ') }},
-        outcome_class,
-        reason,
-        event_id,
-        event_timestamp,
-        run_id,
-        delta_id,
-        pushed_at
+        {% for name in key + ['outcome_class', 'reason', 'event_id', 'event_timestamp', 'delta_id', 'pushed_at'] -%}
+        {{ part }}.{{ name }}{{ ',' if not loop.last }}
+        {% endfor %}
     from {{ part }}
-    where outcome_class <> 'known'
+    left join unsent
+        on
+            {{ part }}.run_id = unsent.run_id
+            and {{ part }}.delta_id = unsent.delta_id
+            and {{ part }}.outcome_class in ('attempted', 'intended')
+    where
+        {{ part }}.outcome_class <> 'known'
+        and unsent.delta_id is null
     {{ 'union all' if not loop.last }}
 
     {% endfor -%}
@@ -183,26 +196,11 @@ absent_keys as (
 
 ),
 
--- Of which their own run says that they never went out.
-unsent as (
-
-    select distinct
-        run_id,
-        delta_id
-    from recent_rows
-    where outcome in ('failed', 'unsent')
-
-),
-
 -- Suppressions that may have arrived; of whom was forgotten nothing is sent any more.
 attempts as (
 
     select other_outcomes.*
     from other_outcomes
-    left join unsent
-        on
-            other_outcomes.run_id = unsent.run_id
-            and other_outcomes.delta_id = unsent.delta_id
     left join refused_deltas
         on
             other_outcomes.destination = refused_deltas.destination
@@ -217,7 +215,6 @@ attempts as (
     where
         other_outcomes.outcome_class = 'attempted'
         and other_outcomes.subject not like 'forgotten-%'
-        and unsent.delta_id is null
         and refused_deltas.delta_id is null
         and absent_keys.subject is null
 
