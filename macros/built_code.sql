@@ -5,16 +5,11 @@
 
 {#- on-run-start, in `graph`, which all nodes of a run share: {kind: [hash of the code, whether what stands was made of it]}. -#}
 {% macro check_built_code() -%}
-    {%- set hashes = {'seed': seeds_hash(), 'view': views_hash()} -%}
-    {%- set built = run_query("select relation, code_hash from " ~ raw_table('built_code')) -%}
-    {%- set standing = [] -%}
-    {%- for row in built.rows -%}{%- do standing.append([row[0], row[1]]) -%}{%- endfor -%}
-    {%- do graph.update({'made_code': {}, 'rules_before': {}}) -%}
-    {%- for name, code_hash in standing -%}{%- do graph.rules_before.update({name: code_hash}) -%}{%- endfor -%}
-    {%- for kind, code_hash in hashes.items() -%}
+    {%- do graph.update({'made_code': {}}) -%}
+    {%- for kind, code_hash in code_hashes().items() -%}
         {#- A run with --empty makes views of nothing, and seeds without rows. -#}
         {%- set is_emptied = flags.WHICH in ['build', 'seed' if kind == 'seed' else 'run'] and flags.EMPTY -%}
-        {%- set stands = [made_name(kind), code_hash] in standing and not is_emptied -%}
+        {%- set stands = graph.standing_code.get(made_name(kind)) == code_hash and not is_emptied -%}
         {%- do graph.made_code.update({kind: [code_hash, stands]}) -%}
         {#- A run-operation makes and fills nothing; what is selected is that of a run before it. -#}
         {%- if not stands and flags.WHICH != 'run-operation' -%}
@@ -90,7 +85,7 @@
         {%- do kinds.update({'unengaged rule': local_md5(var(of_unengaged[0]) ~ ', ' ~ var(of_unengaged[1]))}) -%}
     {%- endif -%}
     {%- for kind, rules in kinds.items() -%}
-        {%- set before = graph.rules_before.get(made_name(kind)) -%}
+        {%- set before = graph.standing_code.get(made_name(kind)) -%}
         {%- if before is not none and rules != before -%}
             {#- After every push on record, also of a machine whose clock is ahead: none of them obeyed these rules. Up to a day ahead
                 (a wrong time zone, no wrong year), for till then each push asks for a plan; the guard leaves out what is later. -#}
@@ -113,6 +108,16 @@
 {%- endmacro %}
 
 {% macro made_name(kind) -%}{{ return(target.schema ~ ' ' ~ kind ~ 's') }}{%- endmacro %}
+
+{#- The hashes of this project's code, reckoned once a run: of its seeds, and of its models, macros and vars. -#}
+{% macro code_hashes() -%}
+    {%- if graph.get('hashed_by') != invocation_id -%}
+        {%- do graph.update({'code_hashes': {'seed': seeds_hash(), 'view': views_hash()}, 'hashed_by': invocation_id}) -%}
+    {%- endif -%}
+    {{ return(graph.code_hashes) }}
+{%- endmacro %}
+
+{% macro code_hash() -%}{{ return(code_hashes().values() | join(' ')) }}{%- endmacro %}
 
 {#- dbt knows a seed of over a megabyte by its path alone: whether that one changed cannot be told. -#}
 {% macro seeds_hash() -%}

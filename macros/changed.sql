@@ -1,9 +1,7 @@
-{#- The models of state are functions of whole groups of linked contacts and addresses. An increment
-    computes the groups anew that int_contacts_changed (and int_unengaged_changed) name since the model
-    last ran, and leaves the others as they stand; a marker row there means: everything.
-    Such a model names in meta.replaces its column that these models name, and in meta.changed_by
-    these models. Its changed rows are taken out (also those that will not come back) in the transaction of
-    its insert, on DuckDB by a pre-hook, on BigQuery by macros/merge.sql; it stamps computed_at. -#}
+{#- The models of state are functions of whole groups of linked contacts and addresses. A build computes the groups
+    anew that int_states_changed names, and leaves the others as they stand. Such a model names in meta.replaces its
+    column that is a contact_id there (meta.changed_by: of another model). Its changed rows are taken out, also those
+    that will not come back, in the transaction of its insert: on DuckDB by a pre-hook, on BigQuery by macros/merge.sql. -#}
 
 {#- pre-hook: takes the changed rows of this model out; on BigQuery macros/merge.sql does. -#}
 {% macro delete_changed_rows() %}{{ return(adapter.dispatch('delete_changed_rows')()) }}{% endmacro %}
@@ -17,42 +15,35 @@
 {#- Predicate: this model's rows that an increment replaces; none for a model that replaces no groups. -#}
 {% macro replaced_rows() -%}
     {%- set meta = config.get('meta') or {} -%}
-    {{ return(is_changed(meta.replaces, meta.changed_by or ['int_contacts_changed']) if meta.replaces else none) }}
+    {{ return(is_changed(meta.replaces, meta.changed_by or 'int_states_changed') if meta.replaces else none) }}
 {%- endmacro %}
 
-{#- Predicate: the id was changed since this model last ran. Always true in a full build. -#}
-{% macro is_changed(id, changed_by=['int_contacts_changed']) -%}
-    {%- if not is_incremental() or not execute -%}
+{#- Predicate: this build computes the contact or address of that id. -#}
+{% macro is_changed(id, changed_by='int_states_changed') -%}
+    {%- if rebuilds_groups() -%}
         true
     {%- else -%}
-        {%- set since = changed_since(changed_by) -%}
-        {%- if since is none -%}
-        true
-        {%- else -%}
-        {{ id }} in (
-            {%- for model_name in changed_by %}
-            select {{ model_name }}.contact_id from {{ ref(model_name) }} as {{ model_name }}
-            where {{ model_name }}.changed_at > {{ since }}
-            {{ 'union all' if not loop.last }}
-            {%- endfor %}
-        )
-        {%- endif -%}
+        {{ id }} in (select changed.contact_id from {{ table_of(changed_by) }} as changed)
     {%- endif -%}
 {%- endmacro %}
 
-{#- When this model last ran, as a literal; none where everything has been changed since, or nothing is noted. -#}
-{% macro changed_since(changed_by) -%}
-    {%- set since = seen_until(this) -%}
-    {%- if since is none -%}{{ return(none) }}{%- endif -%}
-    {%- set since = utc_literal(since) -%}
-    {%- for model_name in changed_by -%}
-        {%- set markers = answer_of("select count(*) from " ~ ref(model_name) ~ " where is_everything and changed_at > " ~ since) -%}
-        {%- if markers | int -%}{{ return(none) }}{%- endif -%}
-    {%- endfor -%}
-    {{ return(since) }}
+{#- Whether this build computes everybody's state: by a full refresh, where a table of groups is missing, where no
+    complete build is on record, where code, seeds or vars are others than that build's, and in unit tests. -#}
+{% macro rebuilds_groups() -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}{{ return(true) }}{%- endif -%}
+    {%- if graph.get('asked_by') != invocation_id -%}{%- do read_last_build() -%}{%- endif -%}
+    {{ return(graph.rebuilds_groups) }}
 {%- endmacro %}
 
-{#- Whether this run computes changed groups only, and not everything. -#}
-{% macro changes_part(changed_by=['int_contacts_changed']) -%}
-    {{ return(is_incremental() and execute and changed_since(changed_by) is not none) }}
+{% macro lacks_groups() -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and node.config.meta.replaces -%}
+        {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
+        {%- if load_cached_relation(relation) is none -%}{{ return(true) }}{%- endif -%}
+    {%- endfor -%}
+    {{ return(false) }}
+{%- endmacro %}
+
+{#- dbt's own, for models of groups in a build that computes everybody's. -#}
+{% macro should_full_refresh() -%}
+    {{ return(dbt.should_full_refresh() or ((config.get('meta') or {}).replaces is not none and rebuilds_groups())) }}
 {%- endmacro %}

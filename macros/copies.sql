@@ -24,10 +24,10 @@
     {%- if not execute or model.resource_type == 'unit_test' -%}
         true
     {%- else -%}
-        {%- set days = run_query(
-            "select distinct cast(copy_day as " ~ dbt.type_string() ~ ") from " ~ ref('int_events_unioned')
+        {%- set days = answers_of(
+            "select distinct cast(copy_day as " ~ dbt.type_string() ~ ") from " ~ table_of('int_events_unioned')
             ~ " where copy_day is not null and " ~ copies ~ " order by 1"
-        ).columns[0].values() -%}
+        ) -%}
         {{ any_of('copy_day', days) }}
     {%- endif -%}
 {%- endmacro %}
@@ -51,24 +51,16 @@
     end
 {%- endmacro %}
 
-{#- Predicate on int_events_unioned: the builds in which copies were taken that new corrections replaced;
-    false where there is no new correction. -#}
-{% macro in_replaced_builds(since) -%}
-    {%- if not execute or model.resource_type == 'unit_test' -%}
-        true
-    {%- else -%}
-        {{ replaced_rows_since(
-            ref('events') ~ ' as events inner join ' ~ ref('int_events_corrected') ~ ' as corrections on events.event_id = corrections.event_id'
-            ~ (' where events.loaded_at > ' ~ since if since else '')
-        ) }}
-    {%- endif -%}
-{%- endmacro %}
-
-{#- Predicate on loaded_at: since the earliest build of which the corrections replaced something.
-    corrections: what follows `from`, with replaced_since. -#}
-{% macro replaced_rows_since(corrections) -%}
-    {%- set since = one_value("select cast(min(replaced_since) as " ~ dbt.type_string() ~ ") from " ~ corrections) -%}
-    {{ return('loaded_at >= ' ~ utc_literal(since) if since else 'false') }}
+{#- The earliest build of which new corrections replaced a copy, as text; none where nothing was corrected since the last
+    complete build. Asked once a run; where there is none, nothing is read of corrections. -#}
+{% macro replaced_since() -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}{{ return('1970-01-01') }}{%- endif -%}
+    {%- set since = watermark('loaded_at') -%}
+    {%- set first = answers_of(
+        "select cast(min(replaced_since) as " ~ dbt.type_string() ~ ") from " ~ table_of('int_events_corrected')
+        ~ " where loaded_at > " ~ since ~ " and " ~ in_copy_days(newly_loaded(since))
+    )[0] -%}
+    {{ return(first) }}
 {%- endmacro %}
 
 {#- For meta.merge_predicate (macros/merge.sql): where the rows can be that a merge replaces.
@@ -79,20 +71,18 @@
     ).columns[0].values())) }}
 {%- endmacro %}
 
-{#- Also what a run that died had already written: the same rows once more are the same rows. -#}
+{#- Also what a build that died had already written: the same rows once more are the same rows. -#}
 {% macro merges_corrections(source) -%}
-    {%- set since = watermark('loaded_at') -%}
-    {{ return('loaded_at >= ' ~ utc_literal(one_value(
-        "select cast(least(coalesce(min(replaced_since), " ~ since ~ "), " ~ since ~ ") as " ~ dbt.type_string() ~ ") from " ~ source
-        ~ " as merged inner join " ~ ref('int_events_corrected') ~ " as corrections on merged.event_id = corrections.event_id"
-    ))) }}
+    {%- set since = noted('build')[0] or '1970-01-01' -%}
+    {{ return('loaded_at >= ' ~ utc_literal([since, replaced_since() or since] | min)) }}
 {%- endmacro %}
 
-{#- Whether copies that said something else were superseded since a watermark. Only then is history
+{#- Whether copies that said something else were superseded since the last complete build. Only then is history
     read again, for what they had named; it is rare, and the one thing that searches all of `events`. -#}
 {% macro has_superseded(since) -%}
     {{ return(
         not execute or model.resource_type == 'unit_test'
-        or answer_of("select count(*) from " ~ ref('int_events_superseded') ~ " where loaded_at > " ~ since) | int > 0
+        or (replaced_since() is not none
+            and answers_of("select count(*) from " ~ table_of('int_events_superseded') ~ " where loaded_at > " ~ since)[0] | int > 0)
     ) }}
 {%- endmacro %}

@@ -6,12 +6,14 @@
             {%- do run_query(statement) -%}
         {%- endfor -%}
         {%- do graph.update({'run_stamp': none}) -%}
+        {%- do read_last_build() -%}
         {%- do check_built_code() -%}
-        {%- do read_watermarks() -%}
         {%- do check_clock() -%}
         {%- do adapter.dispatch('open_landing')() -%}
         {%- do check_landing() -%}
         {%- do drop_replaced_relations() -%}
+        {%- do forget_last_build() -%}
+        {%- do make_weekly_tables() -%}
         {%- if var('as_of', none) is not none -%}
             {#- Before anything can be hidden, and whatever becomes of the run. -#}
             {%- do run_query(
@@ -222,7 +224,7 @@
     {%- do graph.update({'run_stamp': last.columns[4].values()[0]}) -%}
 {%- endmacro %}
 
-{#- on-run-end: notes which landing files were taken, until when each incremental model has seen its inputs,
+{#- on-run-end: notes which landing files were taken, until when a complete build has seen its inputs,
     and one row of raw.builds. ok is false when anything failed, a data test included; it is true only for a
     run that built all that a push reads. A run with --empty read nothing and notes nothing. -#}
 {% macro record_build(results) -%}
@@ -230,14 +232,8 @@
         {%- set succeeded = results | selectattr('status', 'equalto', 'success') | list -%}
         {%- set done = succeeded | map(attribute='node') | list -%}
         {%- do note_built_code(done) -%}
-        {%- set seen = [] -%}
-        {%- for node in done if node.resource_type == 'model' and node.config.materialized == 'incremental' -%}
-            {%- do seen.append("('" ~ node.relation_name | replace('`', '') ~ "', " ~ build_time() ~ ", " ~ as_of() ~ ")") -%}
-            {%- if node.name == 'int_events_unioned' -%}{%- do note_loaded(node.relation_name) -%}{%- endif -%}
-        {%- endfor -%}
-        {%- if seen -%}
-            {%- do run_query("insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values " ~ seen | join(', ')) -%}
-        {%- endif -%}
+        {%- for node in done if node.name == 'int_events_unioned' -%}{%- do note_loaded(node.relation_name) -%}{%- endfor -%}
+        {%- do note_complete_build(done) -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
         {%- set is_ok = not failed and not graph.lost_parts -%}
         {%- if failed or are_built(tables_below('sync_deltas'), done) -%}

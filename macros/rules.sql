@@ -42,18 +42,23 @@ left join provider_events as exact
         )
 {%- endmacro %}
 
-{#- A model that a schedule may leave out (tag weekly): its rows, or none where it was never built.
-    columns: the columns to read; the last is a timestamp. -#}
-{% macro built_or_empty(name, columns) -%}
-    {%- set relation = ref(name) -%}
-    {%- if not execute or model.resource_type == 'unit_test' or load_relation(relation) or name in selected_resources | map('replace', 'model.contact_sync.', '') | list -%}
-    select {{ columns | join(', ') }} from {{ relation }}
-    {%- else -%}
-    select
-        {% for column in columns -%}
-        cast(null as {{ dbt.type_timestamp() if loop.last else dbt.type_string() }}) as {{ column }}{{ ',' if not loop.last }}
-        {% endfor -%}
-    from (select 1 as nothing) as no_rows
-    where false
-    {%- endif -%}
+{#- on-run-start: what the weekly run makes, without a row where it has not run yet, for the rules read it. -#}
+{% macro make_weekly_tables() -%}
+    {%- set tables = {
+        'unengaged': ['event_id', 'address', 'base_at', 'last_sent_at', 'observed_at', 'unengaged_at', 'engaged_event_id'],
+        'int_unengaged_changed': [
+            'contact_id', 'external_id', 'channel', 'address', 'silent_address', 'event_id', 'unengaged_at', 'changed_at',
+        ],
+    } -%}
+    {%- for name, names in tables.items() if flags.WHICH in ('build', 'run', 'test') -%}
+        {%- set relation = api.Relation.create(database=target.database, schema=target.schema, identifier=name, type='table') -%}
+        {%- if load_cached_relation(relation) is none -%}
+            {%- set columns = [] -%}
+            {%- for column in names -%}
+                {%- do columns.append(column ~ ' ' ~ (dbt.type_timestamp() if column.endswith('_at') else dbt.type_string())) -%}
+            {%- endfor -%}
+            {%- do run_query("create table " ~ relation ~ " (" ~ columns | join(', ') ~ ")") -%}
+            {%- do adapter.cache_added(relation) -%}
+        {%- endif -%}
+    {%- endfor -%}
 {%- endmacro %}

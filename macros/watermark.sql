@@ -1,49 +1,79 @@
-{#- What an increment has not seen yet. Every table stamps its rows with the run that wrote them (loaded_at);
-    a model has seen what was written until its own last run that succeeded, which raw.watermarks notes at the
-    end of each run (macros/raw.sql). A run that dies notes nothing: its rows are looked at again, and
-    every model bears that. Watermarks are literals, asked for before a query is compiled: both engines skip what
-    a literal rules out (row groups on DuckDB, partitions on BigQuery), and neither does so for a
-    subquery. Unit tests have no table to ask: there it is the subquery. -#}
+{#- What a build has not seen yet. Every table stamps its rows with the build that wrote them (loaded_at); a build takes what
+    was written since the last complete one, which raw.watermarks notes at its end (macros/raw.sql). A build that dies, fails or
+    was selected in part notes nothing: the next one does all of it again, and every model bears that. The watermark is a literal,
+    asked for before a query is compiled: both engines skip what a literal rules out (row groups on DuckDB, partitions
+    on BigQuery), and neither does so for a subquery. Unit tests have no build to ask: there it is their own rows'. -#}
 
-{#- Until when this model has seen its inputs, as a literal; 1970 where it has seen nothing.
+{#- Until when the last complete build has seen its inputs, as a literal; 1970 where there is none.
     column: what unit tests take it from, of the model's own rows. -#}
 {% macro watermark(column) -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         (select coalesce(max({{ column }}), {{ utc_literal('1970-01-01') }}) from {{ this }})
     {%- else -%}
-        {{ utc_literal(seen_until(this) or '1970-01-01') }}
+        {{ utc_literal(noted('build')[0] or '1970-01-01') }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- The same as text, of any model; none where it has seen nothing. -#}
-{% macro seen_until(relation) -%}
-    {{ return(noted(relation.render() | replace('`', ''))[0]) }}
+{#- Of the last complete 'build' of this schema, or the last 'as_of': until when it saw, and when one last did without an
+    as_of; texts or none. -#}
+{% macro noted(kind) -%}
+    {%- if graph.get('asked_by') != invocation_id -%}{%- do read_last_build() -%}{%- endif -%}
+    {{ return(graph.watermarks.get(kind, [none, none])) }}
 {%- endmacro %}
 
-{#- Of one relation of raw.watermarks: until when it was seen, and when it last was without an as_of; texts or none. -#}
-{% macro noted(relation) -%}
-    {%- if graph.get('asked_by') != invocation_id -%}{%- do read_watermarks() -%}{%- endif -%}
-    {{ return(graph.watermarks.get(relation, [none, none])) }}
-{%- endmacro %}
-
-{#- on-run-start: all of them at once; what another run notes meanwhile is only looked at again. -#}
-{% macro read_watermarks() -%}
-    {%- set found = {} -%}
-    {%- for row in run_query(
-        "select relation, cast(max(taken_until) as " ~ dbt.type_string() ~ "),"
+{#- on-run-start: the watermarks and the code of what stands, asked at once; what another run notes meanwhile is only looked at
+    again. dbt compile has no on-run-start, and a process may run dbt more than once. -#}
+{% macro read_last_build() -%}
+    {%- set watermarks = {} -%}
+    {%- set standing = {} -%}
+    {%- for kind, name, text, other in run_query(
+        "select 'watermark', relation, cast(max(taken_until) as " ~ dbt.type_string() ~ "),"
         ~ " cast(max(case when as_of = taken_until then taken_until end) as " ~ dbt.type_string() ~ ")"
-        ~ " from " ~ raw_table('watermarks') ~ " group by relation"
+        ~ " from " ~ raw_table('watermarks') ~ " where relation in ('as_of', '" ~ made_name('build') ~ "') group by relation"
+        ~ " union all select 'code', relation, code_hash, null from " ~ raw_table('built_code')
     ).rows -%}
-        {%- do found.update({row[0]: [row[1], row[2]]}) -%}
+        {%- if kind == 'code' -%}
+            {%- do standing.update({name: text}) -%}
+        {%- else -%}
+            {%- do watermarks.update({'as_of' if name == 'as_of' else 'build': [text, other]}) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {#- dbt compile has no on-run-start, and a process may run dbt more than once. -#}
-    {%- do graph.update({'watermarks': found, 'answers': {}, 'asked_by': invocation_id}) -%}
+    {%- do graph.update({
+        'watermarks': watermarks, 'standing_code': standing, 'answers': {}, 'asked_by': invocation_id,
+        'rebuilds_groups': flags.FULL_REFRESH or not watermarks.build or standing.get(made_name('group')) != code_hash()
+            or lacks_groups(),
+    }) -%}
 {%- endmacro %}
 
-{#- The first value of a query's first row, asked once a run: of tables that no model writes after it is first asked. -#}
-{% macro answer_of(question) -%}
+{#- on-run-end: notes a build that made every stored model that is not left to the weekly run. -#}
+{% macro note_complete_build(done) -%}
+    {%- set stored = [] -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and kind_made(node) is none and 'weekly' not in node.tags -%}
+        {%- do stored.append(id) -%}
+    {%- endfor -%}
+    {%- if are_built(stored, done) -%}
+        {%- do note_hash('group', code_hash()) -%}
+        {%- do run_query(
+            "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('"
+            ~ made_name('build') ~ "', " ~ build_time() ~ ", " ~ as_of() ~ ")"
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- on-run-start of a full refresh: what stood is no base of a later build, should this one not end. -#}
+{% macro forget_last_build() -%}
+    {%- if flags.FULL_REFRESH and flags.WHICH in ('build', 'run') and noted('build')[0] -%}
+        {%- do run_query("delete from " ~ raw_table('watermarks') ~ " where relation = '" ~ made_name('build') ~ "'") -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The table or view of a model that the one that asks reads, itself or through others: no ref, which dbt wants to see at parsing. -#}
+{% macro table_of(name) -%}{{ return(graph.nodes['model.' ~ project_name ~ '.' ~ name].relation_name) }}{%- endmacro %}
+
+{#- The values of a query's first column, asked once a run: of tables that no model writes after they are first asked. -#}
+{% macro answers_of(question) -%}
     {%- set answers = graph.answers if graph.get('asked_by') == invocation_id else {} -%}
-    {%- if question not in answers -%}{%- do answers.update({question: one_value(question)}) -%}{%- endif -%}
+    {%- if question not in answers -%}{%- do answers.update({question: run_query(question).columns[0].values() | list}) -%}{%- endif -%}
     {{ return(answers[question]) }}
 {%- endmacro %}
 
@@ -59,18 +89,18 @@
     {{ return(run_query(question).columns[0].values()[0]) }}
 {%- endmacro %}
 
-{#- Predicate on int_events_unioned: copies that this model has not judged yet. Copies that an as_of of
+{#- Predicate on int_events_unioned: copies that no complete build has judged. Copies that an as_of of
     the past hid come again; that branch is compiled only where such an as_of was used since. -#}
 {% macro newly_loaded(since) -%}
     (loaded_at > {{ since }}{{ ' or was_hidden' if hides_copies() }})
 {%- endmacro %}
 
-{#- Whether a run with an as_of may have hidden something since this model last ran without one. -#}
+{#- Whether a run with an as_of may have hidden something since the last complete build without one. -#}
 {% macro hides_copies() -%}
     {%- if not execute or model.resource_type == 'unit_test' or var('as_of', none) is not none -%}
         {{ return(true) }}
     {%- endif -%}
     {%- set hidden_at = noted('as_of')[0] -%}
-    {%- set shown_at = noted(this.render() | replace('`', ''))[1] -%}
+    {%- set shown_at = noted('build')[1] -%}
     {{ return(hidden_at is not none and (shown_at is none or hidden_at > shown_at)) }}
 {%- endmacro %}

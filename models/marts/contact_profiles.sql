@@ -4,21 +4,19 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'contact_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
+        meta={'replaces': 'contact_id'},
     )
 }}
 
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
 {%- set statuses = {'email': 'email_subscribed_status', 'sms': 'sms_subscribed_status', 'push': 'push_notification_enabled'} %}
 
--- depends_on: {{ ref('int_contacts_changed') }}
--- depends_on: {{ ref('int_unengaged_changed') }}
 with
 
 states as (
 
     select * from {{ ref('int_contact_state') }}
-    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('contact_id') }}
 
 ),
 

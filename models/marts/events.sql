@@ -18,8 +18,6 @@
 pushed.acted_from <= repeatable.effective_at
 and (pushed.is_certain or repeatable.effective_at <= {{ minutes_after }})
 {%- endset %}
--- depends_on: {{ ref('int_events_deduplicated') }}
--- depends_on: {{ ref('int_events_corrected') }}
 with
 
 copies as (

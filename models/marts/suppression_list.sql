@@ -4,18 +4,16 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'suppression_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
+        meta={'replaces': 'suppression_id'},
     )
 }}
 
--- depends_on: {{ ref('int_contacts_changed') }}
--- depends_on: {{ ref('int_unengaged_changed') }}
 with
 
 states as (
 
     select * from {{ ref('int_contact_state') }}
-    where {{ is_changed('address_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('address_id') }}
 
 ),
 

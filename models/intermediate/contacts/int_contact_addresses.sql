@@ -4,7 +4,7 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'contact_id'},
+        meta={'replaces': 'contact_id', 'changed_by': 'int_contacts_changed'},
     )
 }}
 
@@ -15,14 +15,13 @@ identifiers as (
     select * from {{ ref('int_contact_identifiers') }}
     where
         last_at is not null
-        and {{ is_changed('contact_id') }}
+        and {{ is_changed('contact_id', 'int_contacts_changed') }}
 
 ),
 
 changed_contacts as (
 
     select * from {{ ref('int_contacts_changed') }}
-    where {{ is_changed('contact_id') }}
 
 ),
 
@@ -69,7 +68,7 @@ named_addresses as (
         latest_events.channel,
         latest_events.address
     from latest_events
-    {% if changes_part() -%}
+    {% if not rebuilds_groups() -%}
     inner join changed_contacts
         on
             latest_events.channel = changed_contacts.channel
@@ -100,7 +99,7 @@ named_contacts as (
         latest_events.channel,
         latest_events.external_id
     from latest_events
-    {% if changes_part() -%}
+    {% if not rebuilds_groups() -%}
     inner join changed_contacts
         on latest_events.external_id = changed_contacts.external_id
     {%- endif %}

@@ -1,16 +1,9 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy=append_strategy(),
-        on_schema_change='fail',
-        partition_by=by_day('changed_at'),
-    )
-}}
+{{ config(materialized='table') }}
 
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
-{%- set since = watermark('changed_at') if is_incremental() %}
+{%- set since = watermark('loaded_at') %}
 
-with recursive
+with {{ 'recursive' if not rebuilds_groups() }}
 
 events as (
 
@@ -30,62 +23,36 @@ identifiers as (
 
 ),
 
-policy as (
+latest_events as (
 
-    select * from {{ ref('suppression_policy') }}
-
-),
-
-releases as (
-
-    select * from {{ ref('suppression_releases') }}
+    select * from {{ ref('int_events_latest') }}
 
 ),
 
-topics as (
+{% if rebuilds_groups() -%}
+named as (
 
-    select * from {{ ref('topics') }}
+    select
+        external_id,
+        cast(null as {{ dbt.type_string() }}) as channel,
+        cast(null as {{ dbt.type_string() }}) as address
+    from latest_events
+    where external_id is not null
 
-),
+    union distinct
 
--- What the state of everybody depends on: seeds and vars.
-rules as (
-
-    select reason || '/' || attribute || '/' || cast(precedence as {{ dbt.type_string() }}) || '/' || suppresses as rule_text
-    from policy
-    union all
-    select 'release/' || reason || '/' || event_type as rule_text
-    from releases
-    union all
-    select 'topic/' || source || '/' || topic || '/' || cast(suppresses as {{ dbt.type_string() }}) as rule_text
-    from topics
-    union all
-    select 'vars/{{ var('max_addresses_per_contact') }}/{{ var('count_machine_opens') }}' as rule_text
-
-),
-
-rule_prints as (
-
-    select {{ dbt.hash("string_agg(rule_text, '|' order by rule_text)") }} as rule_print
-    from rules
+    select
+        cast(null as {{ dbt.type_string() }}) as external_id,
+        channel,
+        address
+    from latest_events
+    where address is not null
 
 ),
-
-{% if is_incremental() -%}
-last_rule_prints as (
-
-    select contact_id as rule_print
-    from {{ this }}
-    where is_everything
-    qualify row_number() over (order by changed_at desc) = 1
-
-),
-
+{%- else -%}
 new_events as (
 
     select
-        channel,
-        address,
         external_id,
         email,
         phone,
@@ -96,8 +63,6 @@ new_events as (
     union all
 
     select
-        channel,
-        address,
         external_id,
         email,
         phone,
@@ -128,6 +93,7 @@ named as (
     {% endfor %}
 
 ),
+{%- endif %}
 
 named_ids as (
 
@@ -140,6 +106,7 @@ named_ids as (
 
 ),
 
+{% if not rebuilds_groups() -%}
 edges as (
 
     select
@@ -170,6 +137,7 @@ reached_ids as (
         on reached_ids.contact_id = edges.from_id
 
 ),
+{%- endif %}
 
 linked_names as (
 
@@ -179,8 +147,10 @@ linked_names as (
         cast(null as {{ dbt.type_string() }}) as channel,
         cast(null as {{ dbt.type_string() }}) as address
     from identifiers
+    {% if not rebuilds_groups() -%}
     inner join reached_ids
         on identifiers.contact_id = reached_ids.contact_id
+    {%- endif %}
 
     union distinct
 
@@ -190,48 +160,30 @@ linked_names as (
         identifiers.channel,
         identifiers.address
     from identifiers
+    {% if not rebuilds_groups() -%}
     inner join reached_ids
         on identifiers.address_id = reached_ids.contact_id
+    {%- endif %}
 
 ),
-{%- endif %}
 
 changed as (
-
-    -- The marker: everything is changed when this log begins and when a rule changes.
-    select
-        rule_prints.rule_print as contact_id,
-        cast(null as {{ dbt.type_string() }}) as external_id,
-        cast(null as {{ dbt.type_string() }}) as channel,
-        cast(null as {{ dbt.type_string() }}) as address,
-        true as is_everything
-    from rule_prints
-    {% if is_incremental() -%}
-    where rule_prints.rule_print not in (select last_rule_prints.rule_print from last_rule_prints)
-
-    union all
 
     select
         contact_id,
         external_id,
         channel,
-        address,
-        false as is_everything
+        address
     from named_ids
 
-    union all
+    union distinct
 
     select
-        linked_names.contact_id,
-        linked_names.external_id,
-        linked_names.channel,
-        linked_names.address,
-        false as is_everything
+        contact_id,
+        external_id,
+        channel,
+        address
     from linked_names
-    left join named_ids
-        on linked_names.contact_id = named_ids.contact_id
-    where named_ids.contact_id is null
-    {%- endif %}
 
 )
 
@@ -239,7 +191,5 @@ select
     contact_id,
     external_id,
     channel,
-    address,
-    is_everything,
-    {{ build_time() }} as changed_at
+    address
 from changed

@@ -3,7 +3,7 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        partition_by=by_day('changed_at'),
+        tags=['weekly'],
     )
 }}
 
@@ -11,7 +11,7 @@ with
 
 unengaged as (
 
-    {{ built_or_empty('unengaged', ['event_id', 'address', 'unengaged_at']) }}
+    select * from {{ ref('unengaged') }}
 
 ),
 
@@ -25,12 +25,12 @@ addresses as (
 last_changes as (
 
     select
-        address,
+        silent_address as address,
         event_id,
         unengaged_at
     from {{ this }}
-    where not is_everything
-    qualify row_number() over (partition by address order by changed_at desc) = 1
+    where true
+    qualify row_number() over (partition by silent_address order by changed_at desc) = 1
 
 ),
 {%- endif %}
@@ -64,7 +64,7 @@ silent_contacts as (
 
     select distinct
         addresses.contact_id,
-        changes.address,
+        changes.address as silent_address,
         changes.event_id,
         changes.unengaged_at
     from changes
@@ -79,7 +79,9 @@ their_addresses as (
 
     select distinct
         addresses.address_id,
-        silent_contacts.address,
+        addresses.channel,
+        addresses.address,
+        silent_contacts.silent_address,
         silent_contacts.event_id,
         silent_contacts.unengaged_at
     from silent_contacts
@@ -87,44 +89,31 @@ their_addresses as (
         on silent_contacts.contact_id = addresses.contact_id
     where addresses.address_id is not null
 
-),
-
-changed as (
-
-    select
-        contact_id,
-        address,
-        event_id,
-        unengaged_at
-    from silent_contacts
-
-    union distinct
-
-    select
-        address_id as contact_id,
-        address,
-        event_id,
-        unengaged_at
-    from their_addresses
-
-    union distinct
-
-    select
-        addresses.contact_id,
-        their_addresses.address,
-        their_addresses.event_id,
-        their_addresses.unengaged_at
-    from their_addresses
-    inner join addresses
-        on their_addresses.address_id = addresses.address_id
-
 )
 
 select
-    contact_id,
+    address_id as contact_id,
+    cast(null as {{ dbt.type_string() }}) as external_id,
+    channel,
     address,
+    silent_address,
     event_id,
     unengaged_at,
-    false as is_everything,
     {{ build_time() }} as changed_at
-from changed
+from their_addresses
+
+union distinct
+
+select
+    addresses.contact_id,
+    addresses.external_id,
+    cast(null as {{ dbt.type_string() }}) as channel,
+    cast(null as {{ dbt.type_string() }}) as address,
+    their_addresses.silent_address,
+    their_addresses.event_id,
+    their_addresses.unengaged_at,
+    {{ build_time() }} as changed_at
+from their_addresses
+inner join addresses
+    on their_addresses.address_id = addresses.address_id
+where addresses.external_id is not null

@@ -21,12 +21,6 @@ superseded_events as (
 
 ),
 
-corrections as (
-
-    select * from {{ ref('int_events_corrected') }}
-
-),
-
 new_events as (
 
     select
@@ -100,10 +94,14 @@ reread_events as (
 
 corrected_ids as (
 
-    select new_events.event_id
-    from new_events
-    inner join corrections
-        on new_events.event_id = corrections.event_id
+    select event_id from {{ ref('int_events_corrected') }}
+    {% if replaced_since() -%}
+    where
+        {{ in_copy_days(newly_loaded(since)) }}
+        and loaded_at > {{ since }}
+    {%- else -%}
+    where false
+    {%- endif %}
 
 ),
 

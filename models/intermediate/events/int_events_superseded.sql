@@ -15,9 +15,14 @@
 
 with
 
-noted as (
+corrected as (
 
     select * from {{ ref('int_events_corrected') }}
+    {% if is_incremental() -%}
+    where
+        {{ in_copy_days(newly_loaded(since)) }}
+        and loaded_at > {{ since }}
+    {%- endif %}
 
 ),
 
@@ -25,7 +30,7 @@ corrections as (
 
     select * from {{ ref('events') }}
     where
-        event_id in (select noted.event_id from noted)
+        event_id in (select corrected.event_id from corrected)
         {%- if is_incremental() %}
         and loaded_at > {{ since }}
         {%- endif %}
@@ -37,7 +42,12 @@ copies as (
     select * from {{ ref('int_events_unioned') }}
     where
         quarantine_reason is null
-        and {{ in_replaced_builds(since) }}
+        {%- if is_incremental() and replaced_since() %}
+        and loaded_at >= {{ utc_literal(replaced_since()) }}
+        {%- else %}
+        -- A full build has built nothing from a copy that does not stand.
+        and false
+        {%- endif %}
 
 )
 

@@ -15,7 +15,14 @@ with
 
 corrections as (
 
-    select * from {{ ref('int_events_corrected') }}
+    select event_id from {{ ref('int_events_corrected') }}
+    {% if is_incremental() and replaced_since() -%}
+    where
+        {{ in_copy_days(newly_loaded(since)) }}
+        and loaded_at > {{ since }}
+    {%- else -%}
+    where false
+    {%- endif %}
 
 ),
 

@@ -4,25 +4,22 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'contact_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
+        meta={'replaces': 'contact_id'},
     )
 }}
 
--- depends_on: {{ ref('int_contacts_changed') }}
--- depends_on: {{ ref('int_unengaged_changed') }}
 with
 
 addresses as (
 
-    select * from {{ ref('int_contact_addresses') }}
-    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    select * from {{ ref('int_changed_addresses') }}
 
 ),
 
 reasons as (
 
     select * from {{ ref('int_suppression_reasons') }}
-    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    where {{ is_changed('contact_id') }}
 
 ),
 
@@ -48,8 +45,7 @@ latest_events as (
         last_at as effective_at,
         last_event_id as event_id,
         last_source_of_change as source_of_change
-    from {{ ref('int_events_latest') }}
-    where last_at is not null
+    from {{ ref('int_changed_events') }}
 
 ),
 
@@ -224,8 +220,7 @@ states as (
         engagement.engaged_at,
         addresses.last_at,
         addresses.is_current_owner,
-        addresses.is_latest_address,
-        addresses.computed_at
+        addresses.is_latest_address
     from addresses
     left join summaries
         on addresses.contact_state_id = summaries.contact_state_id
@@ -272,5 +267,5 @@ select
     engaged_at,
     is_current_owner,
     is_latest_address,
-    computed_at
+    {{ build_time() }} as computed_at
 from states

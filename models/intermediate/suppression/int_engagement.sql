@@ -4,11 +4,10 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'address_id'},
+        meta={'replaces': 'address_id', 'changed_by': 'int_contacts_changed'},
     )
 }}
 
--- depends_on: {{ ref('int_contacts_changed') }}
 with
 
 latest_events as (
@@ -36,7 +35,7 @@ addresses as (
     where
         channel = 'email'
         and address is not null
-        and {{ is_changed('address_id') }}
+        and {{ is_changed('address_id', 'int_contacts_changed') }}
 
 ),
 

@@ -4,18 +4,15 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'contact_id', 'changed_by': ['int_contacts_changed', 'int_unengaged_changed']},
+        meta={'replaces': 'contact_id'},
     )
 }}
 
--- depends_on: {{ ref('int_contacts_changed') }}
--- depends_on: {{ ref('int_unengaged_changed') }}
 with
 
 addresses as (
 
-    select * from {{ ref('int_contact_addresses') }}
-    where {{ is_changed('contact_id', ['int_contacts_changed', 'int_unengaged_changed']) }}
+    select * from {{ ref('int_changed_addresses') }}
 
 ),
 
@@ -39,23 +36,20 @@ latest_events as (
         last_event_id,
         last_received_at,
         last_source_of_change
-    from {{ ref('int_events_latest') }}
-    where
-        last_at is not null
-        and not is_own
+    from {{ ref('int_changed_events') }}
+    where not is_own
 
 ),
 
 trait_refusals as (
 
     select * from {{ ref('int_trait_opt_outs') }}
-    where last_at is not null
 
 ),
 
 unengaged as (
 
-    {{ built_or_empty('unengaged', ['event_id', 'address', 'unengaged_at']) }}
+    select * from {{ ref('unengaged') }}
 
 ),
 
@@ -873,7 +867,7 @@ select
     deciding_facts.source_of_change,
     deciding_facts.ended_at,
     deciding_facts.ended_event_id,
-    addresses.computed_at
+    {{ build_time() }} as computed_at
 from deciding_facts
 inner join addresses
     on deciding_facts.contact_state_id = addresses.contact_state_id

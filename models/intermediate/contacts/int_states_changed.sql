@@ -1,0 +1,42 @@
+{{ config(materialized='view') }}
+
+with
+
+last_build as (
+
+    select coalesce(max(taken_until), {{ utc_literal('1970-01-01') }}) as seen_until
+    from {{ source('raw', 'watermarks') }}
+    where relation = '{{ made_name('build') }}'
+
+),
+
+contacts_changed as (
+
+    select * from {{ ref('int_contacts_changed') }}
+
+),
+
+unengaged_changed as (
+
+    select unengaged_changed.*
+    from {{ ref('int_unengaged_changed') }} as unengaged_changed
+    inner join last_build
+        on unengaged_changed.changed_at > last_build.seen_until
+
+)
+
+select
+    contact_id,
+    external_id,
+    channel,
+    address
+from contacts_changed
+
+union distinct
+
+select
+    contact_id,
+    external_id,
+    channel,
+    address
+from unengaged_changed
