@@ -18,6 +18,7 @@
 pushed.acted_from <= repeatable.effective_at
 and (pushed.is_certain or repeatable.effective_at <= {{ minutes_after }})
 {%- endset %}
+-- depends_on: {{ ref('int_events_deduplicated') }}
 with
 
 copies as (
