@@ -1,8 +1,9 @@
 {#-
     CTEs, up to `suppressions`: what each do-not-send list should hold by suppression_list, a row per destination row, file and
-    address with the first reason that the row takes. with_known: also what is known to be there already.
+    address with the first reason that the row takes. changes: of what int_deltas_changed names alone, and not what is known to
+    be there already.
 -#}
-{% macro list_suppressions(with_known) -%}
+{% macro list_suppressions(changes) -%}
 {%- set of_key = 'partition by {0}.destination, {0}.channel, {0}.scope, {0}.address, {0}.list_name' -%}
 destinations as {{ inlined() }} (
 
@@ -45,40 +46,47 @@ destination_reasons as {{ inlined() }} (
 
 suppression_list as (
 
-    select * from {{ ref('suppression_list') }}
+    select entries.*
+    from {{ ref('suppression_list') }} as entries
+    {{ join_changed_addresses('entries', 'address') if changes }}
 
 ),
 
 reasons as {{ inlined() }} (
 
-    select * from {{ ref('int_suppression_reasons') }}
-    where address is not null
+    select reasons_at.*
+    from {{ ref('int_suppression_reasons') }} as reasons_at
+    {{ join_changed_addresses('reasons_at', 'address') if changes }}
+    where reasons_at.address is not null
 
 ),
 
 latest_events as (
 
-    select * from {{ ref('int_events_latest') }}
-    where last_at is not null
+    select happened.*
+    from {{ ref('int_events_latest') }} as happened
+    {{ join_changed_addresses('happened', 'address') if changes }}
+    where happened.last_at is not null
 
 ),
 
 known as {{ inlined() }} (
 
     select
-        destination,
-        channel,
-        scope,
-        subject as address,
-        list_name,
-        action,
-        reason,
-        event_id,
-        event_timestamp,
-        run_id,
-        delta_id,
-        is_unknown
-    from {{ ref('int_synced_state') }}
+        synced.destination,
+        synced.channel,
+        synced.scope,
+        synced.subject as address,
+        synced.list_name,
+        synced.action,
+        synced.reason,
+        synced.event_id,
+        synced.event_timestamp,
+        synced.run_id,
+        synced.delta_id,
+        synced.is_unknown
+    from {{ ref('int_synced_state') }} as synced
+    {{ join_changed_addresses('synced', 'subject') if changes }}
 
 ),
 
@@ -149,7 +157,7 @@ listed as (
             and suppression_list.address = seen.address
     where
         (files.audience <> 'seen' or seen.address is not null)
-        {%- if not with_known %}
+        {%- if changes %}
         and (known.action is null or known.action <> 'suppress' or known.is_unknown)
         {%- endif %}
 
@@ -196,6 +204,22 @@ suppressions as (
         ) = 1
 
 )
+{%- endmacro %}
+
+{#- Joins: rows of the addresses (of the contacts) whose deltas this build computes. Unit tests compute all of what they are given. -#}
+{% macro join_changed_addresses(relation, address) -%}
+    {%- if model.resource_type != 'unit_test' -%}
+    inner join {{ ref('int_deltas_changed') }} as deltas_changed
+        on
+            {{ relation }}.channel = deltas_changed.channel
+            and {{ relation }}.{{ address }} = deltas_changed.address
+    {%- endif -%}
+{%- endmacro %}
+{% macro join_changed_contacts(relation) -%}
+    {%- if model.resource_type != 'unit_test' -%}
+    inner join {{ ref('int_deltas_changed') }} as deltas_changed
+        on {{ relation }}.contact_id = deltas_changed.contact_id
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The id of a delta: equal on retry, new on every change. Columns in scope: those that it names, and `subject`. -#}

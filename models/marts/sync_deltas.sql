@@ -2,31 +2,13 @@
 
 with
 
-list_changes as {{ inlined() }} (
+deltas as (
 
-    select * from {{ ref('int_suppression_deltas') }}
-
-),
-
-profile_changes as {{ inlined() }} (
-
-    select * from {{ ref('int_profile_deltas') }}
+    select * from {{ ref('int_deltas') }}
 
 ),
 
-profiles as (
-
-    select * from {{ ref('contact_profiles') }}
-
-),
-
-tokens as (
-
-    select * from {{ ref('int_push_tokens') }}
-
-),
-
--- What a platform will never take, and what it did not have when asked within the last seven days.
+-- What a platform has by now, will never take, or did not have when asked within the last seven days.
 settled as (
 
     select
@@ -46,98 +28,33 @@ settled as (
     where
         {{ pushed_since(ref('int_ledger_latest')) }}
         and (
-            outcome = 'rejected'
+            outcome in ('confirmed', 'accepted', 'rejected')
             or (outcome = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
         )
-
-),
-
-changes as (
-
-    select
-        list_changes.destination,
-        list_changes.channel,
-        list_changes.scope,
-        list_changes.address,
-        {{ list_subject('list_changes', 'tokens') }} as subject,
-        list_changes.contact_id,
-        list_changes.external_id,
-        tokens.push_token_type,
-        list_changes.action,
-        list_changes.reason,
-        list_changes.event_id,
-        list_changes.event_timestamp,
-        list_changes.priority,
-        list_changes.known_run_id,
-        list_changes.known_delta_id,
-        list_changes.kept_topics,
-        cast(null as {{ dbt.type_string() }}) as traits
-    from list_changes
-    left join tokens
-        on
-            list_changes.channel = 'push'
-            and list_changes.address = tokens.push_token
-
-    union all
-
-    select
-        profile_changes.destination,
-        profile_changes.channel,
-        profile_changes.scope,
-        profile_changes.address,
-        profile_changes.contact_id as subject,
-        profile_changes.contact_id,
-        profile_changes.external_id,
-        tokens.push_token_type,
-        profile_changes.action,
-        profile_changes.reason,
-        profile_changes.event_id,
-        profile_changes.event_timestamp,
-        profile_changes.priority,
-        profile_changes.known_run_id,
-        profile_changes.known_delta_id,
-        cast(null as {{ dbt.type_string() }}) as kept_topics,
-        profile_changes.traits
-    from profile_changes
-    left join tokens
-        on
-            profile_changes.channel = 'push'
-            and profile_changes.address = tokens.push_token
-
-),
-
-identified as (
-
-    select
-        *,
-        {{ delta_id() }} as delta_id
-    from changes
 
 )
 
 select
-    identified.delta_id,
-    identified.destination,
-    identified.channel,
-    identified.scope,
-    identified.address,
-    identified.contact_id,
-    identified.external_id,
-    profiles.email,
-    profiles.phone,
-    identified.push_token_type,
-    identified.action,
-    identified.reason,
-    identified.event_id,
-    identified.event_timestamp,
-    cast(identified.priority as {{ type_int64() }}) as priority,
-    identified.kept_topics,
-    identified.traits
-from identified
-left join profiles
-    on identified.contact_id = profiles.contact_id
+    deltas.delta_id,
+    deltas.destination,
+    deltas.channel,
+    deltas.scope,
+    deltas.address,
+    deltas.contact_id,
+    deltas.external_id,
+    deltas.email,
+    deltas.phone,
+    deltas.push_token_type,
+    deltas.action,
+    deltas.reason,
+    deltas.event_id,
+    deltas.event_timestamp,
+    deltas.priority,
+    deltas.kept_topics,
+    deltas.traits
+from deltas
 left join settled
     on
-        identified.destination = settled.destination
-        and identified.delta_id = settled.delta_id
+        deltas.destination = settled.destination
+        and deltas.delta_id = settled.delta_id
 where settled.delta_id is null

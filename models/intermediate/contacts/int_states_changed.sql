@@ -4,9 +4,7 @@ with
 
 last_build as (
 
-    select coalesce(max(taken_until), {{ utc_literal('1970-01-01') }}) as seen_until
-    from {{ source('raw', 'watermarks') }}
-    where relation = '{{ made_name('build') }}'
+    select * from {{ ref('int_last_build') }}
 
 ),
 

@@ -13,6 +13,7 @@
 {%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
 {%- set columns = (names + facts + ['loaded_at']) | join(',\n        ') %}
 
+-- depends_on: {{ ref('int_events_corrected') }}
 with
 
 superseded_events as (

@@ -2,7 +2,7 @@
 
 with
 
-{{ list_suppressions(with_known=true) }},
+{{ list_suppressions(changes=false) }},
 
 profiles as (
 

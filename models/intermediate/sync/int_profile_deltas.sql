@@ -55,8 +55,10 @@ policy as (
 
 contacts as {{ inlined() }} (
 
-    select * from {{ ref('contact_profiles') }}
-    where external_id is not null
+    select profiles_of_changes.*
+    from {{ ref('contact_profiles') }} as profiles_of_changes
+    {{ join_changed_contacts('profiles_of_changes') }}
+    where profiles_of_changes.external_id is not null
 
 ),
 

@@ -5,7 +5,7 @@
 
 with
 
-{{ list_suppressions(with_known=false) }},
+{{ list_suppressions(changes=true) }},
 
 states as {{ inlined() }} (
 
