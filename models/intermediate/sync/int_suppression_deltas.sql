@@ -211,7 +211,8 @@ releases as (
         coalesce(case when judged.is_ending then judged.ended_event_id end, states.engaged_event_id) as ended_event_id,
         coalesce(case when judged.is_ending then judged.ended_at end, states.engaged_at) as ended_at,
         judged.run_id as known_run_id,
-        judged.delta_id as known_delta_id
+        -- Of what was attempted alone no answer is on record, and each file is freed by a delta of its own.
+        coalesce(judged.delta_id, nullif(judged.list_name, '')) as known_delta_id
     from judged
     inner join states
         on
