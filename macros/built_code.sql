@@ -70,6 +70,7 @@
 {%- endmacro %}
 
 {% macro note_hash(kind, code_hash) -%}
+    {%- if graph.standing_code.get(made_name(kind)) == code_hash -%}{{ return(none) }}{%- endif -%}
     {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name(kind) ~ "'") -%}
     {%- do run_query(
         "insert into " ~ raw_table('built_code') ~ " (relation, code_hash) values ('" ~ made_name(kind) ~ "', '" ~ code_hash ~ "')"

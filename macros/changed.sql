@@ -1,20 +1,12 @@
 {#- The models of state are functions of whole groups of linked contacts and addresses. A build computes the groups
     anew that int_states_changed names, and leaves the others as they stand. Such a model names in meta.replaces its
-    column that is a contact_id there (meta.changed_by: of another model). Its changed rows are taken out, also those
-    that will not come back, in the transaction of its insert: on DuckDB by a pre-hook, on BigQuery by macros/merge.sql. -#}
-
-{#- pre-hook: takes the changed rows of this model out; on BigQuery macros/merge.sql does. -#}
-{% macro delete_changed_rows() %}{{ return(adapter.dispatch('delete_changed_rows')()) }}{% endmacro %}
-{% macro duckdb__delete_changed_rows() -%}
-    {%- if is_incremental() -%}
-    delete from {{ this }} where {{ replaced_rows() }}
-    {%- endif -%}
-{%- endmacro %}
-{% macro bigquery__delete_changed_rows() %}{% endmacro %}
+    column that is a contact_id there (meta.changed_by: of another model; '*': all rows are replaced). Its changed rows are taken
+    out, also those that will not come back, in the transaction of its insert (macros/incremental.sql, macros/merge.sql). -#}
 
 {#- Predicate: this model's rows that an increment replaces; none for a model that replaces no groups. -#}
 {% macro replaced_rows() -%}
     {%- set meta = config.get('meta') or {} -%}
+    {%- if meta.replaces == '*' -%}{{ return('true') }}{%- endif -%}
     {{ return(is_changed(meta.replaces, meta.changed_by or 'int_states_changed') if meta.replaces else none) }}
 {%- endmacro %}
 

@@ -23,6 +23,8 @@
 {% macro in_copy_days(copies) -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         true
+    {%- elif not has_news('events') -%}
+        false
     {%- else -%}
         {%- set days = answers_of(
             "select distinct cast(copy_day as " ~ dbt.type_string() ~ ") from " ~ table_of('int_events_unioned')
@@ -55,6 +57,7 @@
     complete build. Asked once a run; where there is none, nothing is read of corrections. -#}
 {% macro replaced_since() -%}
     {%- if not execute or model.resource_type == 'unit_test' -%}{{ return('1970-01-01') }}{%- endif -%}
+    {%- if not has_news('events') -%}{{ return(none) }}{%- endif -%}
     {%- set since = watermark('loaded_at') -%}
     {%- set first = answers_of(
         "select cast(min(replaced_since) as " ~ dbt.type_string() ~ ") from " ~ table_of('int_events_corrected')

@@ -6,14 +6,29 @@
     first delivery that is not yet taken; literals, so that no older partition or block is read. -#}
 {% macro unprocessed_parts() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}
-        {{ return({'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'loaded_earlier': 'true', 'sources': var('sources')}) }}
+        {{ return({
+            'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true', 'loaded_earlier': 'true', 'sources': var('sources'), 'is_any': true,
+        }) }}
     {%- endif -%}
-    {{ return(adapter.dispatch('unprocessed_parts')()) }}
+    {%- if graph.get('parts_of') != invocation_id -%}
+        {%- do graph.update({'parts': adapter.dispatch('unprocessed_parts')(), 'parts_of': invocation_id}) -%}
+    {%- endif -%}
+    {{ return(graph.parts) }}
 {% endmacro %}
 
-{#- Parts that this model has not taken as this run found them. -#}
-{% macro changed_parts() -%}
-    {{ return(run_query("select landing_part from (" ~ unprocessed_prints(this) ~ ") as unprocessed order by landing_part").columns[0].values()) }}
+{#- Parts that int_events_unioned has not taken as this run found them, and those that are gone: asked once a run. -#}
+{% macro changed_parts(kind='new') -%}
+    {%- if graph.get('changed_parts_of') != invocation_id -%}
+        {%- set found = {'new': [], 'lost': []} -%}
+        {%- for name, part in run_query(
+            "select 'new', landing_part from (" ~ unprocessed_prints(table_of('int_events_unioned')) ~ ") as unprocessed"
+            ~ " union all select 'lost', lost_part from (" ~ lost_parts(archived=not flags.FULL_REFRESH) ~ ") as lost order by 1, 2"
+        ).rows -%}
+            {%- do found[name].append(part) -%}
+        {%- endfor -%}
+        {%- do graph.update({'changed_parts': found, 'changed_parts_of': invocation_id}) -%}
+    {%- endif -%}
+    {{ return(graph.changed_parts[kind]) }}
 {%- endmacro %}
 
 {#- The prints of this run that were not noted yet. A print holds the time of the last change: none comes twice. -#}
@@ -34,7 +49,7 @@
     {%- endset -%}
     {{ return({
         'webhook_deliveries': listed, 'email_log': listed, 'directory': listed, 'loaded_earlier': listed,
-        'sources': sources_of(parts) or var('sources')[:1],
+        'sources': sources_of(parts) or var('sources')[:1], 'is_any': parts | length > 0,
     }) }}
 {%- endmacro %}
 
@@ -71,6 +86,7 @@
     {#- A delivery without a time is quarantined, not passed over. -#}
     {%- set unprocessed = '(received_at >= ' ~ utc_literal(first_unprocessed) ~ ' or received_at is null)' if first_unprocessed else 'received_at is null' -%}
     {%- do predicates.update({'webhook_deliveries': predicates.webhook_deliveries ~ ' and ' ~ unprocessed}) -%}
+    {%- do predicates.update({'is_any': first_unprocessed is not none or changed_parts() | length > 0}) -%}
     {{ return(predicates) }}
 {%- endmacro %}
 
@@ -119,10 +135,12 @@
 {#- Notes what int_events_unioned has read, once it has succeeded: a run that dies before reads the
     same parts again, and takes nothing twice. relation: the model's own, as each schema takes for itself. -#}
 {% macro note_loaded(relation) -%}
+    {%- if changed_parts() -%}
     {%- do run_query(
         "insert into " ~ raw_table('landing_taken') ~ " (relation, landing_part, landing_print, taken_at) select '"
         ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as unprocessed"
     ) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Parts of the landing that were taken once and are gone: a file by its path below the landing folder, which may
@@ -156,7 +174,7 @@
 {#- on-run-start: what was taken once and is gone makes a build not ok, unless it was archived on purpose; a full
     refresh, which would forget the refusals in it, does not begin at all. -#}
 {% macro check_landing() -%}
-    {%- set lost = run_query(lost_parts(archived=not flags.FULL_REFRESH) ~ " order by 1").columns[0].values() | list -%}
+    {%- set lost = changed_parts('lost') -%}
     {%- set told = lost[:5] | join(', ') ~ (' and ' ~ (lost | length - 5) ~ ' more' if lost | length > 5 else '') -%}
     {%- if lost and flags.FULL_REFRESH and flags.WHICH in ('build', 'run') -%}
         {{ exceptions.raise_compiler_error(

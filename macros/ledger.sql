@@ -33,6 +33,7 @@
 {% macro pushed_since(states, column='pushed_at') -%}
     {%- set last = none -%}
     {%- if execute and model.resource_type != 'unit_test' and load_relation(states) -%}
+        {%- if finds_nothing_new() -%}{{ return('false') }}{%- endif -%}
         {%- set last = utc_literal(latest_of_column(states, 'computed_at') or '1970-01-02') -%}
     {%- endif -%}
     {{ column }} >= {{ timestamp_plus(last or "(select coalesce(max(computed_at), " ~ utc_literal('1970-01-02') ~ ") from " ~ states ~ ")", -1, 'day') }}

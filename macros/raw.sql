@@ -2,10 +2,8 @@
     Stops the run where the clock or var('as_of') went backwards: watermarks would miss rows. -#}
 {% macro prepare_raw() -%}
     {%- if execute -%}
-        {%- for statement in adapter.dispatch('raw_tables')() -%}
-            {%- do run_query(statement) -%}
-        {%- endfor -%}
         {%- do graph.update({'run_stamp': none}) -%}
+        {%- do make_raw_tables() -%}
         {%- do read_last_build() -%}
         {%- do check_built_code() -%}
         {%- do check_clock() -%}
@@ -22,6 +20,24 @@
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
+
+{#- Makes what is missing of the raw schema, and nothing where all of it stands: asked of the adapter, which has a call for it. -#}
+{% macro make_raw_tables() -%}
+    {%- set statements = adapter.dispatch('raw_tables')() -%}
+    {%- set missing = [] -%}
+    {%- for statement in statements if statement.startswith('create table') -%}
+        {%- set name = modules.re.search('raw[.](\\w+)', statement).group(1) -%}
+        {%- if not stands_in_raw(name) -%}{%- do missing.append(name) -%}{%- endif -%}
+    {%- endfor -%}
+    {#- Asking opened a transaction on DuckDB, which would take back all that this hook writes. -#}
+    {%- do adapter.commit() -%}
+    {#- A full refresh is how an older version's tables come to have new columns. -#}
+    {%- if missing or flags.FULL_REFRESH -%}
+        {%- for statement in statements -%}{%- do run_query(statement) -%}{%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro stands_in_raw(name) -%}{{ return(adapter.get_relation(target.database, 'raw', name) is not none) }}{%- endmacro %}
 
 {#- A table of the raw schema; on BigQuery with its project, which may be another than the one that runs queries. -#}
 {% macro raw_table(name) %}{{ return(adapter.dispatch('raw_table')(name)) }}{% endmacro %}
@@ -98,10 +114,8 @@
     this run found them before it read them; of each run apart, for others may run meanwhile. -#}
 {% macro bigquery__open_landing() -%}
     {%- do run_query(
-        "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ build_time() ~ ", interval 2 day)"
-    ) -%}
-    {%- do run_query(
-        "insert into " ~ raw_table('landing_files') ~ " (invocation_id, landing_part, landing_print, noted_at)"
+        "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ build_time() ~ ", interval 2 day);\n"
+        ~ "insert into " ~ raw_table('landing_files') ~ " (invocation_id, landing_part, landing_print, noted_at)"
         ~ " select '" ~ invocation_id ~ "', table_name || '/' || case"
         ~ " when partition_id is null or (partition_id = '__NULL__' and count(*) over (partition by table_name) = 1) then 'all'"
         ~ " else partition_id end, cast(total_rows as string) || '@' || cast(last_modified_time as string), " ~ build_time()
@@ -122,7 +136,9 @@
         'contacts': ['external_id', 'email', 'phone', 'push_token', 'updated_at'],
     } -%}
     {%- set counts = [] -%}
-    {%- for table in tables -%}{%- do counts.append("(select count(*) from glob('" ~ landed_files(landing, table) ~ "'))") -%}{%- endfor -%}
+    {%- for table in tables.keys() | list + ['webhook_requests'] -%}
+        {%- do counts.append("(select count(*) from glob('" ~ landed_files(landing, table) ~ "'))") -%}
+    {%- endfor -%}
     {%- set counts = run_query("select " ~ counts | join(', ')).rows[0] -%}
     {%- set listed = [] -%}
     {%- set views = [] -%}
@@ -163,8 +179,18 @@
         {%- endset -%}
         {%- do views.append(view) -%}
     {%- endfor -%}
-    {%- do run_query(views | join(';\n')) -%}
-    {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(landing)) -%}
+    {#- The views name the landing and whether it has files; they are made where they do not stand so. -#}
+    {%- set views = views | join(';\n') -%}
+    {%- if graph.standing_code.get('landing') != local_md5(views) or not stands_in_raw('webhook_deliveries') -%}
+        {%- do run_query(views) -%}
+        {%- do run_query(
+            "delete from " ~ raw_table('built_code') ~ " where relation = 'landing'; insert into " ~ raw_table('built_code')
+            ~ " (relation, code_hash) values ('landing', '" ~ local_md5(views) ~ "')"
+        ) -%}
+    {%- endif -%}
+    {%- if counts[-1] | int or not stands_in_raw('webhook_requests') -%}
+        {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(landing, counts[-1] | int)) -%}
+    {%- endif -%}
     {%- if not listed -%}
         {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
     {%- endif -%}
@@ -178,9 +204,9 @@
 {%- macro landed_files(landing, table) -%}{{ return((landing ~ '/' ~ table ~ '/**/*.ndjson') | replace("'", "''")) }}{%- endmacro %}
 
 {#- How the receiver answered in the last 30 days (DuckDB): a table, for the command may run in another folder. -#}
-{% macro landed_requests(landing) -%}
+{% macro landed_requests(landing, has_files) -%}
     {%- set files = landed_files(landing, 'webhook_requests') -%}
-    {%- if run_query("select count(*) from glob('" ~ files ~ "')").columns[0].values()[0] | int -%}
+    {%- if has_files -%}
         select
             source,
             status_class,
@@ -199,29 +225,42 @@
 {#- Stops the run where a build of the future is on record, or as_of went backwards. Of two builds that overlap
     the one that began first may end last: only the clock's now is compared with what is on record. -#}
 {% macro check_clock() -%}
-    {%- set noted = "select started_at from " ~ raw_table('builds') ~ " union all select taken_until from " ~ raw_table('watermarks') -%}
-    {%- set last = run_query(
-        "select coalesce(max(started_at) > " ~ timestamp_plus(utc_now(), 5, 'minute') ~ ", false),"
-        ~ " (select coalesce(max(as_of) > " ~ (as_of() if var('as_of', none) is not none else 'greatest(' ~ utc_now() ~ ', max(started_at))')
-        ~ ", false) from " ~ raw_table('builds') ~ "),"
-        ~ " (select cast(max(as_of) as " ~ dbt.type_string() ~ ") from " ~ raw_table('builds') ~ "),"
-        ~ " cast(max(started_at) as " ~ dbt.type_string() ~ "),"
-        ~ " case when max(started_at) >= " ~ build_time() ~ " then cast(greatest(" ~ utc_now() ~ ", "
-        ~ timestamp_plus('max(started_at)', 1, 'microsecond') ~ ") as " ~ dbt.type_string() ~ ") end"
-        ~ " from (" ~ noted ~ ") as noted"
-    ) -%}
-    {%- if last.columns[0].values()[0] -%}
+    {%- set last = graph.last_noted -%}
+    {%- if last.is_future -%}
         {{ exceptions.raise_compiler_error(
-            "A build of the future is on record (" ~ last.columns[3].values()[0] ~ "): the clock of this machine is behind, or one was"
+            "A build of the future is on record (" ~ last.started_at ~ "): the clock of this machine is behind, or one was"
             ~ " ahead. Set the clocks right, then `dbt run-operation forget_the_future` and `dbt build --full-refresh`."
         ) }}
-    {%- elif last.columns[1].values()[0] -%}
+    {%- elif last.went_back -%}
         {{ exceptions.raise_compiler_error(
-            "as_of is earlier than that of an earlier build (" ~ last.columns[2].values()[0]
+            "as_of is earlier than that of an earlier build (" ~ last.as_of
             ~ "). It moves forward only: build into a fresh schema to see the past."
         ) }}
     {%- endif -%}
-    {%- do graph.update({'run_stamp': last.columns[4].values()[0]}) -%}
+    {%- do graph.update({'run_stamp': last.next_stamp}) -%}
+{%- endmacro %}
+
+{#- What check_clock compares, as a query of texts: the last build on record, whether it is of the future, whether as_of went
+    backwards, the last as_of, and where another run began after this one and has ended, the stamp that this one takes. -#}
+{% macro last_noted() -%}
+    {%- set text = dbt.type_string() -%}
+    select
+        cast(max(started_at) as {{ text }}) as last_started_at,
+        case when max(started_at) > {{ timestamp_plus(utc_now(), 5, 'minute') }} then 'true' end as is_future,
+        (
+            select case when max(as_of) > {{ as_of() if var('as_of', none) is not none else 'greatest(' ~ utc_now() ~ ', max(started_at))' }} then 'true' end
+            from {{ raw_table('builds') }}
+        ) as went_back,
+        (select cast(max(as_of) as {{ text }}) from {{ raw_table('builds') }}) as last_as_of,
+        case
+            when max(started_at) >= {{ build_time() }}
+                then cast(greatest({{ utc_now() }}, {{ timestamp_plus('max(started_at)', 1, 'microsecond') }}) as {{ text }})
+        end as next_stamp
+    from (
+        select started_at from {{ raw_table('builds') }}
+        union all
+        select taken_until from {{ raw_table('watermarks') }}
+    ) as noted
 {%- endmacro %}
 
 {#- on-run-end: notes which landing files were taken, until when a complete build has seen its inputs,
@@ -233,16 +272,17 @@
         {%- set done = succeeded | map(attribute='node') | list -%}
         {%- do note_built_code(done) -%}
         {%- for node in done if node.name == 'int_events_unioned' -%}{%- do note_loaded(node.relation_name) -%}{%- endfor -%}
-        {%- do note_complete_build(done) -%}
+        {%- set notes = complete_build_notes(done) -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error', 'partial success']) | list -%}
         {%- set is_ok = not failed and not graph.lost_parts -%}
         {%- if failed or are_built(tables_below('sync_deltas'), done) -%}
             {%- if is_ok -%}{%- do note_rules(done) -%}{%- endif -%}
-            {%- do run_query(
+            {%- do notes.append(
                 "insert into " ~ raw_table('builds') ~ " (invocation_id, started_at, ended_at, as_of, ok) values ('" ~ invocation_id ~ "', "
                 ~ build_time() ~ ", " ~ utc_now() ~ ", " ~ as_of() ~ ", " ~ ('true' if is_ok else 'false') ~ ")"
             ) -%}
         {%- endif -%}
+        {%- if notes -%}{%- do run_query(notes | join(';\n')) -%}{%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

@@ -21,21 +21,32 @@
     {{ return(graph.watermarks.get(kind, [none, none])) }}
 {%- endmacro %}
 
-{#- on-run-start: the watermarks and the code of what stands, asked at once; what another run notes meanwhile is only looked at
+{#- on-run-start: the watermarks, the code of what stands, the ledger's length and the clock, asked at once; what another run notes meanwhile is only looked at
     again. dbt compile has no on-run-start, and a process may run dbt more than once. -#}
 {% macro read_last_build() -%}
     {%- set watermarks = {} -%}
     {%- set standing = {} -%}
-    {%- for kind, name, text, other in run_query(
-        "select 'watermark', relation, cast(max(taken_until) as " ~ dbt.type_string() ~ "),"
-        ~ " cast(max(case when as_of = taken_until then taken_until end) as " ~ dbt.type_string() ~ ")"
+    {%- set text = dbt.type_string() -%}
+    {%- set none_of = "cast(null as " ~ text ~ ")" -%}
+    {%- for kind, name, first, second, third, fourth in run_query(
+        "select 'watermark', relation, cast(max(taken_until) as " ~ text ~ "),"
+        ~ " cast(max(case when as_of = taken_until then taken_until end) as " ~ text ~ "), " ~ none_of ~ ", " ~ none_of
         ~ " from " ~ raw_table('watermarks') ~ " where relation in ('as_of', '" ~ made_name('build') ~ "') group by relation"
-        ~ " union all select 'code', relation, code_hash, null from " ~ raw_table('built_code')
+        ~ " union all select 'code', relation, code_hash, " ~ none_of ~ ", " ~ none_of ~ ", " ~ none_of ~ " from " ~ raw_table('built_code')
+        ~ " union all select 'ledger', " ~ none_of ~ ", cast(count(*) as " ~ text ~ "), " ~ none_of ~ ", " ~ none_of ~ ", " ~ none_of
+        ~ " from " ~ raw_table('sync_ledger')
+        ~ " union all select 'clock', noted.* from (" ~ last_noted() ~ ") as noted"
     ).rows -%}
-        {%- if kind == 'code' -%}
-            {%- do standing.update({name: text}) -%}
+        {%- if kind == 'clock' -%}
+            {%- do graph.update({'last_noted': {
+                'started_at': name, 'is_future': first, 'went_back': second, 'as_of': third, 'next_stamp': fourth,
+            }}) -%}
+        {%- elif kind == 'ledger' -%}
+            {%- do graph.update({'ledger_rows': first}) -%}
+        {%- elif kind == 'code' -%}
+            {%- do standing.update({name: first}) -%}
         {%- else -%}
-            {%- do watermarks.update({'as_of' if name == 'as_of' else 'build': [text, other]}) -%}
+            {%- do watermarks.update({'as_of' if name == 'as_of' else 'build': [first, second]}) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do graph.update({
@@ -45,19 +56,19 @@
     }) -%}
 {%- endmacro %}
 
-{#- on-run-end: notes a build that made every stored model that is not left to the weekly run. -#}
-{% macro note_complete_build(done) -%}
+{#- on-run-end: statements that note a build that made every stored model that is not left to the weekly run. -#}
+{% macro complete_build_notes(done) -%}
     {%- set stored = [] -%}
     {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and kind_made(node) is none and 'weekly' not in node.tags -%}
         {%- do stored.append(id) -%}
     {%- endfor -%}
-    {%- if are_built(stored, done) -%}
-        {%- do note_hash('group', code_hash()) -%}
-        {%- do run_query(
-            "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('"
-            ~ made_name('build') ~ "', " ~ build_time() ~ ", " ~ as_of() ~ ")"
-        ) -%}
-    {%- endif -%}
+    {%- if not are_built(stored, done) -%}{{ return([]) }}{%- endif -%}
+    {%- do note_hash('group', code_hash()) -%}
+    {%- do note_hash('ledger', graph.ledger_rows) -%}
+    {{ return([
+        "insert into " ~ raw_table('watermarks') ~ " (relation, taken_until, as_of) values ('"
+        ~ made_name('build') ~ "', " ~ build_time() ~ ", " ~ as_of() ~ ")",
+    ]) }}
 {%- endmacro %}
 
 {#- on-run-start of a full refresh: what stood is no base of a later build, should this one not end. -#}

@@ -6,7 +6,7 @@
         on_schema_change='fail',
         partition_by=by_day('loaded_at'),
         cluster_by=['loaded_at', 'channel', 'event_type', 'address'],
-        meta={'merge_predicate': 'merges_corrections'},
+        meta={'fed_by': 'events', 'merge_predicate': 'merges_corrections'},
     )
 }}
 

@@ -4,6 +4,7 @@
         incremental_strategy=replace_strategy(),
         unique_key='quarantine_id',
         on_schema_change='fail',
+        meta={'fed_by': 'quarantine'},
     )
 }}
 

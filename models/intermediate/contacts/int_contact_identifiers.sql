@@ -5,6 +5,7 @@
         unique_key='contact_identifier_key',
         on_schema_change='fail',
         cluster_by=['channel', 'address'],
+        meta={'fed_by': 'events'},
     )
 }}
 

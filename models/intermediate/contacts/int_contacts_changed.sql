@@ -1,4 +1,11 @@
-{{ config(materialized='table') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=append_strategy(),
+        on_schema_change='fail',
+        meta={'fed_by': 'events', 'replaces': '*'},
+    )
+}}
 
 {%- set channels = {'email': 'email', 'sms': 'phone', 'push': 'push_token'} %}
 {%- set since = watermark('loaded_at') %}
@@ -191,5 +198,6 @@ select
     contact_id,
     external_id,
     channel,
-    address
+    address,
+    {{ build_time() }} as changed_at
 from changed

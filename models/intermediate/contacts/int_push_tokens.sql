@@ -5,6 +5,7 @@
         unique_key='push_token',
         on_schema_change='fail',
         cluster_by=['push_token'],
+        meta={'fed_by': 'tokens'},
     )
 }}
 

@@ -10,7 +10,10 @@ last_build as (
 
 contacts_changed as (
 
-    select * from {{ ref('int_contacts_changed') }}
+    select contacts_changed.*
+    from {{ ref('int_contacts_changed') }} as contacts_changed
+    inner join last_build
+        on contacts_changed.changed_at > last_build.seen_until
 
 ),
 

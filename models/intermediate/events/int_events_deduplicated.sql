@@ -6,7 +6,7 @@
         on_schema_change='fail',
         partition_by=by_month('copy_day'),
         cluster_by=['copy_day', 'event_id'],
-        meta={'merge_predicate': 'merges_copy_days'},
+        meta={'fed_by': 'events', 'merge_predicate': 'merges_copy_days'},
     )
 }}
 

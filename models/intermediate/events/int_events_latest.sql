@@ -5,6 +5,7 @@
         unique_key='latest_event_key',
         on_schema_change='fail',
         cluster_by=['channel', 'event_type', 'address'],
+        meta={'fed_by': 'events'},
     )
 }}
 

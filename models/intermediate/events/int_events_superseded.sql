@@ -4,6 +4,7 @@
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
         partition_by=by_day('loaded_at'),
+        meta={'fed_by': 'corrections'},
     )
 }}
 

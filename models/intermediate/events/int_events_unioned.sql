@@ -5,6 +5,7 @@
         on_schema_change='fail',
         partition_by=by_day('loaded_at'),
         cluster_by=['loaded_at', 'source'],
+        meta={'fed_by': 'landing'},
     )
 }}
 

@@ -6,7 +6,7 @@
         on_schema_change='fail',
         partition_by=by_day('loaded_at'),
         cluster_by=['channel', 'external_id'],
-        meta={'merge_predicate': 'merges_corrections'},
+        meta={'fed_by': 'traits', 'merge_predicate': 'merges_corrections'},
     )
 }}
 

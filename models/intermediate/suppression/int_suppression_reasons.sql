@@ -3,8 +3,7 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'contact_id'},
+        meta={'fed_by': 'states', 'replaces': 'contact_id'},
     )
 }}
 

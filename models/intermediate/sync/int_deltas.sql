@@ -3,8 +3,7 @@
         materialized='incremental',
         incremental_strategy=append_strategy(),
         on_schema_change='fail',
-        pre_hook="{{ delete_changed_rows() }}",
-        meta={'replaces': 'subject_id', 'changed_by': 'int_deltas_changed'},
+        meta={'fed_by': 'deltas', 'replaces': 'subject_id', 'changed_by': 'int_deltas_changed'},
     )
 }}
 

@@ -6,6 +6,7 @@
         on_schema_change='fail',
         partition_by=by_day('computed_at'),
         cluster_by=['destination', 'outcome_class', 'channel', 'scope'],
+        meta={'fed_by': 'ledger'},
     )
 }}
 
