@@ -6,8 +6,8 @@
 {#- Predicate: this model's rows that an increment replaces; none for a model that replaces no groups. -#}
 {% macro replaced_rows() -%}
     {%- set meta = config.get('meta') or {} -%}
-    {%- if meta.replaces == '*' -%}{{ return('true') }}{%- endif -%}
-    {{ return(is_changed(meta.replaces, meta.changed_by or 'int_states_changed') if meta.replaces else none) }}
+    {%- if meta.get('replaces') == '*' -%}{{ return('true') }}{%- endif -%}
+    {{ return(is_changed(meta.get('replaces'), meta.get('changed_by') or 'int_states_changed') if meta.get('replaces') else none) }}
 {%- endmacro %}
 
 {#- Predicate: this build computes the contact or address of that id. -#}
@@ -28,7 +28,7 @@
 {%- endmacro %}
 
 {% macro lacks_groups() -%}
-    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and node.config.meta.replaces -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and node.config.meta.get('replaces') -%}
         {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}
         {%- if load_cached_relation(relation) is none -%}{{ return(true) }}{%- endif -%}
     {%- endfor -%}
@@ -37,5 +37,5 @@
 
 {#- dbt's own, for models of groups in a build that computes everybody's. -#}
 {% macro should_full_refresh() -%}
-    {{ return(dbt.should_full_refresh() or ((config.get('meta') or {}).replaces is not none and rebuilds_groups())) }}
+    {{ return(dbt.should_full_refresh() or ((config.get('meta') or {}).get('replaces') is not none and rebuilds_groups())) }}
 {%- endmacro %}

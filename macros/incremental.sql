@@ -24,7 +24,7 @@
 {%- endmaterialization -%}
 
 {% macro finds_nothing_new() -%}
-    {%- set kind = (config.get('meta') or {}).fed_by -%}
+    {%- set kind = (config.get('meta') or {}).get('fed_by') -%}
     {{ return(kind is not none and is_incremental() and not has_news(kind)) }}
 {%- endmacro %}
 
