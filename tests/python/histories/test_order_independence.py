@@ -7,16 +7,28 @@ suppression_list and contact_profiles. See scale.py for how many.
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.python.size import sized
+
 from .oracle import State, standing_events
 from .payloads import copies
-from .scale import COUNT, POLICIES, SEED, project_under
+from .scale import COUNT, POLICIES, SEED, SHIPPED_POLICY, project_under
 from .strategies import AS_OF, LAST_REACTION, collect, histories
-from .trial import Trials, World, at_once, by_the_oracle, differences, stepwise, world_of
+from .trial import (
+    Trials,
+    World,
+    at_once,
+    by_the_oracle,
+    differences,
+    stepwise,
+    stepwise_with_kills,
+    world_of,
+)
 from .witnesses import WITNESSES
 from .world import Rules
 
@@ -43,6 +55,23 @@ def test_no_order_of_landing_changes_the_state(policy: str, tmp_path: Path) -> N
 
     wrong = differences(full, stepwise(world, trials.warehouse()))
     assert not wrong, trials.explain(world, wrong, trials.judge_order, "Steps against a full build")
+
+
+def test_what_a_killed_build_left_is_done_by_the_next_and_nothing_twice(tmp_path: Path) -> None:
+    project, rules, its_vars = project_under(SHIPPED_POLICY, tmp_path)
+    trials = Trials(tmp_path, rules, project, **its_vars)
+    world = world_of([*WITNESSES, *collect(histories(), sized(small=60, deep=2000), SEED + 7)])
+    full = at_once(world, trials.warehouse())
+    dice = random.Random(SEED)
+    died = 0
+    for _ in range(sized(small=1, deep=15)):
+        marts, its_dead = stepwise_with_kills(world, trials.warehouse(), dice)
+        died += its_dead
+        wrong = differences(full, marts)
+        assert not wrong, trials.explain(
+            world, wrong, trials.judge_order, "Killed builds against a full build"
+        )
+    assert died >= sized(small=3, deep=60)
 
 
 def assert_every_rule_is_met(world: World, rules: Rules) -> None:

@@ -25,7 +25,7 @@ World = Mapping[int, History]
 
 WATCHERS = 0
 PART_OF_STEP = {
-    0: ("--select", "+suppression_list", "+contact_profiles", "--exclude", "tag:weekly"),
+    0: ("--exclude", "tag:weekly"),
     2: ("--select", "+events"),
 }
 # What stands for now in the build of each step: what arrived later waits for a later build.
@@ -52,6 +52,25 @@ def stepwise(world: World, warehouse: Warehouse) -> Marts:
         warehouse.land(line for line in lines if line.step == step)
         warehouse.build(AS_OF_OF_STEP[step], *PART_OF_STEP.get(step, ()))
     return warehouse.marts()
+
+
+def stepwise_with_kills(
+    world: World, warehouse: Warehouse, dice: random.Random
+) -> tuple[Marts, int]:
+    """The same, and before each build one that is killed at some statement while more lands.
+
+    Gives the marts, and how many builds died.
+    """
+    lines = [line for n, history in world.items() for line in payloads.lines(history, n)]
+    died = 0
+    for step in range(STEPS):
+        ours = [line for line in lines if line.step == step]
+        warehouse.land(ours[::2])
+        as_of = AS_OF_OF_STEP[step]
+        died += warehouse.build_killed(as_of, dice.randrange(5, 110), *PART_OF_STEP.get(step, ()))
+        warehouse.land(ours[1::2])
+        warehouse.build(as_of)
+    return warehouse.marts(), died
 
 
 def at_once(world: World, warehouse: Warehouse) -> Marts:

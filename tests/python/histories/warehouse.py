@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from .payloads import Line
 Marts = tuple[Table, Table]
 # When a build wrote the row: no part of the state.
 BUILD_TIMES = ("computed_at",)
+# Exit code of a build that was killed.
+KILLED = 137
 # What dbt parsed, once: it depends neither on the warehouse nor on the seeds.
 _manifests: list[Manifest] = []
 MARTS = {"suppression_list": ("channel", "address"), "contact_profiles": ("contact_id",)}
@@ -64,21 +67,36 @@ class Warehouse:
                 file.writelines(row + "\n" for row in rows)
 
     def build(self, as_of: datetime, *selection: str) -> None:
-        """Build the two marts and what they need, or a selection (as dbt takes it); tests left out.
+        """Build everything, or a selection (as dbt takes it); tests left out.
 
         Raises AssertionError with dbt's message if that fails.
         """
-        selection = selection or ("--select", *(f"+{mart}" for mart in MARTS))
         with self._environment(), spending("dbt"):
             if not _manifests:
                 _manifests.append(self._invoke(dbtRunner(), ["parse"], as_of))
             with seeds_of(self._project, _manifests[0]) as manifest:
                 runner = dbtRunner(manifest=manifest)
-                if not self.builds:
+                if self.builds:
+                    # Views stand as the first build made them.
+                    selection += ("--exclude", "config.materialized:view")
+                else:
                     self._invoke(runner, ["seed"], as_of)
                 # run, not build: everything but tests, which `make test` runs elsewhere.
                 self._invoke(runner, ["run", *selection], as_of)
         self.builds += 1
+
+    def build_killed(self, as_of: datetime, statement: int, *selection: str) -> bool:
+        """The same in a process that dies before its n-th statement; whether it did.
+
+        As after `kill -9`: nothing is rolled back, and nothing that would run at the end runs.
+        """
+        child = os.fork()
+        if child == 0:
+            _die_before(statement)
+            with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+                self.build(as_of, *selection)
+            os._exit(0)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == KILLED
 
     def _invoke(self, runner: dbtRunner, command: list[str], as_of: datetime) -> Any:
         variables = {"as_of": as_of.isoformat(sep=" "), **self._vars}
@@ -150,6 +168,18 @@ class Warehouse:
             }
             for row in rows
         }
+
+
+def _die_before(statement: int) -> None:
+    ask = DuckDBConnectionManager.add_query
+    count = itertools.count(1)
+
+    def add_query(*arguments: Any, **options: Any) -> Any:
+        if next(count) >= statement:
+            os._exit(KILLED)
+        return ask(*arguments, **options)
+
+    DuckDBConnectionManager.add_query = add_query
 
 
 def _failures(result: Any) -> str:
