@@ -108,6 +108,13 @@
     {{ return(kind if kind in ('seed', 'view') else none) }}
 {%- endmacro %}
 
+{#- The ids of all views. -#}
+{% macro views_made() -%}
+    {%- set ids = [] -%}
+    {%- for id, node in graph.nodes.items() if kind_made(node) == 'view' -%}{%- do ids.append(id) -%}{%- endfor -%}
+    {{ return(ids) }}
+{%- endmacro %}
+
 {% macro made_name(kind) -%}{{ return(target.schema ~ ' ' ~ kind ~ 's') }}{%- endmacro %}
 
 {#- The hashes of this project's code, reckoned once a run: of its seeds, and of its models, macros and vars. -#}

@@ -1,9 +1,9 @@
 {#- What of the landed rows int_events_unioned has not taken yet, as predicates: for the webhook sources on
     their view's columns, for email_log and directory on theirs, and loaded_earlier on the model's own; sources: which
     have any.
-    DuckDB: files that are new, or were written since they were taken; a constant list, pushed down to
-    the file scan. BigQuery: days of arrival whose row count changed since they were taken, cut at the
-    first delivery that is not yet taken; literals, so that no older partition or block is read. -#}
+    DuckDB: files that are new, or were written since they were loaded, by variables of the session. BigQuery: days of arrival
+    whose row count changed since they were loaded, cut at the first delivery that is not yet loaded; literals, so that no
+    older partition or block is read. -#}
 {% macro unprocessed_parts() %}
     {%- if not execute or model.resource_type == 'unit_test' -%}
         {{ return({
@@ -16,12 +16,16 @@
     {{ return(graph.parts) }}
 {% endmacro %}
 
-{#- Parts that int_events_unioned has not taken as this run found them, and those that are gone: asked once a run. -#}
+{#- Asked once a run: parts that int_events_unioned has not loaded as this run found them (new), those that are gone (lost), and when the
+    first of what has grown since it was loaded was loaded (grown). -#}
 {% macro changed_parts(kind='new') -%}
     {%- if graph.get('changed_parts_of') != invocation_id -%}
-        {%- set found = {'new': [], 'lost': []} -%}
+        {%- set found = {'new': [], 'lost': [], 'grown': []} -%}
+        {%- set unprocessed = unprocessed_prints(table_of('int_events_unioned')) -%}
         {%- for name, part in run_query(
-            "select 'new', landing_part from (" ~ unprocessed_prints(table_of('int_events_unioned')) ~ ") as unprocessed"
+            "select 'new', landing_part from (" ~ unprocessed ~ ") as unprocessed"
+            ~ " union all select 'grown', cast(min(taken_at) as " ~ dbt.type_string() ~ ") from " ~ raw_table('landing_taken')
+            ~ " where relation = '" ~ table_of('int_events_unioned') | replace('`', '') ~ "' and landing_part in (select landing_part from (" ~ unprocessed ~ ") as unprocessed)"
             ~ " union all select 'lost', lost_part from (" ~ lost_parts(archived=not flags.FULL_REFRESH) ~ ") as lost order by 1, 2"
         ).rows -%}
             {%- do found[name].append(part) -%}
@@ -40,15 +44,22 @@
 
 {% macro duckdb__unprocessed_parts() -%}
     {%- set parts = changed_parts() -%}
-    {%- set listed -%}
-        {%- if parts | length == 0 -%}
-            false
-        {%- else -%}
-            landing_part in ({% for part in parts %}'{{ part | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %})
-        {%- endif -%}
-    {%- endset -%}
+    {%- set unread = [] -%}
+    {%- for part in parts -%}{%- do unread.append(part | replace("'", "''")) -%}{%- endfor -%}
+    {#- The views read the files that this session names: a filter on their names would be put to each file of the landing. -#}
+    {%- set variables = [] -%}
+    {%- for table in ['webhook_deliveries', 'email_sends', 'email_opens', 'contacts'] if parts -%}
+        {%- set of_table = [] -%}
+        {%- for part in unread if '/' ~ table ~ '/' in part -%}{%- do of_table.append(part) -%}{%- endfor -%}
+        {%- do variables.append("set variable landing_" ~ table ~ " = ['" ~ (of_table or ['/dev/null']) | join("', '") ~ "']") -%}
+    {%- endfor -%}
+    {%- if variables -%}{%- do run_query(variables | join(';\n')) -%}{%- endif -%}
+    {%- set first_loaded = changed_parts('grown')[0] -%}
+    {%- set since = noted('build')[0] or '1970-01-01' -%}
     {{ return({
-        'webhook_deliveries': listed, 'email_log': listed, 'directory': listed, 'loaded_earlier': listed,
+        'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true',
+        'loaded_earlier': 'loaded_at >= ' ~ utc_literal([since, first_loaded or since] | min)
+            ~ " and landing_part in ('" ~ (unread or ['']) | join("', '") ~ "')",
         'sources': sources_of(parts) or var('sources')[:1], 'is_any': parts | length > 0,
     }) }}
 {%- endmacro %}

@@ -7,6 +7,7 @@
     {%- if kind == 'landing' -%}
         {{ return(unprocessed_parts().is_any) }}
     {%- elif kind == 'ledger' -%}
+        {%- do noted('build') -%}
         {{ return(graph.ledger_rows != graph.standing_code.get(made_name('ledger'))) }}
     {%- elif kind == 'deltas' -%}
         {{ return(has_news('states') or has_news('ledger')) }}

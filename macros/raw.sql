@@ -27,8 +27,9 @@
     {%- set missing = [] -%}
     {%- for statement in statements if statement.startswith('create table') -%}
         {%- set name = modules.re.search('raw[.](\\w+)', statement).group(1) -%}
-        {%- if not stands_in_raw(name) -%}{%- do missing.append(name) -%}{%- endif -%}
+        {%- if adapter.get_relation(target.database, 'raw', name) is none -%}{%- do missing.append(name) -%}{%- endif -%}
     {%- endfor -%}
+    {%- do graph.update({'has_landing_views': adapter.get_relation(target.database, 'raw', 'webhook_requests') is not none}) -%}
     {#- Asking opened a transaction on DuckDB, which would take back all that this hook writes. -#}
     {%- do adapter.commit() -%}
     {#- A full refresh is how an older version's tables come to have new columns. -#}
@@ -36,8 +37,6 @@
         {%- for statement in statements -%}{%- do run_query(statement) -%}{%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
-
-{% macro stands_in_raw(name) -%}{{ return(adapter.get_relation(target.database, 'raw', name) is not none) }}{%- endmacro %}
 
 {#- A table of the raw schema; on BigQuery with its project, which may be another than the one that runs queries. -#}
 {% macro raw_table(name) %}{{ return(adapter.dispatch('raw_table')(name)) }}{% endmacro %}
@@ -125,8 +124,9 @@
     ) -%}
 {%- endmacro %}
 
-{#- Views over the landing files, and raw.landing_files: each file's size and time BEFORE the run reads
-    it, so that what is written meanwhile is read again by the next run. -#}
+{#- raw.landing_files: each file, with its size and time BEFORE the run reads it, so that what is written meanwhile is read again
+    by the next run; and views over the files. A file that was loaded more than arrival_lookback_hours ago is looked at again
+    by a run that makes the views, too, as the daily one does: asking for the time of each takes a second for ten thousand. -#}
 {% macro duckdb__open_landing() -%}
     {%- set landing = env_var('CONTACT_SYNC_LANDING', 'landing').rstrip('/') -%}
     {%- set tables = {
@@ -135,70 +135,113 @@
         'email_opens': ['id', 'recipient_email', 'open_date'],
         'contacts': ['external_id', 'email', 'phone', 'push_token', 'updated_at'],
     } -%}
-    {%- set counts = [] -%}
-    {%- for table in tables.keys() | list + ['webhook_requests'] -%}
-        {%- do counts.append("(select count(*) from glob('" ~ landed_files(landing, table) ~ "'))") -%}
-    {%- endfor -%}
-    {%- set counts = run_query("select " ~ counts | join(', ')).rows[0] -%}
-    {%- set listed = [] -%}
+    {%- do run_query(landing_files_before(landing, tables)) -%}
+    {%- set files = landed_file_counts(landing, tables) -%}
+    {%- if files.unasked -%}
+        {%- do run_query(
+            "update " ~ raw_table('landing_files') ~ " set landing_print = size || '@' || epoch_us(last_modified) from read_blob(['"
+            ~ files.unasked | join("', '") ~ "']) as files where landing_part = files.filename"
+        ) -%}
+    {%- endif -%}
     {%- set views = [] -%}
     {%- for table, columns in tables.items() -%}
-        {%- set files = landed_files(landing, table) -%}
-        {%- set types = [] -%}
-        {%- for column in columns -%}{%- do types.append(column ~ ": 'VARCHAR'") -%}{%- endfor -%}
-        {%- if counts[loop.index0] | int -%}
-            {#- 64 MB: larger than any body a platform sends; a longer line is an unreadable line. -#}
-            {%- set rows -%}
-                read_json(
-                    '{{ files }}', format = 'newline_delimited', columns = { {{ types | join(', ') }} },
-                    filename = true, ignore_errors = true, hive_partitioning = false,
-                    maximum_object_size = 67108864
-                )
-            {%- endset -%}
-            {%- do listed.append("select filename as landing_part, size || '@' || epoch_us(last_modified) as landing_print from read_blob('" ~ files ~ "')") -%}
-        {%- else -%}
-            {%- set rows -%}
-                (select {% for column in columns %}cast(null as varchar) as {{ column }}, {% endfor %}'' as filename where false)
-            {%- endset -%}
-        {%- endif -%}
-        {%- set view -%}
-            create or replace view raw.{{ table }} as
-            select
-                {% for column in columns -%}
-                {% if column == 'received_at' -%}
-                try_cast(received_at as timestamptz) at time zone 'UTC' as received_at,
-                {% else -%}
-                {{ column }},
-                {% endif -%}
-                {%- endfor %}
-                {%- if table == 'webhook_deliveries' %}
-                regexp_extract(filename, 'source=([^/]+)/', 1) as source,
-                {%- endif %}
-                filename as landing_part
-            from {{ rows }}
-        {%- endset -%}
-        {%- do views.append(view) -%}
+        {%- do views.append(landing_view(landing, table, columns, files.counts[table])) -%}
     {%- endfor -%}
     {#- The views name the landing and whether it has files; they are made where they do not stand so. -#}
     {%- set views = views | join(';\n') -%}
-    {%- if graph.standing_code.get('landing') != local_md5(views) or not stands_in_raw('webhook_deliveries') -%}
+    {%- if not graph.get('has_landing_views') or graph.standing_code.get('landing') != local_md5(views) -%}
         {%- do run_query(views) -%}
         {%- do run_query(
             "delete from " ~ raw_table('built_code') ~ " where relation = 'landing'; insert into " ~ raw_table('built_code')
             ~ " (relation, code_hash) values ('landing', '" ~ local_md5(views) ~ "')"
         ) -%}
     {%- endif -%}
-    {%- if counts[-1] | int or not stands_in_raw('webhook_requests') -%}
-        {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(landing, counts[-1] | int)) -%}
+    {%- if files.counts.webhook_requests or not graph.get('has_landing_views') -%}
+        {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(landing, files.counts.webhook_requests)) -%}
     {%- endif -%}
-    {%- if not listed -%}
+    {%- if not files.counts.values() | sum -%}
         {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
     {%- endif -%}
-    {%- do run_query(
-        "create or replace table " ~ raw_table('landing_files') ~ " as "
-        ~ "select '" ~ invocation_id ~ "' as invocation_id, landing_part, landing_print, " ~ build_time() ~ " as noted_at from ("
-        ~ (listed | join(' union all ') if listed else "select '' as landing_part, '' as landing_print where false") ~ ")"
-    ) -%}
+{%- endmacro %}
+
+{#- The files by name, with the print under which the last one was loaded where it is not asked for again. -#}
+{% macro landing_files_before(landing, tables) -%}
+    {%- set asks_all = flags.FULL_REFRESH or selected_resources | select('in', views_made()) | list | length > 0 -%}
+    create or replace table {{ raw_table('landing_files') }} as
+    with
+    files as (
+        {%- for table in tables %}
+        select file as landing_part from glob('{{ landed_files(landing, table) }}')
+        {{ 'union all' if not loop.last }}
+        {%- endfor %}
+    ),
+    loaded as (
+        select landing_part, max(taken_at) as loaded_at, arg_max(landing_print, taken_at) as landing_print
+        from {{ raw_table('landing_taken') }}
+        where relation = '{{ table_of('int_events_unioned') }}'
+        group by landing_part
+    )
+    select
+        '{{ invocation_id }}' as invocation_id,
+        files.landing_part,
+        case when {{ 'false' if asks_all else 'loaded.loaded_at < ' ~ timestamp_plus(build_time(), -var('arrival_lookback_hours'), 'hour') }} then loaded.landing_print end
+            as landing_print,
+        {{ build_time() }} as noted_at
+    from files
+    left join loaded
+        on files.landing_part = loaded.landing_part
+{%- endmacro %}
+
+{#- How many files each table has, and the files whose size and time are asked for. -#}
+{% macro landed_file_counts(landing, tables) -%}
+    {%- set found = {'counts': {}, 'unasked': []} -%}
+    {%- set questions = [
+        "select 'webhook_requests', count(*), null from glob('" ~ landed_files(landing, 'webhook_requests') ~ "')",
+        "select 'unasked', 0, landing_part from " ~ raw_table('landing_files') ~ " where landing_print is null",
+    ] -%}
+    {%- for table in tables -%}
+        {%- do questions.append(
+            "select '" ~ table ~ "', count(*), null from " ~ raw_table('landing_files')
+            ~ " where starts_with(landing_part, '" ~ (landing ~ '/' ~ table ~ '/') | replace("'", "''") ~ "')"
+        ) -%}
+    {%- endfor -%}
+    {%- for name, files, part in run_query(questions | join(' union all ')).rows -%}
+        {%- if name == 'unasked' -%}
+            {%- do found.unasked.append(part | replace("'", "''")) -%}
+        {%- else -%}
+            {%- do found.counts.update({name: files | int}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
+{#- A view over a table's files; over those alone that a session names in the variable landing_<table>, as int_events_unioned does. -#}
+{% macro landing_view(landing, table, columns, files) -%}
+    create or replace view raw.{{ table }} as
+    select
+        {% for column in columns -%}
+        {% if column == 'received_at' -%}
+        try_cast(received_at as timestamptz) at time zone 'UTC' as received_at,
+        {% else -%}
+        {{ column }},
+        {% endif -%}
+        {%- endfor %}
+        {%- if table == 'webhook_deliveries' %}
+        regexp_extract(filename, 'source=([^/]+)/', 1) as source,
+        {%- endif %}
+        filename as landing_part
+    from
+    {%- if files %}
+        {#- 64 MB: larger than any body a platform sends; a longer line is an unreadable line. #}
+        read_json(
+            coalesce(getvariable('landing_{{ table }}'), ['{{ landed_files(landing, table) }}']),
+            format = 'newline_delimited', filename = true, ignore_errors = true, hive_partitioning = false,
+            maximum_object_size = 67108864,
+            columns = { {%- for column in columns %}{{ column }}: 'VARCHAR'{{ ', ' if not loop.last }}{% endfor -%} }
+        )
+    {%- else %}
+        (select {% for column in columns %}cast(null as varchar) as {{ column }}, {% endfor %}'' as filename where false)
+    {%- endif %}
 {%- endmacro %}
 
 {%- macro landed_files(landing, table) -%}{{ return((landing ~ '/' ~ table ~ '/**/*.ndjson') | replace("'", "''")) }}{%- endmacro %}

@@ -27,7 +27,7 @@ FILLED = ("full", "increment")
 TABLES = (
     "events", "quarantined_deliveries", "unengaged", "suppression_list", "contact_profiles",
     "sync_deltas", "contact_state", "int_contact_state", "int_suppression_reasons",
-    "int_trait_opt_outs", "int_events_latest", "int_contact_identifiers", "int_contact_addresses",
+    "int_deltas", "int_events_latest", "int_contact_identifiers", "int_contact_addresses",
 )  # fmt: skip
 #: When a build did something; and ids made of where a row was landed: a file on DuckDB, a day's
 #: partition on BigQuery.
