@@ -18,28 +18,38 @@ left join provider_events as exact
             and by_event.provider_subtype = '*'
 {%- endmacro %}
 
-{#- When a later grant may end a refusal by time and list: strictly later (at the same second the
-    refusal wins); a grant that names a list ends that list's refusals and those that name none;
-    a topic's own re-subscribe ends that topic's opt-out alone.
-    refusal: alias with effective_at, source, topic, is_topic. granted: alias of grants. -#}
-{% macro grant_follows(refusal, granted) -%}
-    {{ granted }}.effective_at > {{ refusal }}.effective_at
+{#- Predicate: by time and list, a later opt-in may end an opt-out. It comes strictly later (at the same second the
+    opt-out wins). One that names a list ends that list's opt-outs and those that name none. A topic's own opt-in
+    ends that topic's opt-out alone.
+    opt_out, opt_in: aliases with effective_at, source, topic, is_topic. -#}
+{% macro opt_in_follows(opt_out, opt_in) -%}
+    {{ opt_in }}.effective_at > {{ opt_out }}.effective_at
         and (
             (
-                {{ granted }}.is_topic
-                and {{ refusal }}.is_topic
-                and {{ granted }}.source = {{ refusal }}.source
-                and {{ granted }}.topic = {{ refusal }}.topic
+                {{ opt_in }}.is_topic
+                and {{ opt_out }}.is_topic
+                and {{ opt_in }}.source = {{ opt_out }}.source
+                and {{ opt_in }}.topic = {{ opt_out }}.topic
             )
             or (
-                not {{ granted }}.is_topic
+                not {{ opt_in }}.is_topic
                 and (
-                    {{ granted }}.topic is null
-                    or {{ refusal }}.topic is null
-                    or ({{ granted }}.source = {{ refusal }}.source and {{ granted }}.topic = {{ refusal }}.topic)
+                    {{ opt_in }}.topic is null
+                    or {{ opt_out }}.topic is null
+                    or ({{ opt_in }}.source = {{ opt_out }}.source and {{ opt_in }}.topic = {{ opt_out }}.topic)
                 )
             )
         )
+{%- endmacro %}
+
+{#- Predicate: an event may end a reason of the address that it names. An echo is no act, and a machine's open or click
+    counts only where var count_machine_opens says so.
+    event: alias with event_type, is_echo, is_machine. -#}
+{% macro may_end_at_address(event) -%}
+    not {{ event }}.is_echo
+    {%- if not var('count_machine_opens') %}
+        and not ({{ event }}.is_machine and {{ event }}.event_type in ('open', 'click'))
+    {%- endif %}
 {%- endmacro %}
 
 {#- on-run-start: what the weekly run makes, without a row where it has not run yet, for the rules read it. -#}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-REASONS = "models/intermediate/suppression/int_suppression_reasons.sql"
+SUPPRESSION = "models/intermediate/suppression"
 LIST_CHANGES = "models/intermediate/sync/int_suppression_deltas.sql"
 STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
@@ -57,14 +57,14 @@ MUTANTS = [
     ),
     Mutant(
         "echoes are ignored",
-        REASONS,
-        "    from refusal_events\n    where is_echo\n",
-        "    from refusal_events\n    where is_echo and 1 = 0\n",
+        f"{SUPPRESSION}/int_opt_outs.sql",
+        "    select * from opt_out_events\n    where is_echo\n",
+        "    select * from opt_out_events\n    where is_echo and 1 = 0\n",
         unit_tests("the_first_unexplained_echo_counts_at_its_own_time_and_a_later_one_does_not"),
     ),
     Mutant(
         "an explained echo counts again",
-        REASONS,
+        f"{SUPPRESSION}/int_opt_outs_by_contact.sql",
         "where explained_echoes.event_id is null",
         "where true",
         unit_tests(
@@ -72,10 +72,10 @@ MUTANTS = [
         ),
     ),
     Mutant(
-        "a tie goes to the grant",
+        "a tie goes to the opt-in",
         "macros/rules.sql",
-        "{{ granted }}.effective_at > {{ refusal }}.effective_at",
-        "{{ granted }}.effective_at >= {{ refusal }}.effective_at",
+        "{{ opt_in }}.effective_at > {{ opt_out }}.effective_at",
+        "{{ opt_in }}.effective_at >= {{ opt_out }}.effective_at",
         unit_tests("at_the_same_instant_the_reason_wins"),
     ),
     Mutant(
@@ -137,12 +137,12 @@ MUTANTS = [
         unit_tests("of_several_copies_the_earliest_received_stands"),
     ),
     Mutant(
-        "a grant lifts the refusal of an address linked later",
-        REASONS,
-        "and (standing_refusals.external_id is not null or standing_refusals.linked_at <= grants.effective_at)",
+        "an opt-in ends the opt-out of an address linked later",
+        f"{SUPPRESSION}/int_consent_reasons.sql",
+        "and (opt_outs.named_external_id is not null or opt_outs.linked_at <= opt_ins.effective_at)",
         "and true",
         unit_tests(
-            "a_grant_by_contact_ends_no_address_only_refusal_that_was_not_yet_linked_when_it_was_given"
+            "an_opt_in_by_contact_ends_no_address_only_opt_out_that_was_not_yet_linked_when_it_was_given"
         ),
     ),
     Mutant(
@@ -154,7 +154,7 @@ MUTANTS = [
     ),
     Mutant(
         "a machine's open is taken for the person's",
-        "models/intermediate/suppression/int_engagement.sql",
+        f"{SUPPRESSION}/int_engagement.sql",
         "and not is_machine",
         "and true",
         unit_tests("a_machines_open_is_no_sign_of_life_where_it_does_not_count"),
@@ -167,28 +167,28 @@ MUTANTS = [
         unit_tests("nothing_happens_after_it_was_received"),
     ),
     Mutant(
-        "a refusal stays at its address",
-        REASONS,
+        "an opt-out stays at its address",
+        f"{SUPPRESSION}/int_opt_outs_by_contact.sql",
         "    union all\n    select * from reached_by_link\n",
         "",
         unit_tests(
-            "a_refusal_by_address_reaches_every_contact_ever_named_with_it_and_all_their_addresses"
+            "an_opt_out_by_address_reaches_every_contact_ever_named_with_it_and_all_their_addresses"
         ),
     ),
     Mutant(
         "one device's opt-out spreads to the others",
-        REASONS,
-        "        and refusals.channel <> 'push'\n",
+        f"{SUPPRESSION}/int_opt_outs_by_contact.sql",
+        "        and opt_outs.channel <> 'push'\n",
         "",
         unit_tests("a_push_permission_that_names_a_token_is_that_tokens_alone"),
     ),
     Mutant(
-        "a grant to one list opens another",
+        "an opt-in to one list opens another",
         "macros/rules.sql",
-        "or ({{ granted }}.source = {{ refusal }}.source and {{ granted }}.topic = {{ refusal }}.topic)",
+        "or ({{ opt_in }}.source = {{ opt_out }}.source and {{ opt_in }}.topic = {{ opt_out }}.topic)",
         "or true",
         unit_tests(
-            "a_grant_of_one_list_ends_that_lists_refusals_and_those_that_name_no_list_and_one_of_none_ends_all"
+            "an_opt_in_of_one_list_ends_that_lists_opt_outs_and_those_that_name_no_list_and_one_of_none_ends_all"
         ),
     ),
     Mutant(

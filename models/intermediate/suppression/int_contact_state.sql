@@ -48,7 +48,7 @@ latest_events as (
 
 ),
 
-grants as (
+opt_ins as (
 
     select * from latest_events
     where
@@ -58,48 +58,48 @@ grants as (
 
 ),
 
-grants_on_rows as (
+opt_ins_by_contact as (
 
     select
         addresses.contact_state_id,
-        grants.effective_at,
-        grants.event_id,
-        grants.source,
-        grants.source_of_change,
-        grants.topic
-    from grants
+        opt_ins.effective_at,
+        opt_ins.event_id,
+        opt_ins.source,
+        opt_ins.source_of_change,
+        opt_ins.topic
+    from opt_ins
     inner join addresses
         on
-            grants.channel = addresses.channel
-            and grants.address = addresses.address
+            opt_ins.channel = addresses.channel
+            and opt_ins.address = addresses.address
     where
-        grants.external_id is null
-        or grants.external_id = addresses.external_id
+        opt_ins.external_id is null
+        or opt_ins.external_id = addresses.external_id
 
     union all
 
     select
         addresses.contact_state_id,
-        grants.effective_at,
-        grants.event_id,
-        grants.source,
-        grants.source_of_change,
-        grants.topic
-    from grants
+        opt_ins.effective_at,
+        opt_ins.event_id,
+        opt_ins.source,
+        opt_ins.source_of_change,
+        opt_ins.topic
+    from opt_ins
     inner join addresses
         on
-            grants.channel = addresses.channel
-            and grants.external_id = addresses.external_id
+            opt_ins.channel = addresses.channel
+            and opt_ins.external_id = addresses.external_id
     where not addresses.exceeds_address_limit
 
 ),
 
-last_grants as (
+last_opt_ins as (
 
     select
         contact_state_id,
-        {{ last_of(['effective_at', 'event_id', 'source', 'source_of_change', 'topic']) }} as granted
-    from grants_on_rows
+        {{ last_of(['effective_at', 'event_id', 'source', 'source_of_change', 'topic']) }} as opted_in
+    from opt_ins_by_contact
     group by contact_state_id
 
 ),
@@ -117,7 +117,7 @@ traits as (
 
 ),
 
--- Where no refusal ever reached a contact, all traits that are known of it are positive.
+-- Where no opt-out ever reached a contact, all traits that are known of it are positive.
 rows_with_traits as (
 
     select addresses.contact_state_id
@@ -202,19 +202,19 @@ states as (
         last_releases.ended_at as released_at,
         case
             when summaries.is_refused then false
-            when last_grants.contact_state_id is not null then true
+            when last_opt_ins.contact_state_id is not null then true
             when not coalesce(summaries.was_refused, false) and rows_with_traits.contact_state_id is not null then true
         end as is_subscribed,
         coalesce(summaries.is_deliverable, true) as is_deliverable,
         coalesce(summaries.is_engaged, true) as is_engaged,
-        coalesce(first_reasons.source, last_grants.granted.source) as source,
+        coalesce(first_reasons.source, last_opt_ins.opted_in.source) as source,
         case
             when first_reasons.reason is not null then first_reasons.source_of_change
-            else last_grants.granted.source_of_change
+            else last_opt_ins.opted_in.source_of_change
         end as source_of_change,
-        last_grants.granted.effective_at as subscribed_at,
-        last_grants.granted.event_id as subscribed_event_id,
-        last_grants.granted.topic as subscribed_topic,
+        last_opt_ins.opted_in.effective_at as subscribed_at,
+        last_opt_ins.opted_in.event_id as subscribed_event_id,
+        last_opt_ins.opted_in.topic as subscribed_topic,
         engagement.engaged_event_id,
         engagement.engaged_at,
         addresses.last_at,
@@ -227,8 +227,8 @@ states as (
         on addresses.contact_state_id = first_reasons.contact_state_id
     left join last_releases
         on addresses.contact_state_id = last_releases.contact_state_id
-    left join last_grants
-        on addresses.contact_state_id = last_grants.contact_state_id
+    left join last_opt_ins
+        on addresses.contact_state_id = last_opt_ins.contact_state_id
     left join rows_with_traits
         on addresses.contact_state_id = rows_with_traits.contact_state_id
     left join engagement

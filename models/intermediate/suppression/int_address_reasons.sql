@@ -1,0 +1,188 @@
+{{ config(materialized='view') }}
+
+with
+
+addresses as (
+
+    select * from {{ ref('int_changed_addresses') }}
+
+),
+
+events as (
+
+    select * from {{ ref('int_changed_events') }}
+    where not is_own
+
+),
+
+unengaged as (
+
+    select * from {{ ref('unengaged') }}
+
+),
+
+policy as (
+
+    select * from {{ ref('suppression_policy') }}
+
+),
+
+releases as (
+
+    select * from {{ ref('suppression_releases') }}
+
+),
+
+-- The latest act counts. Where there is none, the first echo does, at its own time.
+reported as (
+
+    select
+        events.channel,
+        events.address,
+        policy.reason,
+        events.source,
+        case when events.is_echo then events.first_at else events.last_at end as effective_at,
+        case when events.is_echo then events.first_event_id else events.last_event_id end as event_id,
+        case when events.is_echo then events.first_received_at else events.last_received_at end as received_at,
+        case when events.is_echo then events.first_source_of_change else events.last_source_of_change end as source_of_change
+    from events
+    inner join policy
+        on events.event_type = policy.reason
+    where
+        policy.attribute in ('deliverability', 'operator')
+        and events.address is not null
+    qualify
+        row_number() over (
+            partition by events.channel, events.address, policy.reason
+            order by
+                events.is_echo,
+                case when events.is_echo then events.first_at end,
+                case when events.is_echo then events.first_event_id end,
+                events.last_at desc,
+                events.last_event_id desc
+        ) = 1
+
+),
+
+reasons as (
+
+    select
+        channel,
+        address,
+        reason,
+        source,
+        effective_at,
+        event_id,
+        received_at,
+        source_of_change
+    from reported
+
+    union all
+
+    select
+        'email' as channel,
+        address,
+        'unengaged' as reason,
+        'contact_sync' as source,
+        unengaged_at as effective_at,
+        event_id,
+        unengaged_at as received_at,
+        null as source_of_change
+    from unengaged
+
+),
+
+endings as (
+
+    select
+        reasons.channel,
+        reasons.address,
+        reasons.reason,
+        events.last_at as effective_at,
+        events.last_event_id as event_id
+    from reasons
+    inner join releases
+        on reasons.reason = releases.reason
+    inner join events
+        on
+            releases.event_type = events.event_type
+            and reasons.channel = events.channel
+            and reasons.address = events.address
+    where
+        events.last_at > reasons.effective_at
+        and {{ may_end_at_address('events') }}
+
+    union all
+
+    -- A subscribe that names only a contact ends `unengaged` for its addresses.
+    select
+        reasons.channel,
+        reasons.address,
+        reasons.reason,
+        events.last_at as effective_at,
+        events.last_event_id as event_id
+    from reasons
+    inner join policy
+        on
+            reasons.reason = policy.reason
+            and policy.attribute = 'engagement'
+    inner join releases
+        on
+            reasons.reason = releases.reason
+            and releases.event_type = 'subscribe'
+    inner join addresses
+        on
+            reasons.channel = addresses.channel
+            and reasons.address = addresses.address
+    inner join events
+        on
+            releases.event_type = events.event_type
+            and addresses.channel = events.channel
+            and addresses.external_id = events.external_id
+    where
+        events.address is null
+        and not events.is_echo
+        and not addresses.exceeds_address_limit
+        and events.last_at > reasons.effective_at
+
+),
+
+last_endings as (
+
+    select
+        channel,
+        address,
+        reason,
+        {{ last_of(['effective_at', 'event_id']) }} as ending
+    from endings
+    group by channel, address, reason
+
+)
+
+select
+    addresses.contact_state_id,
+    addresses.contact_id,
+    addresses.channel,
+    addresses.exceeds_address_limit,
+    addresses.first_at as linked_at,
+    cast(null as {{ dbt.type_string() }}) as named_external_id,
+    reasons.reason,
+    reasons.source,
+    cast(null as {{ dbt.type_string() }}) as topic,
+    false as is_topic,
+    reasons.effective_at,
+    reasons.event_id,
+    reasons.received_at,
+    reasons.source_of_change,
+    last_endings.ending.effective_at as ended_at,
+    last_endings.ending.event_id as ended_event_id
+from reasons
+inner join addresses
+    on
+        reasons.channel = addresses.channel
+        and reasons.address = addresses.address
+left join last_endings
+    on
+        reasons.channel = last_endings.channel
+        and reasons.address = last_endings.address
+        and reasons.reason = last_endings.reason

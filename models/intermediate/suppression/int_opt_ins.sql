@@ -1,0 +1,85 @@
+{{ config(materialized='view') }}
+
+with
+
+latest_acts as (
+
+    select
+        channel,
+        -- A push event that names a token is that token's alone, as if it named no contact.
+        case when channel = 'push' and address is not null then null else external_id end as external_id,
+        address,
+        event_type,
+        source,
+        topic,
+        last_at as effective_at,
+        last_event_id as event_id
+    from {{ ref('int_changed_events') }}
+    where
+        not is_own
+        and not is_echo
+
+),
+
+policy as (
+
+    select * from {{ ref('suppression_policy') }}
+
+),
+
+releases as (
+
+    select * from {{ ref('suppression_releases') }}
+
+),
+
+counting_topics as (
+
+    select * from {{ ref('topics') }}
+    where suppresses
+
+),
+
+opt_in_types as (
+
+    select distinct releases.event_type
+    from releases
+    inner join policy
+        on releases.reason = policy.reason
+    where policy.attribute = 'consent'
+
+)
+
+select
+    latest_acts.channel,
+    latest_acts.external_id,
+    latest_acts.address,
+    latest_acts.event_type,
+    latest_acts.source,
+    latest_acts.topic,
+    false as is_topic,
+    latest_acts.effective_at,
+    latest_acts.event_id
+from latest_acts
+inner join opt_in_types
+    on latest_acts.event_type = opt_in_types.event_type
+
+union all
+
+-- A topic that counts as an opt-out of the channel has an opt-in of its own.
+select
+    latest_acts.channel,
+    latest_acts.external_id,
+    latest_acts.address,
+    'subscribe' as event_type,
+    latest_acts.source,
+    latest_acts.topic,
+    true as is_topic,
+    latest_acts.effective_at,
+    latest_acts.event_id
+from latest_acts
+inner join counting_topics
+    on
+        latest_acts.source = counting_topics.source
+        and latest_acts.topic = counting_topics.topic
+where latest_acts.event_type = 'topic_subscribe'
