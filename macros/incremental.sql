@@ -8,7 +8,8 @@
         {#- One transaction: nobody ever reads a list from which they are missing. -#}
         {%- call statement('main') -%}
             delete from {{ this }} where {{ replaced_rows() }};
-            insert into {{ this }} by name {{ sql }}
+            insert into {{ this }} by name
+            select * from ({{ sql }}) as computed where {{ replaced_rows() }}
         {%- endcall -%}
         {%- do adapter.commit() -%}
         {{ return({'relations': [this.incorporate(type='table')]}) }}

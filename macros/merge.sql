@@ -20,7 +20,7 @@
         {%- set columns = get_quoted_csv(dest_columns | map(attribute='name')) -%}
         begin transaction;
         delete from {{ target }} where {{ replaced }};
-        insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ source }};
+        insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ source }} where {{ replaced }};
         commit transaction;
     {%- else -%}
         {%- set predicate = merge_predicate(source) -%}

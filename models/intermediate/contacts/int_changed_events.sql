@@ -1,4 +1,11 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=append_strategy(),
+        on_schema_change='fail',
+        meta={'fed_by': 'states', 'replaces': '*'},
+    )
+}}
 
 with
 
