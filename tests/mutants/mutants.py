@@ -13,6 +13,7 @@ GUARD = "tests/python/sync/test_guard.py"
 CRASH = "tests/python/sync/test_crash.py"
 REAL = "tests/python/sync/test_real_models.py"
 BUILDS = "tests/python/models/test_builds.py"
+INTERRUPTED = "tests/python/models/test_interrupted.py"
 BUILT_CODE = "tests/python/models/test_built_code.py"
 BACKFILL = "tests/python/sync/test_backfill.py"
 VECTORS = "tests/python/receiver/test_vectors.py"
@@ -194,8 +195,8 @@ MUTANTS = [
     Mutant(
         "what a superseded copy named stays",
         "models/intermediate/events/int_events_superseded.sql",
-        "        event_id in (select noted.event_id from noted)\n",
-        "        event_id in (select noted.event_id from noted where 1 = 0)\n",
+        "        event_id in (select corrected.event_id from corrected)\n",
+        "        event_id in (select corrected.event_id from corrected where 1 = 0)\n",
         unit_tests("the_copies_that_a_correction_replaced_are_superseded"),
     ),
     Mutant(
@@ -204,6 +205,23 @@ MUTANTS = [
         "    from reached_ids\n    inner join edges\n        on reached_ids.contact_id = edges.from_id\n",
         "    from reached_ids\n    inner join edges\n        on reached_ids.contact_id = edges.from_id and 1 = 0\n",
         unit_tests("a_new_event_touches_the_whole_group_that_is_linked_with_what_it_names"),
+    ),
+    Mutant(
+        "a build that made a part of the tables counts as complete",
+        "macros/watermark.sql",
+        "{%- if not are_built(stored, done) -%}",
+        "{%- if false -%}",
+        (
+            f"{INTERRUPTED}::"
+            "test_a_refusal_is_listed_though_a_run_died_before_events_and_a_rule_was_changed_then",
+        ),
+    ),
+    Mutant(
+        "what the ledger answered changes no delta",
+        "models/intermediate/sync/int_deltas_changed.sql",
+        "        on answers.computed_at > last_build.seen_until\n",
+        "        on answers.computed_at > last_build.seen_until and 1 = 0\n",
+        unit_tests("whose_state_or_ledger_changed_is_computed_and_nobody_else"),
     ),
     Mutant(
         "a newcomer with one unread message is unengaged",
