@@ -47,7 +47,9 @@ GOALS: Final = {
     "plan_memory": Goal(8, "contact-sync plan, peak memory", "<= 1 GB"),
     "overhead_empty": Goal(9, "frequent, nothing landed / dbt parse, CPU", "<= 2.0"),
     "overhead_full": Goal(9, "frequent, nothing new / dbt parse, CPU", "<= 2.0"),
+    "overhead_new": Goal(9, "frequent, 1,000 new events / dbt parse, CPU", "<= 2.5"),
     "statements": Goal(9, "statements of frequent with nothing new", "<= 15"),
+    "statements_new": Goal(9, "statements of frequent with 1,000 new events", "<= 60"),
 }
 """Every goal that the bench can measure; that a kill loses nothing is shown by a test."""
 

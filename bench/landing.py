@@ -23,6 +23,8 @@ from sync.demo.generator import SOURCES, START, land
 DAYS: Final = 120
 """Days of the base; the increment comes in on the two days after."""
 INCREMENT_DAYS: Final = 2
+FEW: Final = 1_000
+"""Events of a frequent run that finds something new."""
 AS_OF: Final = START + timedelta(days=DAYS + INCREMENT_DAYS)
 """Stands for now in every build: nothing is received later."""
 
@@ -85,6 +87,25 @@ def show_increment(directory: Path, landed: Landed, *, shown: bool) -> None:
         if shown:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(directory / "increment" / name, place)
+
+
+def land_few(directory: Path, settings: Settings, number: int) -> None:
+    """Lands a thousand new events, in new files, as the receiver does; another number, others."""
+    landing, made = directory / "landing", directory / "few"
+    shutil.rmtree(made, ignore_errors=True)
+    start = START + timedelta(days=DAYS)
+    seed = settings.seed + 100 + number
+    land(made, events=FEW, seed=seed, start=start, people=settings.people, days=1, logs=False)
+    for path in made.rglob("*.ndjson"):
+        place = landing / path.relative_to(made).with_name(f"few-{number}-{path.name}")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+
+
+def remove_few(directory: Path) -> None:
+    """Takes out what `land_few` landed."""
+    for path in (directory / "landing").rglob("few-*.ndjson"):
+        path.unlink()
 
 
 def _land_all(events: int, people: int, seed: int, directory: Path) -> Landed:
