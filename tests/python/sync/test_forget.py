@@ -134,6 +134,8 @@ def test_on_bigquery_no_table_holds_the_person_and_who_comes_back_stays_stopped(
     assert (code, done["names"]) == (0, {"email": 1, "external_id": 1, "sms": 1})
     assert cells_that_hold(warehouse, *secrets) == []
     warehouse.land("sendgrid", [event("open", NOA, 1.77e9)], received_at="2026-11-20T08:00:00Z")
+    # The emulator tells a table that changed by its number of rows alone: one more than there were.
+    warehouse.land("sendgrid", [event("open", "ben@x.io", 1.77e9)])
     warehouse.build("--selector", "frequent")
     assert set(warehouse.values("select address from suppression_list")) == {"ben@x.io", "joe@x.io"}
     code, landed = cli(warehouse, sandbox, "forget", "--returned", **KEY)
