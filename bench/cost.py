@@ -6,7 +6,7 @@ BigQuery bills the columns that a query names, in the partitions (and, of a clus
 the blocks) that its literals leave. READS lists them for the `frequent` selector, every column
 where a model reads most. Widths of columns, and rows per event and contact, are measured on made-up
 events in DuckDB, by BigQuery's sizes of types (cloud.google.com/bigquery/pricing, "Data size
-calculation"). An estimate, without data tests and push: only an account shows what is billed.
+calculation"). An estimate, without data tests and the ledger: only an account shows what is billed.
 """
 
 from __future__ import annotations
@@ -66,19 +66,22 @@ READS: tuple[Read, ...] = (
     Read("int_events_deduplicated", ACTS, times=3),
     Read("events", TODAY, ("loaded_at",), times=5),
     Read("events", NEW, times=5),
-    # Latest events, links and traits: merged, so the whole table is read and its keys once more.
+    # Latest events and links: merged, so the whole table is read and its keys once more.
     Read("int_events_latest", CONTACTS, times=2),
     Read("int_contact_identifiers", CONTACTS, times=4),
-    Read("int_traits", HISTORY),
-    Read("int_trait_opt_outs", CONTACTS, times=2),
-    # State of the changed groups: what it is computed from, and the table that it replaces rows of.
+    # State of the changed groups: what they were named by, read once, and the tables whose rows are
+    # replaced.
+    Read(
+        "int_events_latest", CONTACTS, ("channel", "external_id", "address", "event_type"), times=2
+    ),
     Read("int_events_latest", CONTACTS, times=2),
+    Read("int_traits", HISTORY, times=2),
     Read("int_contact_addresses", CONTACTS, times=3),
     Read("int_engagement", CONTACTS, times=2),
-    Read("int_suppression_reasons", CONTACTS, times=3),
-    Read("int_contact_state", CONTACTS, times=3),
-    Read("suppression_list", CONTACTS, times=2),
-    Read("contact_profiles", CONTACTS),
+    Read("int_suppression_reasons", CONTACTS, times=5),
+    Read("int_contact_state", CONTACTS, times=6),
+    Read("suppression_list", CONTACTS, times=3),
+    Read("contact_profiles", CONTACTS, times=3),
 )
 
 
