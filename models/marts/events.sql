@@ -34,7 +34,7 @@ copies as (
 ),
 
 {% if is_incremental() -%}
-standing_copies as (
+deduplicated as (
 
     select * from {{ ref('int_events_deduplicated') }}
     where
@@ -47,13 +47,13 @@ candidates as (
 
     select copies.*
     from copies
-    inner join standing_copies
+    inner join deduplicated
         on
-            copies.event_id = standing_copies.event_id
-            and copies.delivery_id = standing_copies.delivery_id
-            and copies.position = standing_copies.position
-            and copies.received_at = standing_copies.received_at
-            and copies.landing_part = standing_copies.landing_part
+            copies.event_id = deduplicated.event_id
+            and copies.delivery_id = deduplicated.delivery_id
+            and copies.position = deduplicated.position
+            and copies.received_at = deduplicated.received_at
+            and copies.landing_part = deduplicated.landing_part
 
 ),
 {%- else -%}
@@ -72,7 +72,7 @@ pushed as (
 
 ),
 
--- What a platform may say because we told it so: an older act, an act of staff or API, a grant, an entry of its list.
+-- What a platform may say because we told it so: an older act, an act of staff or API, an opt-in, an entry of its list.
 repeatable as (
 
     select
@@ -82,7 +82,7 @@ repeatable as (
         address,
         effective_at,
         received_at,
-        event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_grant,
+        event_type in ('subscribe', 'topic_subscribe', 'reactivate') as is_opt_in,
         not is_echo and event_type in ('bounce', 'complaint', 'unsubscribe') as is_unmarked,
         provider_event like 'list/%' as is_listed
     from earliest_copies
@@ -98,12 +98,12 @@ repeatable as (
 ),
 
 -- A call whose end is unknown is ours for minutes. What does not say who acted needs an answer, and is given a moment.
-told as (
+pushed_before as (
 
     select
         repeatable.event_id,
         repeatable.effective_at,
-        repeatable.is_grant,
+        repeatable.is_opt_in,
         repeatable.is_unmarked,
         repeatable.is_listed,
         max(case when pushed.action = 'suppress' and {{ is_within }} then pushed.pushed_at end) as suppressed_at,
@@ -127,7 +127,7 @@ told as (
                     and repeatable.effective_at <= {{ timestamp_plus('pushed.pushed_at', var('own_hours'), 'hour') }}
                     then pushed.pushed_at
             end
-        ) as granted_at
+        ) as freed_lately_at
     from repeatable
     inner join pushed
         on
@@ -136,18 +136,18 @@ told as (
             and repeatable.address = pushed.address
             -- What came in before the run began made us push, and repeats nothing of it.
             and repeatable.received_at >= pushed.begun_at
-    group by repeatable.event_id, repeatable.effective_at, repeatable.is_grant, repeatable.is_unmarked, repeatable.is_listed
+    group by repeatable.event_id, repeatable.effective_at, repeatable.is_opt_in, repeatable.is_unmarked, repeatable.is_listed
 
 ),
 
--- In doubt a refusal counts and a grant does not.
+-- In doubt an opt-out counts and an opt-in does not.
 own_events as (
 
     select event_id
-    from told
+    from pushed_before
     where
         case
-            when is_grant then granted_at is not null
+            when is_opt_in then freed_lately_at is not null
             -- The date of an entry is that of our call, or of one that was repeated.
             when is_unmarked and is_listed
                 then

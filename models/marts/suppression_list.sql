@@ -23,7 +23,7 @@ policy as (
 ),
 
 -- Listed if any contact's row for the address is suppressed.
-refusals as (
+suppressions as (
 
     select
         states.address_id,
@@ -66,20 +66,20 @@ labels as (
 )
 
 select
-    refusals.address_id as suppression_id,
-    refusals.channel,
-    refusals.address,
-    refusals.reason as event_type,
-    refusals.reason_at as event_timestamp,
-    refusals.reason_received_at as inserted_at,
+    suppressions.address_id as suppression_id,
+    suppressions.channel,
+    suppressions.address,
+    suppressions.reason as event_type,
+    suppressions.reason_at as event_timestamp,
+    suppressions.reason_received_at as inserted_at,
     labels.contact_id,
     labels.external_id,
-    refusals.source,
-    refusals.source_of_change,
-    refusals.reason_event_id as event_id,
-    refusals.computed_at
-from refusals
+    suppressions.source,
+    suppressions.source_of_change,
+    suppressions.reason_event_id as event_id,
+    suppressions.computed_at
+from suppressions
 inner join labels
     on
-        refusals.channel = labels.channel
-        and refusals.address = labels.address
+        suppressions.channel = labels.channel
+        and suppressions.address = labels.address

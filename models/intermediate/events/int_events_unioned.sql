@@ -178,7 +178,7 @@ standardized as (
         event_timestamp,
         {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
     from dated
-    -- A positive trait that names nobody says nothing; a refusal that names nobody is quarantined.
+    -- A positive trait that names nobody says nothing; an opt-out that names nobody is quarantined.
     where not (coalesce(trait_value, false) and address is null and external_id is null)
 
 ),
@@ -282,43 +282,43 @@ loaded_earlier as (
 {%- endif %}
 
 select
-    taken.delivery_id,
-    taken.source,
-    taken.position,
-    taken.landing_part,
-    taken.received_at,
-    -- What a clock ahead of ours stamped counts as taken when its time comes.
-    case when taken.was_hidden and taken.received_at > {{ build_time() }} then taken.received_at else {{ build_time() }} end as loaded_at,
-    taken.was_hidden,
-    taken.quarantine_reason,
-    taken.element,
-    taken.is_unmapped,
-    taken.copy_day,
-    taken.event_id,
-    taken.channel,
-    taken.event_type,
-    taken.provider_event,
-    taken.address,
-    taken.external_id,
-    taken.email,
-    taken.phone,
-    taken.push_token,
-    taken.push_token_type,
-    taken.topic,
-    taken.trait_value,
-    taken.reason,
-    taken.source_of_change,
-    taken.is_machine,
-    taken.is_echo,
-    taken.event_timestamp,
-    taken.effective_at
-from taken
+    loaded.delivery_id,
+    loaded.source,
+    loaded.position,
+    loaded.landing_part,
+    loaded.received_at,
+    -- What a clock ahead of ours stamped counts as loaded when its time comes.
+    case when loaded.was_hidden and loaded.received_at > {{ build_time() }} then loaded.received_at else {{ build_time() }} end as loaded_at,
+    loaded.was_hidden,
+    loaded.quarantine_reason,
+    loaded.element,
+    loaded.is_unmapped,
+    loaded.copy_day,
+    loaded.event_id,
+    loaded.channel,
+    loaded.event_type,
+    loaded.provider_event,
+    loaded.address,
+    loaded.external_id,
+    loaded.email,
+    loaded.phone,
+    loaded.push_token,
+    loaded.push_token_type,
+    loaded.topic,
+    loaded.trait_value,
+    loaded.reason,
+    loaded.source_of_change,
+    loaded.is_machine,
+    loaded.is_echo,
+    loaded.event_timestamp,
+    loaded.effective_at
+from loaded
 {% if is_incremental() %}
--- A part that has grown is read again; what was taken of it stays as it was.
+-- A part that has grown is read again; what was loaded of it stays as it was.
 left join loaded_earlier
     on
-        taken.landing_part = loaded_earlier.landing_part
-        and taken.delivery_id = loaded_earlier.delivery_id
-        and taken.received_at = loaded_earlier.received_at
+        loaded.landing_part = loaded_earlier.landing_part
+        and loaded.delivery_id = loaded_earlier.delivery_id
+        and loaded.received_at = loaded_earlier.received_at
 where loaded_earlier.delivery_id is null
 {% endif %}

@@ -78,7 +78,7 @@ transitions as (
         external_id,
         contact_address,
         effective_at,
-        has_negative and (has_positive or not coalesce(was_negative, false)) as is_refusal
+        has_negative and (has_positive or not coalesce(was_negative, false)) as is_opt_out
     from (
         select
             *,
@@ -90,7 +90,7 @@ transitions as (
 
 ),
 
-refusals as (
+opt_outs as (
 
     select
         traits.channel,
@@ -109,7 +109,7 @@ refusals as (
             and case when traits.external_id is null then traits.address end is not distinct from transitions.contact_address
             and traits.effective_at = transitions.effective_at
     where
-        transitions.is_refusal
+        transitions.is_opt_out
         and not traits.trait_value
         -- What we told a profile is no news when it comes back; what is cached of it later is none either.
         and not coalesce(traits.is_own, false)
@@ -125,7 +125,7 @@ aggregated as (
         source,
         {{ first_of(['effective_at', 'event_id', 'received_at', 'source_of_change']) }} as first_event,
         {{ last_of(['effective_at', 'event_id', 'received_at', 'source_of_change']) }} as last_event
-    from refusals
+    from opt_outs
     group by channel, external_id, address, source
 
 )

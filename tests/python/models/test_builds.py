@@ -133,6 +133,22 @@ def a_torn_last_line(warehouse: Warehouse) -> Landing:
     path.write_text(line("torn/1", event(30)) + "\n" + whole + "\n")
 
 
+def test_a_file_that_grows_days_after_it_was_loaded_is_read_by_the_daily_run(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.append(DAY, line("first", event(1)), "a.ndjson")
+    warehouse.build()
+    warehouse.rows("update raw.landing_taken set taken_at = taken_at - interval 4 day")
+    warehouse.append(DAY, line("second", event(2)), "a.ndjson")
+    warehouse.build("--selector", "frequent")
+    assert warehouse.values("select address from main.events") == ["person1@example.org"]
+    warehouse.build("--selector", "daily")
+    assert set(warehouse.values("select address from main.events")) == {
+        "person1@example.org",
+        "person2@example.org",
+    }
+
+
 def test_a_torn_last_line_is_counted_and_taken_when_it_is_whole(increments: Increments) -> None:
     torn = {"source": "sendgrid", "reason": "unreadable line"}
     assert increments.quarantined_at_first.count(torn) == 1
