@@ -288,7 +288,10 @@ select
     loaded.landing_part,
     loaded.received_at,
     -- What a clock ahead of ours stamped counts as loaded when its time comes.
-    case when loaded.was_hidden and loaded.received_at > {{ build_time() }} then loaded.received_at else {{ build_time() }} end as loaded_at,
+    case
+        when loaded.was_hidden and loaded.received_at > {{ build_time() }} then loaded.received_at
+        else {{ build_time() }}
+    end as loaded_at,
     loaded.was_hidden,
     loaded.quarantine_reason,
     loaded.element,
