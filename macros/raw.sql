@@ -3,8 +3,11 @@
 {% macro prepare_raw() -%}
     {%- if execute -%}
         {%- do graph.update({'run_stamp': none}) -%}
-        {%- do make_raw_tables() -%}
+        {%- set is_new = lacks_raw_tables() -%}
+        {%- if is_new -%}{%- do make_raw_tables() -%}{%- endif -%}
         {%- do read_last_build() -%}
+        {#- An older version's tables come to have new columns. -#}
+        {%- if rebuilds_groups() and not is_new -%}{%- do make_raw_tables() -%}{%- endif -%}
         {%- do check_built_code() -%}
         {%- do check_clock() -%}
         {%- do adapter.dispatch('open_landing')() -%}
@@ -21,21 +24,21 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Makes what is missing of the raw schema, and nothing where all of it stands: asked of the adapter, which has a call for it. -#}
 {% macro make_raw_tables() -%}
-    {%- set statements = adapter.dispatch('raw_tables')() -%}
+    {%- for statement in adapter.dispatch('raw_tables')() -%}{%- do run_query(statement) -%}{%- endfor -%}
+{%- endmacro %}
+
+{#- Asked of the adapter, which has a call for it. -#}
+{% macro lacks_raw_tables() -%}
     {%- set missing = [] -%}
-    {%- for statement in statements if statement.startswith('create table') -%}
+    {%- for statement in adapter.dispatch('raw_tables')() if statement.startswith('create table') -%}
         {%- set name = modules.re.search('raw[.](\\w+)', statement).group(1) -%}
         {%- if adapter.get_relation(target.database, 'raw', name) is none -%}{%- do missing.append(name) -%}{%- endif -%}
     {%- endfor -%}
     {%- do graph.update({'has_landing_views': adapter.get_relation(target.database, 'raw', 'webhook_requests') is not none}) -%}
     {#- Asking opened a transaction on DuckDB, which would take back all that this hook writes. -#}
     {%- do adapter.commit() -%}
-    {#- A full refresh is how an older version's tables come to have new columns. -#}
-    {%- if missing or flags.FULL_REFRESH -%}
-        {%- for statement in statements -%}{%- do run_query(statement) -%}{%- endfor -%}
-    {%- endif -%}
+    {{ return(missing | length > 0) }}
 {%- endmacro %}
 
 {#- A table of the raw schema; on BigQuery with its project, which may be another than the one that runs queries. -#}

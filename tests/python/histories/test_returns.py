@@ -30,7 +30,6 @@ from .witnesses import WITNESSES
 # dbt leaves its log file to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
-SELECTION = ("--select", "+suppression_list", "+contact_profiles", "+sync_deltas")
 Delta = dict[str, Any]
 
 
@@ -228,7 +227,7 @@ def test_what_comes_back_of_our_own_pushes_changes_nothing(tmp_path: Path) -> No
     clock = Clock(datetime.now(UTC).replace(tzinfo=None, microsecond=0))
     for warehouse in both:
         warehouse.land(line for n, history in world.items() for line in lines(history, n))
-        warehouse.build(AS_OF, *SELECTION)
+        warehouse.build(AS_OF)
 
     # Everybody who must not be contacted is pushed, and the platforms report it.
     deltas = untold.query("select * from main.sync_deltas where action = 'suppress'")
@@ -239,7 +238,7 @@ def test_what_comes_back_of_our_own_pushes_changes_nothing(tmp_path: Path) -> No
     told.land(reports(deltas, clock.later(5)))
     as_of = clock.later()
     for warehouse in both:
-        warehouse.build(as_of, *SELECTION)
+        warehouse.build(as_of)
     assert differences(untold.marts(), told.marts()) == []
     own = told.query("select distinct source from main.events where is_own")
     assert {row["source"] for row in own} == {
@@ -256,7 +255,7 @@ def test_what_comes_back_of_our_own_pushes_changes_nothing(tmp_path: Path) -> No
     as_of = clock.later(5)
     for warehouse in both:
         warehouse.land([consent(row["channel"], row["address"], at) for row in listed])
-        warehouse.build(as_of, *SELECTION)
+        warehouse.build(as_of)
     freed = untold.query("select * from main.sync_deltas where action <> 'suppress'")
     assert {one["action"] for one in freed} == {"release", "subscribe"}
     # So soon that what made us push could be taken for its report.
@@ -270,12 +269,12 @@ def test_what_comes_back_of_our_own_pushes_changes_nothing(tmp_path: Path) -> No
     told.land(reports(freed, clock.later(5)))
     as_of = clock.later()
     for warehouse in both:
-        warehouse.build(as_of, *SELECTION)
+        warehouse.build(as_of)
     assert differences(untold.marts(), told.marts()) == []
     still = {row["address"] for row in told.query("select address from main.suppression_list")}
     assert set(again) <= still
 
-    told.build(clock.later(), "--full-refresh", *SELECTION)
+    told.build(clock.later(), "--full-refresh")
     assert differences(untold.marts(), told.marts()) == []
 
 
