@@ -198,7 +198,7 @@ unknown_sources as (
 
 ),
 
-taken as (
+loaded as (
 
     select
         delivery_id,

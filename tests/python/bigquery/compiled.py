@@ -17,8 +17,9 @@ from google.cloud import bigquery
 from tests.python.bigquery.analyzer import Columns
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 
-#: What a table of the models holds when it is compiled for: no table counts, no row since the last
-#: complete build, or one row whose flags are all down or all up. The last also has an as_of of its own.
+#: What a table of the models holds when it is compiled for: no table counts, no row since the
+#: last complete build, or one row whose flags are all down or all up. The last also has an as_of
+#: of its own.
 SITUATIONS = ("full build", "nothing new", "something new", "everything anew")
 
 #: Google's own table, as far as we read it.
