@@ -1,5 +1,18 @@
 {#- The ledger and its compact state. A build merges the rows that were written since the last one into
-    int_ledger_latest; sync_deltas reads that, and of the ledger only what can have been written since. -#}
+    int_ledger_latest; views read that, and of the ledger only what can have been written since (int_ledger_recent). -#}
+
+{#- What an answer is about: a platform's list and an address on it; of a profile the contact. -#}
+{% macro ledger_key() -%}
+    {{ return(['destination', 'channel', 'scope', 'subject', 'list_name']) }}
+{%- endmacro %}
+
+{#- Predicate: rows of two relations are about the same key. -#}
+{% macro same_key(one, other) -%}
+    {% for name in ledger_key() -%}
+    {{ one }}.{{ name }} = {{ other }}.{{ name }}
+    {{ 'and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
 
 {#- The class of a ledger row: what a platform is known to have, a positive verb (intended) or a suppression (attempted)
     that was about to be sent, or a delta that it will never take or did not have; null for what is tried again. -#}
