@@ -51,16 +51,3 @@
     {%- endif -%}
     {{ column }} >= {{ timestamp_plus(last or "(select coalesce(max(computed_at), " ~ utc_literal('1970-01-02') ~ ") from " ~ states ~ ")", -1, 'day') }}
 {%- endmacro %}
-
-{#- The ids of the events that a suppression can rest on: acts of all time, and traits. -#}
-{% macro recorded_events() -%}
-    select event_id
-    from {{ ref('int_events_deduplicated') }}
-    where copy_day = {{ utc_literal('1970-01-01') }}
-
-    union all
-
-    select event_id
-    from {{ ref('int_traits') }}
-    where trait_value is not null
-{%- endmacro %}
