@@ -7,10 +7,20 @@
     ) = 1
 {%- endmacro %}
 
-{#- Joins: rows of the addresses (of the contacts) whose deltas this build computes. Unit tests compute all of what they are given. -#}
+{#- An import CTE and the joins to it: rows of the addresses (of the contacts) whose deltas this build computes. Unit tests compute all
+    of what they are given. -#}
+{% macro import_deltas_changed() -%}
+    {%- if model.resource_type != 'unit_test' -%}
+deltas_changed as (
+
+    select * from {{ ref('int_deltas_changed') }}
+
+),
+    {%- endif -%}
+{%- endmacro %}
 {% macro join_changed_addresses(relation, address) -%}
     {%- if model.resource_type != 'unit_test' -%}
-    inner join {{ ref('int_deltas_changed') }} as deltas_changed
+    inner join deltas_changed
         on
             {{ relation }}.channel = deltas_changed.channel
             and {{ relation }}.{{ address }} = deltas_changed.address
@@ -18,7 +28,7 @@
 {%- endmacro %}
 {% macro join_changed_contacts(relation) -%}
     {%- if model.resource_type != 'unit_test' -%}
-    inner join {{ ref('int_deltas_changed') }} as deltas_changed
+    inner join deltas_changed
         on {{ relation }}.contact_id = deltas_changed.contact_id
     {%- endif -%}
 {%- endmacro %}

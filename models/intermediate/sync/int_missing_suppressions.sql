@@ -2,6 +2,8 @@
 
 with
 
+{{ import_deltas_changed() }}
+
 suppression_list as (
 
     select entries.*

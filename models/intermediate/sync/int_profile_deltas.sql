@@ -2,35 +2,15 @@
 
 with
 
-suppressions as (
+changes as (
 
-    select
-        *,
-        'suppress' as action
-    from {{ ref('int_profile_suppressions') }}
-
-),
-
-subscriptions as (
-
-    select
-        *,
-        'subscribe' as action
-    from {{ ref('int_profile_subscriptions') }}
+    select * from {{ ref('int_profile_changes') }}
 
 ),
 
 destination_traits as (
 
     select * from {{ ref('destination_traits') }}
-
-),
-
-changes as (
-
-    select * from suppressions
-    union all
-    select * from subscriptions
 
 ),
 

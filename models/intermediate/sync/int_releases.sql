@@ -4,6 +4,8 @@
 
 with
 
+{{ import_deltas_changed() }}
+
 freed as (
 
     select * from {{ ref('int_freed_suppressions') }}

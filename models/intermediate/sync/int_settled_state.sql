@@ -1,19 +1,15 @@
 {{ config(materialized='view') }}
 
+{#- At the same instant it is suppressed there: a call too few is repaired, a text too many is not. -#}
+{%- set is_reported -%}
+    reports.pushed_at > answers.pushed_at
+        or answers.pushed_at is null
+        or (reports.pushed_at = answers.pushed_at and reports.action = 'suppress' and answers.action <> 'suppress')
+{%- endset %}
+
 with
 
-trusting as {{ inlined() }} (
-
-    select
-        destination,
-        channel,
-        coalesce(scope, '') as scope
-    from {{ ref('destinations') }}
-    where trusts_own
-
-),
-
-answers as {{ inlined() }} (
+answers as (
 
     select * from {{ ref('int_ledger_answers') }}
 
@@ -21,86 +17,36 @@ answers as {{ inlined() }} (
 
 reports as (
 
-    select * from {{ ref('int_platform_reports') }}
-
-),
-
-answers_and_reports as (
-
     select
-        answers.destination,
-        answers.channel,
-        answers.scope,
-        answers.subject,
-        answers.list_name,
-        answers.action,
-        answers.reason,
-        answers.event_id,
-        answers.event_timestamp,
-        answers.run_id,
-        answers.delta_id,
-        answers.pushed_at as known_at
-    from answers
-    inner join trusting
-        on
-            answers.destination = trusting.destination
-            and answers.channel = trusting.channel
-            and answers.scope = trusting.scope
-
-    union all
-
-    select
-        destination,
-        channel,
-        scope,
-        subject,
-        list_name,
-        action,
-        reason,
-        event_id,
-        event_timestamp,
+        *,
         cast(null as {{ dbt.type_string() }}) as run_id,
         event_id as delta_id,
-        event_timestamp as known_at
-    from reports
-
-),
-
--- At the same instant it is suppressed there: a call too few is repaired, a text too many is not.
-latest_of_both as (
-
-    select * from answers_and_reports
+        event_timestamp as pushed_at
+    from {{ ref('int_platform_reports') }}
     where true
     qualify
         row_number() over (
             partition by {{ ledger_key() | join(', ') }}
-            order by known_at desc, case when action = 'suppress' then 0 else 1 end, run_id desc, delta_id desc
+            order by event_timestamp desc, case when action = 'suppress' then 0 else 1 end, event_id desc
         ) = 1
 
+),
+
+compared as (
+
+    select
+        {% for name in ledger_key() -%}
+        coalesce(answers.{{ name }}, reports.{{ name }}) as {{ name }},
+        {% endfor -%}
+        {% for name in ['action', 'reason', 'event_id', 'event_timestamp', 'run_id', 'delta_id', 'pushed_at'] -%}
+        case when {{ is_reported }} then reports.{{ name }} else answers.{{ name }} end as {{ name }},
+        {% endfor -%}
+        answers.pushed_at as answered_at
+    from answers
+    full outer join reports
+        on {{ same_key('answers', 'reports') | indent(12) }}
+
 )
-
-select
-    answers.destination,
-    answers.channel,
-    answers.scope,
-    answers.subject,
-    answers.list_name,
-    answers.action,
-    answers.reason,
-    answers.event_id,
-    answers.event_timestamp,
-    answers.run_id,
-    answers.delta_id,
-    answers.pushed_at as known_at
-from answers
-left join trusting
-    on
-        answers.destination = trusting.destination
-        and answers.channel = trusting.channel
-        and answers.scope = trusting.scope
-where trusting.destination is null
-
-union all
 
 select
     destination,
@@ -114,5 +60,6 @@ select
     event_timestamp,
     run_id,
     delta_id,
-    known_at
-from latest_of_both
+    pushed_at as known_at,
+    answered_at
+from compared

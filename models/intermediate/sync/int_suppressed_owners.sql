@@ -4,6 +4,8 @@
 
 with
 
+{{ import_deltas_changed() }}
+
 reasons as (
 
     select reasons_of_lists.*

@@ -8,12 +8,6 @@ settled as (
 
 ),
 
-answers as (
-
-    select * from {{ ref('int_ledger_answers') }}
-
-),
-
 attempts as (
 
     select * from {{ ref('int_ledger_attempts') }}
@@ -31,68 +25,51 @@ intents as (
 
 ),
 
--- A positive verb went out, or was about to, and no answer to it is on record: nobody knows what the platform has.
-unanswered as (
-
-    select intents.*
-    from intents
-    left join answers
-        on {{ same_key('intents', 'answers') | indent(12) }}
-    where
-        answers.pushed_at is null
-        or intents.intended_at >= answers.pushed_at
-
-),
-
-open_attempts as (
-
-    select attempts.*
-    from attempts
-    left join settled
-        on {{ same_key('attempts', 'settled') | indent(12) }}
-    where
-        settled.known_at is null
-        or attempts.pushed_at >= settled.known_at
-
-),
-
 -- A suppression went out, or was about to, and nothing is known since: it is taken for one that arrived.
-synced as (
+attempted as (
 
     select
         {% for name in ledger_key() -%}
-        coalesce(settled.{{ name }}, open_attempts.{{ name }}) as {{ name }},
+        coalesce(settled.{{ name }}, attempts.{{ name }}) as {{ name }},
         {% endfor -%}
-        case when open_attempts.delta_id is not null then 'suppress' else settled.action end as action,
+        settled.action,
         {% for name in ['reason', 'event_id', 'event_timestamp'] -%}
-        case when open_attempts.delta_id is not null then open_attempts.{{ name }} else settled.{{ name }} end as {{ name }},
+        settled.{{ name }},
+        attempts.{{ name }} as attempted_{{ name }},
         {% endfor -%}
         settled.run_id,
         settled.delta_id,
-        case when open_attempts.delta_id is not null then open_attempts.pushed_at else settled.known_at end as known_at,
-        open_attempts.delta_id is not null as is_attempted
+        settled.known_at,
+        settled.answered_at,
+        attempts.pushed_at as attempted_at,
+        attempts.pushed_at is not null
+        and (settled.known_at is null or attempts.pushed_at >= settled.known_at) as is_attempted
     from settled
-    full outer join open_attempts
-        on {{ same_key('settled', 'open_attempts') | indent(12) }}
+    full outer join attempts
+        on {{ same_key('settled', 'attempts') | indent(12) }}
 
 )
 
+-- A positive verb went out, or was about to, and no answer to it is on record: nobody knows what the platform has.
 select
-    synced.destination,
-    synced.channel,
-    synced.scope,
-    synced.subject,
-    synced.list_name,
-    synced.action,
-    synced.reason,
-    synced.event_id,
-    synced.event_timestamp,
-    synced.run_id,
-    synced.delta_id,
-    synced.known_at,
-    synced.is_attempted,
-    synced.is_attempted
-    or unanswered.destination is not null as is_unknown
-from synced
-left join unanswered
-    on {{ same_key('synced', 'unanswered') | indent(8) }}
+    attempted.destination,
+    attempted.channel,
+    attempted.scope,
+    attempted.subject,
+    attempted.list_name,
+    case when attempted.is_attempted then 'suppress' else attempted.action end as action,
+    case when attempted.is_attempted then attempted.attempted_reason else attempted.reason end as reason,
+    case when attempted.is_attempted then attempted.attempted_event_id else attempted.event_id end as event_id,
+    case when attempted.is_attempted then attempted.attempted_event_timestamp else attempted.event_timestamp end as event_timestamp,
+    attempted.run_id,
+    attempted.delta_id,
+    case when attempted.is_attempted then attempted.attempted_at else attempted.known_at end as known_at,
+    attempted.is_attempted,
+    attempted.is_attempted
+    or (
+        intents.intended_at is not null
+        and (attempted.answered_at is null or intents.intended_at >= attempted.answered_at)
+    ) as is_unknown
+from attempted
+left join intents
+    on {{ same_key('attempted', 'intents') | indent(8) }}

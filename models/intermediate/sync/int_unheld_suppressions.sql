@@ -4,6 +4,8 @@
 
 with
 
+{{ import_deltas_changed() }}
+
 destinations as (
 
     select

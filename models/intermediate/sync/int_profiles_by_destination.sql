@@ -8,6 +8,8 @@
 
 with
 
+{{ import_deltas_changed() }}
+
 destinations as (
 
     select
@@ -28,12 +30,6 @@ contacts as {{ inlined() }} (
     from {{ ref('contact_profiles') }} as profiles
     {{ join_changed_contacts('profiles') }}
     where profiles.external_id is not null
-
-),
-
-synced as (
-
-    select * from {{ ref('int_synced_state') }}
 
 ),
 
@@ -78,23 +74,10 @@ select
     profiles.address,
     profiles.is_subscribed,
     profiles.opt_in_at,
-    profiles.is_suppressed,
-    synced.action as known_action,
-    synced.reason as known_reason,
-    synced.event_id as known_event_id,
-    synced.event_timestamp as known_event_timestamp,
-    synced.run_id as known_run_id,
-    synced.delta_id as known_delta_id,
-    synced.is_unknown
+    profiles.is_suppressed
 from profiles
 inner join destinations
     on profiles.channel = destinations.channel
-left join synced
-    on
-        destinations.destination = synced.destination
-        and destinations.channel = synced.channel
-        and destinations.scope = synced.scope
-        and profiles.contact_id = synced.subject
 left join seen
     on
         destinations.destination = seen.destination
