@@ -447,7 +447,7 @@ MUTANTS = [
     ),
     Mutant(
         "a profile is subscribed by what is no answer to its opt-out",
-        f"{SYNC}/int_profile_changes.sql",
+        f"{SYNC}/int_profile_updates.sql",
         "        when is_no_answer then 'policy'\n",
         "",
         unit_tests(

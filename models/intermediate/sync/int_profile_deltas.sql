@@ -4,7 +4,7 @@ with
 
 changes as (
 
-    select * from {{ ref('int_profile_changes') }}
+    select * from {{ ref('int_profile_updates') }}
 
 ),
 

@@ -11,7 +11,7 @@ with
 
 answers as (
 
-    select * from {{ ref('int_ledger_answers') }}
+    select * from {{ ref('int_latest_answers') }}
 
 ),
 
