@@ -285,8 +285,8 @@ MUTANTS = [
     Mutant(
         "a suppression without an answer never arrived",
         f"{SYNC}/int_synced_state.sql",
-        "        settled.known_at is null\n        or attempts.pushed_at >= settled.known_at\n",
-        "        false\n",
+        "        attempts.pushed_at is not null\n        and (settled",
+        "        false\n        and (settled",
         unit_tests("a_suppression_without_an_answer_may_have_arrived"),
     ),
     Mutant(
