@@ -1,5 +1,18 @@
 {#- The ledger and its compact state. A build merges the rows that were written since the last one into
-    int_ledger_latest; sync_deltas reads that, and of the ledger only what can have been written since. -#}
+    int_ledger_latest; views read that, and of the ledger only what can have been written since (int_ledger_recent). -#}
+
+{#- What an answer is about: a platform's list and an address on it; of a profile the contact. -#}
+{% macro ledger_key() -%}
+    {{ return(['destination', 'channel', 'scope', 'subject', 'list_name']) }}
+{%- endmacro %}
+
+{#- Predicate: rows of two relations are about the same key. -#}
+{% macro same_key(one, other) -%}
+    {% for name in ledger_key() -%}
+    {{ one }}.{{ name }} = {{ other }}.{{ name }}
+    {{ 'and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
 
 {#- The class of a ledger row: what a platform is known to have, a positive verb (intended) or a suppression (attempted)
     that was about to be sent, or a delta that it will never take or did not have; null for what is tried again. -#}
@@ -37,17 +50,4 @@
         {%- set last = utc_literal(latest_of_column(states, 'computed_at') or '1970-01-02') -%}
     {%- endif -%}
     {{ column }} >= {{ timestamp_plus(last or "(select coalesce(max(computed_at), " ~ utc_literal('1970-01-02') ~ ") from " ~ states ~ ")", -1, 'day') }}
-{%- endmacro %}
-
-{#- The ids of the events that a suppression can rest on: acts of all time, and traits. -#}
-{% macro recorded_events() -%}
-    select event_id
-    from {{ ref('int_events_deduplicated') }}
-    where copy_day = {{ utc_literal('1970-01-01') }}
-
-    union all
-
-    select event_id
-    from {{ ref('int_traits') }}
-    where trait_value is not null
 {%- endmacro %}

@@ -24,13 +24,10 @@ settled as (
     select
         destination,
         delta_id
-    from {{ ref('int_ledger_outcomes') }}
+    from {{ ref('int_ledger_recent') }}
     where
-        {{ pushed_since(ref('int_ledger_latest')) }}
-        and (
-            outcome in ('confirmed', 'accepted', 'rejected')
-            or (outcome = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
-        )
+        outcome_class in ('known', 'rejected')
+        or (outcome_class = 'absent' and pushed_at > {{ timestamp_plus(utc_now(), -7, 'day') }})
 
 )
 

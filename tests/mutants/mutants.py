@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SUPPRESSION = "models/intermediate/suppression"
-LIST_CHANGES = "models/intermediate/sync/int_suppression_deltas.sql"
+SYNC = "models/intermediate/sync"
 STAGING = "tests/python/staging"
 DELIVERY = "tests/python/sync/test_delivery.py"
 LIMITS = "tests/python/sync/test_limits.py"
@@ -88,9 +88,9 @@ MUTANTS = [
     ),
     Mutant(
         "absence releases",
-        "models/intermediate/sync/int_suppression_deltas.sql",
-        "    from judged\n    inner join states\n",
-        "    from judged\n    left join states\n",
+        f"{SYNC}/int_freed_suppressions.sql",
+        "from judged\ninner join states\n",
+        "from judged\nleft join states\n",
         unit_tests("absence_is_never_a_release"),
     ),
     Mutant(
@@ -102,10 +102,10 @@ MUTANTS = [
     ),
     Mutant(
         "a refusal says subscribed",
-        "models/intermediate/sync/int_profile_deltas.sql",
-        "        and (action = 'subscribe' or not subscribed_status)\n",
-        "",
-        unit_tests("a_refusal_never_says_subscribed"),
+        f"{SYNC}/int_profile_deltas.sql",
+        "when changes.action = 'subscribe' then 'true' end",
+        "when changes.is_subscribed then 'true' end",
+        unit_tests("a_suppression_never_says_subscribed"),
     ),
     Mutant(
         "the ledger is written before the answer",
@@ -218,7 +218,7 @@ MUTANTS = [
     ),
     Mutant(
         "what the ledger answered changes no delta",
-        "models/intermediate/sync/int_deltas_changed.sql",
+        f"{SYNC}/int_deltas_changed.sql",
         "        on answers.computed_at > last_build.seen_until\n",
         "        on answers.computed_at > last_build.seen_until and 1 = 0\n",
         unit_tests("whose_state_or_ledger_changed_is_computed_and_nobody_else"),
@@ -284,15 +284,15 @@ MUTANTS = [
     ),
     Mutant(
         "a suppression without an answer never arrived",
-        "models/intermediate/sync/int_synced_state.sql",
-        "        other_outcomes.outcome_class = 'attempted'\n",
-        "        false\n",
+        f"{SYNC}/int_synced_state.sql",
+        "        attempts.pushed_at is not null\n        and (settled",
+        "        false\n        and (settled",
         unit_tests("a_suppression_without_an_answer_may_have_arrived"),
     ),
     Mutant(
         "an unanswered release is forgotten",
-        "macros/lists.sql",
-        " or known.is_unknown)",
+        f"{SYNC}/int_missing_suppressions.sql",
+        " or synced.is_unknown)",
         ")",
         unit_tests("what_is_listed_and_not_known_is_suppressed"),
     ),
@@ -433,22 +433,22 @@ MUTANTS = [
     ),
     Mutant(
         "what ended before a suppression undoes it",
-        LIST_CHANGES,
+        f"{SYNC}/int_unheld_suppressions.sql",
         "            and (undone_from is null or ended_at > undone_from),\n",
         "            and true,\n",
         unit_tests("an_ending_that_is_older_than_what_the_ledger_recorded_waits_for_a_person"),
     ),
     Mutant(
         "a suppression whose event vanished is freed",
-        LIST_CHANGES,
+        f"{SYNC}/int_freed_suppressions.sql",
         "when judged.is_held or judged.has_vanished then",
         "when judged.is_held then",
         unit_tests("a_suppression_whose_event_vanished_is_released_only_by_a_person"),
     ),
     Mutant(
         "a profile is subscribed by what is no answer to its opt-out",
-        "models/intermediate/sync/int_profile_deltas.sql",
-        "            when {{ is_no_answer }} then 'policy'\n",
+        f"{SYNC}/int_profile_updates.sql",
+        "        when is_no_answer then 'policy'\n",
         "",
         unit_tests(
             "an_act_that_is_no_answer_to_the_opt_out_that_was_told_waits_for_a_person",

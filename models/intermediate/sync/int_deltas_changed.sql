@@ -26,10 +26,8 @@ answers as (
 -- What a run took back of what it had announced stands in no answer.
 withdrawals as (
 
-    select * from {{ ref('int_ledger_outcomes') }}
-    where
-        is_unsent
-        and {{ pushed_since(ref('int_ledger_latest')) }}
+    select * from {{ ref('int_ledger_recent') }}
+    where is_unsent
 
 ),
 

@@ -10,8 +10,7 @@
     )
 }}
 
-{%- set key = ['destination', 'channel', 'scope', 'subject', 'list_name'] %}
-{%- set outcome_key = key + ['outcome_class', 'settled_delta_id'] %}
+{%- set outcome_key = ledger_key() + ['outcome_class', 'settled_delta_id'] %}
 
 with
 
@@ -73,10 +72,8 @@ open_outcomes as (
     from latest_answers
     left join latest_answers as known
         on
-            {% for name in key -%}
-            latest_answers.{{ name }} = known.{{ name }}
-            and {% endfor -%}
-            latest_answers.outcome_class = 'attempted'
+            {{ same_key('latest_answers', 'known') | indent(12) }}
+            and latest_answers.outcome_class = 'attempted'
             and known.outcome_class = 'known'
             and latest_answers.answer.pushed_at <= known.answer.pushed_at
     where known.outcome_class is null

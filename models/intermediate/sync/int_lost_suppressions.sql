@@ -46,7 +46,7 @@ states as (
 
 recorded as (
 
-    {{ recorded_events() }}
+    select * from {{ ref('int_recorded_events') }}
 
 ),
 

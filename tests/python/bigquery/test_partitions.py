@@ -46,8 +46,7 @@ BROKEN = (
     ("quarantined_deliveries", "loaded_at > "),
     ("int_events_unioned", "received_at >= "),
     ("int_events_unioned", "loaded_at >= "),
-    ("sync_deltas", "pushed_at >= "),
-    ("int_synced_state", "pushed_at >= "),
+    ("int_ledger_recent", "pushed_at >= "),
     ("int_ledger_latest", "pushed_at >= "),
     ("int_pushed_addresses", "pushed_at >= "),
 )
