@@ -31,6 +31,7 @@ _BUILD: Final = (
     "build",
     "--select",
     "int_ledger_latest",
+    "int_deltas",
     "sync_deltas",
     "--exclude-resource-type",
     "test",
@@ -76,6 +77,7 @@ def measure(settings: Settings, rows: int, pairs: int) -> dict[str, Any]:
         "cli_all_seconds": _time_cli(database, pairs, DESTINATIONS),
         "compact_seconds": compact.models["int_ledger_latest"],
         "merge_seconds": merge.models["int_ledger_latest"],
+        "deltas_seconds": merge.models["int_deltas"],
     }
     builder.remove(_NAME)
     return found

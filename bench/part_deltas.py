@@ -37,6 +37,7 @@ def _details(told: dict[str, Any]) -> str:
         ("the bare query, into a table", f"{median(told['baseline_seconds']):.3f}"),
         ("one destination, as the CLI reads it", f"{median(told['cli_seconds']):.3f}"),
         ("five destinations, as the CLI reads them", f"{median(told['cli_all_seconds']):.3f}"),
+        ("int_deltas, of everybody", f"{told['deltas_seconds']:.3f}"),
         ("int_ledger_latest, full build", f"{told['compact_seconds']:.3f}"),
         ("int_ledger_latest, increment", f"{told['merge_seconds']:.3f}"),
         ("rows in which view and bare query differ", str(told["different"])),

@@ -39,6 +39,11 @@ select
     event_id as reason_event_id, acted_at as reason_at, true as is_current_owner, true as is_latest_address
 from people;
 
+-- Everybody's state is that of this build, which computes the deltas of everybody.
+insert into int_contacts_changed by name
+select md5('email|' || address) as contact_id, 'email' as channel, address, now() at time zone 'UTC' as changed_at
+from people;
+
 insert into contact_profiles by name
 select contact_id, external_id, address as email, '+1999' || lpad(cast(person as varchar), 7, '0') as phone
 from people;
