@@ -136,14 +136,14 @@
     {{ return(local_md5(checksums | sort | join(', '))) }}
 {%- endmacro %}
 
-{#- Models, macros and vars; as_of is the run's, not the code's. -#}
+{#- Models, macros and vars; as_of and how far a run looks back are the run's, not the code's. -#}
 {% macro views_hash() -%}
     {%- set code = [] -%}
     {%- for id, node in graph.nodes.items() if node.resource_type == 'model' -%}
         {%- do code.append(id ~ ' ' ~ node.checksum.checksum ~ ' ' ~ tojson(node.config, sort_keys=true)) -%}
     {%- endfor -%}
     {%- for name, macro in context[project_name].items() -%}{%- do code.append(name ~ ' ' ~ macro.macro.macro_sql) -%}{%- endfor -%}
-    {{ return(local_md5(code | sort | join(', ') ~ vars_text(['as_of']))) }}
+    {{ return(local_md5(code | sort | join(', ') ~ vars_text(['as_of', 'arrival_lookback_hours']))) }}
 {%- endmacro %}
 
 {#- What decides on state, but what is asked of the platforms (the seeds of destinations are guarded by what they change). -#}

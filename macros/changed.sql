@@ -27,6 +27,27 @@
     {{ return(graph.rebuilds_groups) }}
 {%- endmacro %}
 
+{#- on-run-start: a build that computes everybody's state makes all of its tables, or none: a part of them would be read as the whole. It
+    takes away the note of what stands, so that the next one computes everybody's, too, should this one not end. -#}
+{% macro begin_groups() -%}
+    {%- set selected = [] -%}
+    {%- set left_out = [] -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and node.config.meta.get('replaces') -%}
+        {%- do (selected if id in selected_resources else left_out).append(node.name) -%}
+    {%- endfor -%}
+    {%- if flags.WHICH in ('build', 'run') and rebuilds_groups() and selected -%}
+        {%- if left_out -%}
+            {{ exceptions.raise_compiler_error(
+                "The state of everybody is computed anew (a full refresh, or code, seeds or vars changed since the last complete build), and "
+                ~ left_out | join(', ') ~ " would be left out. Run `dbt build" ~ (' --full-refresh' if flags.FULL_REFRESH)
+                ~ "` without a selection. Nothing was changed."
+            ) }}
+        {%- endif -%}
+        {%- do run_query("delete from " ~ raw_table('built_code') ~ " where relation = '" ~ made_name('group') ~ "'") -%}
+        {%- do graph.standing_code.pop(made_name('group'), none) -%}
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro lacks_groups() -%}
     {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and node.config.meta.get('replaces') -%}
         {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) -%}

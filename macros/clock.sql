@@ -3,7 +3,7 @@
     {{ utc_literal(var('as_of', none) or run_stamp()) }}
 {%- endmacro %}
 
-{#- When this run takes what it reads: the watermark of every incremental model. -#}
+{#- When this run loads what it reads; that of the last complete build is the watermark. -#}
 {% macro build_time() -%}
     {{ utc_literal(run_stamp()) }}
 {%- endmacro %}

@@ -50,7 +50,7 @@
     {%- set variables = [] -%}
     {%- for table in ['webhook_deliveries', 'email_sends', 'email_opens', 'contacts'] if parts -%}
         {%- set of_table = [] -%}
-        {%- for part in unread if '/' ~ table ~ '/' in part -%}{%- do of_table.append(part) -%}{%- endfor -%}
+        {%- for part in unread if part.startswith(landing_folder(table) | replace("'", "''")) -%}{%- do of_table.append(part) -%}{%- endfor -%}
         {%- do variables.append("set variable landing_" ~ table ~ " = ['" ~ (of_table or ['/dev/null']) | join("', '") ~ "']") -%}
     {%- endfor -%}
     {%- if variables -%}{%- do run_query(variables | join(';\n')) -%}{%- endif -%}
@@ -64,13 +64,18 @@
     }) }}
 {%- endmacro %}
 
+{% macro landing_folder(table) -%}{{ return(env_var('CONTACT_SYNC_LANDING', 'landing').rstrip('/') ~ '/' ~ table ~ '/') }}{%- endmacro %}
+
 {#- The sources whose rows are in these landing files: the others' views need no reading. -#}
 {% macro sources_of(parts) -%}
-    {%- set tables = {'email_log': ['/email_sends/', '/email_opens/'], 'directory': ['/contacts/']} -%}
+    {%- set tables = {'email_log': ['email_sends', 'email_opens'], 'directory': ['contacts']} -%}
     {%- set found = [] -%}
     {%- for source in var('sources') -%}
-        {%- for folder in tables.get(source, ['/source=' ~ source ~ '/']) -%}
-            {%- for part in parts if folder in part -%}{%- do found.append(source) -%}{%- endfor -%}
+        {%- for table in tables.get(source, ['webhook_deliveries']) -%}
+            {%- set folder = landing_folder(table) -%}
+            {%- for part in parts if part.startswith(folder) -%}
+                {%- if source in tables or '/source=' ~ source ~ '/' in part[folder | length - 1:] -%}{%- do found.append(source) -%}{%- endif -%}
+            {%- endfor -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(found | unique | list) }}

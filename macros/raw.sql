@@ -13,6 +13,7 @@
         {%- do adapter.dispatch('open_landing')() -%}
         {%- do check_landing() -%}
         {%- do drop_replaced_relations() -%}
+        {%- do begin_groups() -%}
         {%- do forget_last_build() -%}
         {%- do make_weekly_tables() -%}
         {%- if var('as_of', none) is not none -%}
@@ -187,8 +188,13 @@
     select
         '{{ invocation_id }}' as invocation_id,
         files.landing_part,
-        case when {{ 'false' if asks_all else 'loaded.loaded_at < ' ~ timestamp_plus(build_time(), -var('arrival_lookback_hours'), 'hour') }} then loaded.landing_print end
-            as landing_print,
+        case
+            when
+                {{ 'false' if asks_all else 'loaded.loaded_at < ' ~ timestamp_plus(build_time(), -var('arrival_lookback_hours'), 'hour') }}
+                -- What is in no folder of a day is written anew under its name.
+                and files.landing_part like '%/date=%'
+                then loaded.landing_print
+        end as landing_print,
         {{ build_time() }} as noted_at
     from files
     left join loaded

@@ -24,6 +24,12 @@
 {#- on-run-start: the watermarks, the code of what stands, the ledger's length and the clock, asked at once; what another run notes meanwhile is only looked at
     again. dbt compile has no on-run-start, and a process may run dbt more than once. -#}
 {% macro read_last_build() -%}
+    {%- if flags.WHICH in ('compile', 'show', 'generate') and adapter.get_relation(target.database, 'raw', 'watermarks') is none -%}
+        {%- do graph.update({
+            'watermarks': {}, 'standing_code': {}, 'answers': {}, 'asked_by': invocation_id, 'rebuilds_groups': true, 'ledger_rows': none,
+        }) -%}
+        {{ return(none) }}
+    {%- endif -%}
     {%- set watermarks = {} -%}
     {%- set standing = {} -%}
     {%- set text = dbt.type_string() -%}
@@ -59,8 +65,8 @@
 {#- on-run-end: statements that note a build that made every stored model that is not left to the weekly run. -#}
 {% macro complete_build_notes(done) -%}
     {%- set stored = [] -%}
-    {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and kind_made(node) is none and 'weekly' not in node.tags -%}
-        {%- do stored.append(id) -%}
+    {%- for id, node in graph.nodes.items() if node.config.materialized == 'incremental' and 'weekly' not in node.tags -%}
+        {%- if node.package_name == project_name -%}{%- do stored.append(id) -%}{%- endif -%}
     {%- endfor -%}
     {%- if not are_built(stored, done) -%}{{ return([]) }}{%- endif -%}
     {%- do note_hash('group', code_hash()) -%}
@@ -71,9 +77,9 @@
     ]) }}
 {%- endmacro %}
 
-{#- on-run-start of a full refresh: what stood is no base of a later build, should this one not end. -#}
+{#- on-run-start of a full refresh of what landed: what stood is no base of a later build, should this one not end. -#}
 {% macro forget_last_build() -%}
-    {%- if flags.FULL_REFRESH and flags.WHICH in ('build', 'run') and noted('build')[0] -%}
+    {%- if flags.FULL_REFRESH and flags.WHICH in ('build', 'run') and 'model.' ~ project_name ~ '.int_events_unioned' in selected_resources -%}
         {%- do run_query("delete from " ~ raw_table('watermarks') ~ " where relation = '" ~ made_name('build') ~ "'") -%}
     {%- endif -%}
 {%- endmacro %}

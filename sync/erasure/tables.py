@@ -14,6 +14,7 @@ _ADDRESSES = {
     "email": ("lower(trim({}))",),
     "recipient_email": ("lower(trim({}))",),
     "subject": ("{}",),
+    "silent_address": ("{}",),
     "push_token": ("trim({})",),
     "phone": ("translate({}, ' -().', '')",),
 }

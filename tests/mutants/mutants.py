@@ -219,8 +219,8 @@ MUTANTS = [
     Mutant(
         "what the ledger answered changes no delta",
         f"{SYNC}/int_deltas_changed.sql",
-        "        on answers.computed_at > last_build.seen_until\n",
-        "        on answers.computed_at > last_build.seen_until and 1 = 0\n",
+        "    where computed_at > {{ watermark('computed_at') }}\n",
+        "    where false\n",
         unit_tests("whose_state_or_ledger_changed_is_computed_and_nobody_else"),
     ),
     Mutant(

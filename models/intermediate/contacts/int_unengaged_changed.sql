@@ -7,7 +7,7 @@
     )
 }}
 
-with
+with recursive
 
 unengaged as (
 
@@ -58,12 +58,29 @@ changes as (
 
 ),
 
--- The contacts behind the address, all of their addresses, and who shares these: a policy may carry
--- the silence to every channel.
-silent_contacts as (
+edges as (
+
+    select
+        contact_id as from_id,
+        address_id as to_id
+    from addresses
+    where address_id is not null
+
+    union all
+
+    select
+        address_id as from_id,
+        contact_id as to_id
+    from addresses
+    where address_id is not null
+
+),
+
+-- The whole group that is linked with the address: a policy may carry the silence to every channel, and state is computed by group.
+reached_ids as (
 
     select distinct
-        addresses.contact_id,
+        addresses.address_id as contact_id,
         changes.address as silent_address,
         changes.event_id,
         changes.unengaged_at
@@ -73,47 +90,57 @@ silent_contacts as (
             changes.address = addresses.address
             and addresses.channel = 'email'
 
+    union distinct
+
+    select
+        edges.to_id as contact_id,
+        reached_ids.silent_address,
+        reached_ids.event_id,
+        reached_ids.unengaged_at
+    from reached_ids
+    inner join edges
+        on reached_ids.contact_id = edges.from_id
+
 ),
 
-their_addresses as (
+named as (
 
     select distinct
-        addresses.address_id,
+        reached_ids.contact_id,
+        addresses.external_id,
+        cast(null as {{ dbt.type_string() }}) as channel,
+        cast(null as {{ dbt.type_string() }}) as address,
+        reached_ids.silent_address,
+        reached_ids.event_id,
+        reached_ids.unengaged_at
+    from reached_ids
+    inner join addresses
+        on reached_ids.contact_id = addresses.contact_id
+    where addresses.external_id is not null
+
+    union distinct
+
+    select
+        reached_ids.contact_id,
+        cast(null as {{ dbt.type_string() }}) as external_id,
         addresses.channel,
         addresses.address,
-        silent_contacts.silent_address,
-        silent_contacts.event_id,
-        silent_contacts.unengaged_at
-    from silent_contacts
+        reached_ids.silent_address,
+        reached_ids.event_id,
+        reached_ids.unengaged_at
+    from reached_ids
     inner join addresses
-        on silent_contacts.contact_id = addresses.contact_id
-    where addresses.address_id is not null
+        on reached_ids.contact_id = addresses.address_id
 
 )
 
 select
-    address_id as contact_id,
-    cast(null as {{ dbt.type_string() }}) as external_id,
+    contact_id,
+    external_id,
     channel,
     address,
     silent_address,
     event_id,
     unengaged_at,
     {{ build_time() }} as changed_at
-from their_addresses
-
-union distinct
-
-select
-    addresses.contact_id,
-    addresses.external_id,
-    cast(null as {{ dbt.type_string() }}) as channel,
-    cast(null as {{ dbt.type_string() }}) as address,
-    their_addresses.silent_address,
-    their_addresses.event_id,
-    their_addresses.unengaged_at,
-    {{ build_time() }} as changed_at
-from their_addresses
-inner join addresses
-    on their_addresses.address_id = addresses.address_id
-where addresses.external_id is not null
+from named

@@ -1,12 +1,13 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy=append_strategy(),
+        on_schema_change='fail',
+        meta={'fed_by': 'deltas', 'replaces': '*'},
+    )
+}}
 
 with
-
-last_build as (
-
-    select * from {{ ref('int_last_build') }}
-
-),
 
 states_changed as (
 
@@ -16,10 +17,8 @@ states_changed as (
 
 answers as (
 
-    select answers.*
-    from {{ ref('int_ledger_latest') }} as answers
-    inner join last_build
-        on answers.computed_at > last_build.seen_until
+    select * from {{ ref('int_ledger_latest') }}
+    where computed_at > {{ watermark('computed_at') }}
 
 ),
 

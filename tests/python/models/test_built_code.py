@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.python.conftest import Warehouse, project_with_seeds
+from tests.python.conftest import ROOT, Warehouse, project_with_seeds
 
 #: A table, the view that it reads, and the seeds that the view reads.
 TABLE, ITS_VIEW = "int_ledger_latest", "int_ledger_outcomes"
@@ -115,6 +115,35 @@ def test_a_run_of_everything_notes_when_it_is_the_first_of_other_rules(
     assert warehouse.values(
         "select max(changed_at) > max(started_at) from raw.rule_changes, raw.sync_runs"
     ) == [True]
+
+
+def test_rules_that_were_withdrawn_before_their_build_ended_are_undone(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    batch = [{"email": "ann@example.org", "event": "unsubscribe", "sg_event_id": "a"}]
+    warehouse.land("sendgrid", batch)
+    warehouse.build()
+    listed = "select address from main.suppression_list"
+    assert warehouse.values(listed) == ["ann@example.org"]
+    policy = (ROOT / "seeds" / "suppression_policy.csv").read_text(encoding="utf-8")
+    wrong = policy.replace("unsubscribe,consent,2,same", "unsubscribe,consent,2,none")
+    project = project_with_seeds(tmp_path / "wrong", {"suppression_policy.csv": wrong})
+    # What comes after the list fails, so that this build never ends.
+    left_out = ("--exclude", "tag:weekly", "--exclude-resource-type", "unit_test", "test")
+    said = refusal(
+        warehouse, "build", *left_out, project=project, unengaged_window_days="no number"
+    )
+    assert said
+    assert warehouse.values(listed) == []
+    warehouse.made_from = None
+    warehouse.build()
+    assert warehouse.values(listed) == ["ann@example.org"]
+
+
+def test_a_part_of_the_state_is_not_made_anew_alone(built: Warehouse) -> None:
+    said = refusal(built, "run", "--select", "int_contact_state+", "--full-refresh")
+    assert "int_suppression_reasons" in said
+    assert "Run `dbt build --full-refresh` without a selection" in said
 
 
 def test_after_a_build_of_nothing_the_views_are_made_again(warehouse: Warehouse) -> None:

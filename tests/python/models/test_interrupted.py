@@ -32,7 +32,7 @@ def test_a_refusal_is_listed_though_a_run_died_before_events_and_a_rule_was_chan
     warehouse.land("sendgrid", batch("noa@example.org", key="b"))
     warehouse.run("int_events_unioned", "int_events_deduplicated")
     warehouse.variables["max_addresses_per_contact"] = 40
-    warehouse.run("suppression_policy+", "config.materialized:view")
+    warehouse.run("config.materialized:view")
     warehouse.build("--selector", "frequent")
     assert listed(warehouse) == ["ann@example.org", "noa@example.org"]
 
