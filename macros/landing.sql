@@ -54,10 +54,11 @@
         {%- do variables.append("set variable landing_" ~ table ~ " = ['" ~ (of_table or ['/dev/null']) | join("', '") ~ "']") -%}
     {%- endfor -%}
     {%- if variables -%}{%- do run_query(variables | join(';\n')) -%}{%- endif -%}
+    {%- set no_file = "landing_part <> '/dev/null'" -%}
     {%- set first_loaded = changed_parts('grown')[0] -%}
     {%- set since = noted('build')[0] or '1970-01-01' -%}
     {{ return({
-        'webhook_deliveries': 'true', 'email_log': 'true', 'directory': 'true',
+        'webhook_deliveries': no_file, 'email_log': no_file, 'directory': no_file,
         'loaded_earlier': 'loaded_at >= ' ~ utc_literal([since, first_loaded or since] | min)
             ~ " and landing_part in ('" ~ (unread or ['']) | join("', '") ~ "')",
         'sources': sources_of(parts) or var('sources')[:1], 'is_any': parts | length > 0,

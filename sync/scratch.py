@@ -6,6 +6,7 @@ run left, the next run of any command deletes: the process id is in the name.
 
 from __future__ import annotations
 
+import errno
 import glob
 import hashlib
 import os
@@ -40,8 +41,11 @@ def new_folder() -> Path:
 def partial_file(path: Path) -> Iterator[Path]:
     """An empty file beside `path`, of its suffix, that takes its place where the block ends well.
 
-    Raises OSError where it cannot be made.
+    Raises OSError where it cannot be made, and where `path` is a device or a pipe: root would put
+    a file in the place of /dev/null.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
     _sweep(path.parent, f".{glob.escape(path.stem)}.*-*-*{glob.escape(path.suffix)}")
     handle, name = tempfile.mkstemp(path.suffix, f".{path.stem}.{_owner()}-", path.parent)
     os.close(handle)

@@ -179,7 +179,7 @@ def _die_before(statement: int) -> None:
             os._exit(KILLED)
         return ask(*arguments, **options)
 
-    DuckDBConnectionManager.add_query = add_query
+    DuckDBConnectionManager.add_query = add_query  # type: ignore[method-assign]
 
 
 def _failures(result: Any) -> str:

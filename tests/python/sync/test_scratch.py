@@ -66,6 +66,14 @@ def test_what_ends_in_an_error_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_no_file_takes_the_place_of_a_device_or_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="no regular file"), partial_file(pipe):
+        pass
+    assert pipe.is_fifo()
+
+
 def test_what_a_command_lands_is_this_users_alone(world: World, tmp_path: Path) -> None:
     landing = tmp_path / "landing"
     act = ("suppress", "ann@example.com", "--channel", "email", *WHY)
