@@ -35,8 +35,9 @@
     {%- for id, node in graph.nodes.items() if node.resource_type == 'model' and node.config.meta.get('replaces') -%}
         {%- do (selected if id in selected_resources else left_out).append(node.name) -%}
     {%- endfor -%}
-    {%- if flags.WHICH in ('build', 'run') and rebuilds_groups() and selected -%}
-        {%- if left_out -%}
+    {#- Of a table that is made anew alone, the state may be another, too. -#}
+    {%- if flags.WHICH in ('build', 'run') and rebuilds_groups() and (selected or flags.FULL_REFRESH) -%}
+        {%- if selected and left_out -%}
             {{ exceptions.raise_compiler_error(
                 "The state of everybody is computed anew (a full refresh, or code, seeds or vars changed since the last complete build), and "
                 ~ left_out | join(', ') ~ " would be left out. Run `dbt build" ~ (' --full-refresh' if flags.FULL_REFRESH)
