@@ -39,7 +39,7 @@
     {%- if flags.WHICH in ('build', 'run') and rebuilds_groups() and (selected or flags.FULL_REFRESH) -%}
         {%- if selected and left_out -%}
             {{ exceptions.raise_compiler_error(
-                "The state of everybody is computed anew (a full refresh, or code, seeds or vars changed since the last complete build), and "
+                "The state of everybody is computed anew (a full refresh, no complete build yet, or code, seeds or vars changed since), and "
                 ~ left_out | join(', ') ~ " would be left out. Run `dbt build" ~ (' --full-refresh' if flags.FULL_REFRESH)
                 ~ "` without a selection. Nothing was changed."
             ) }}

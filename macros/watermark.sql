@@ -21,8 +21,9 @@
     {{ return(graph.watermarks.get(kind, [none, none])) }}
 {%- endmacro %}
 
-{#- on-run-start: the watermarks, the code of what stands, the ledger's length and the clock, asked at once; what another run notes meanwhile is only looked at
-    again. dbt compile has no on-run-start, and a process may run dbt more than once. -#}
+{#- on-run-start: the watermarks, the code of what stands, the ledger's length and the clock, asked at once; what another run notes
+    meanwhile is only looked at again. dbt compile has no on-run-start, and may find no raw tables; a process may run dbt more
+    than once. -#}
 {% macro read_last_build() -%}
     {%- if flags.WHICH in ('compile', 'show', 'generate') and adapter.get_relation(target.database, 'raw', 'watermarks') is none -%}
         {%- do graph.update({
