@@ -31,6 +31,7 @@ _BUILD: Final = (
     "build",
     "--select",
     "int_ledger_latest",
+    "int_deltas_changed",
     "int_deltas",
     "sync_deltas",
     "--exclude-resource-type",
