@@ -20,54 +20,45 @@ states_changed as (
 
     select * from {{ ref('int_states_changed') }}
 
+),
+
+changed_events as (
+
+    select latest_events.*
+    from latest_events
+    inner join states_changed
+        on latest_events.external_id = states_changed.external_id
+
+    union all
+
+    -- Whoever else is linked with the address is among the changed, too.
+    select latest_events.*
+    from latest_events
+    inner join states_changed
+        on
+            latest_events.channel = states_changed.channel
+            and latest_events.address = states_changed.address
+    where latest_events.external_id is null
+
 )
 
 select
-    latest_events.channel,
-    latest_events.external_id,
-    latest_events.address,
-    latest_events.event_type,
-    latest_events.source,
-    latest_events.topic,
-    latest_events.is_echo,
-    latest_events.is_machine,
-    latest_events.is_own,
-    latest_events.first_at,
-    latest_events.first_event_id,
-    latest_events.first_received_at,
-    latest_events.first_source_of_change,
-    latest_events.last_at,
-    latest_events.last_event_id,
-    latest_events.last_received_at,
-    latest_events.last_source_of_change
-from latest_events
-inner join states_changed
-    on latest_events.external_id = states_changed.external_id
-
-union all
-
--- Whoever else is linked with the address is among the changed, too.
-select
-    latest_events.channel,
-    latest_events.external_id,
-    latest_events.address,
-    latest_events.event_type,
-    latest_events.source,
-    latest_events.topic,
-    latest_events.is_echo,
-    latest_events.is_machine,
-    latest_events.is_own,
-    latest_events.first_at,
-    latest_events.first_event_id,
-    latest_events.first_received_at,
-    latest_events.first_source_of_change,
-    latest_events.last_at,
-    latest_events.last_event_id,
-    latest_events.last_received_at,
-    latest_events.last_source_of_change
-from latest_events
-inner join states_changed
-    on
-        latest_events.channel = states_changed.channel
-        and latest_events.address = states_changed.address
-where latest_events.external_id is null
+    channel,
+    -- An event of push that names a token is that token's alone; a trait is the contact's, even beside a token.
+    case when channel = 'push' and address is not null and event_type <> 'identify' then null else external_id end as external_id,
+    address,
+    event_type,
+    source,
+    topic,
+    is_echo,
+    is_machine,
+    is_own,
+    first_at,
+    first_event_id,
+    first_received_at,
+    first_source_of_change,
+    last_at,
+    last_event_id,
+    last_received_at,
+    last_source_of_change
+from changed_events

@@ -18,6 +18,12 @@ with
 superseded_events as (
 
     select * from {{ ref('int_events_superseded') }}
+    where
+        external_id is not null
+        and event_type <> 'other'
+        {%- if is_incremental() %}
+        and loaded_at > {{ since }}
+        {%- endif %}
 
 ),
 
@@ -64,27 +70,9 @@ superseded_links as (
         '{{ channel }}' as channel,
         {{ address }} as address
     from superseded_events
-    where
-        external_id is not null
-        and event_type <> 'other'
-        and {{ address }} is not null
-        and loaded_at > {{ since }}
+    where {{ address }} is not null
     {{ 'union distinct' if not loop.last }}
     {% endfor %}
-
-),
-
-superseded_keys as (
-
-    select {{ surrogate_key(names) }} as contact_identifier_key
-    from superseded_links
-
-),
-
-changed_keys as (
-
-    select distinct {{ surrogate_key(names) }} as contact_identifier_key
-    from new_links
 
 ),
 
@@ -116,8 +104,8 @@ known_links as (
     select *
     from {{ this }}
     where
-        contact_identifier_key in (select changed_keys.contact_identifier_key from changed_keys)
-        and contact_identifier_key not in (select superseded_keys.contact_identifier_key from superseded_keys)
+        contact_identifier_key in (select {{ surrogate_key(names) }} from new_links)
+        and contact_identifier_key not in (select {{ surrogate_key(names) }} from superseded_links)
         and last_at is not null
 
 ),
@@ -126,25 +114,13 @@ known_links as (
 -- The first and the last that are known stand for all before them.
 occurrences as (
 
-    select
-        external_id,
-        channel,
-        address,
-        effective_at,
-        loaded_at
-    from new_links
+    select * from new_links
 
     {% if is_incremental() -%}
     {% if has_superseded(since) -%}
     union all
 
-    select
-        external_id,
-        channel,
-        address,
-        effective_at,
-        loaded_at
-    from reread_links
+    select * from reread_links
     {%- endif %}
 
     union all
@@ -170,21 +146,7 @@ occurrences as (
 
 ),
 
-aggregated as (
-
-    select
-        external_id,
-        channel,
-        address,
-        min(effective_at) as first_at,
-        max(effective_at) as last_at,
-        max(loaded_at) as loaded_at
-    from occurrences
-    group by external_id, channel, address
-
-),
-
-keyed as (
+links as (
 
     select
         {{ surrogate_key(names) }} as contact_identifier_key,
@@ -193,10 +155,11 @@ keyed as (
         external_id,
         channel,
         address,
-        first_at,
-        last_at,
-        loaded_at
-    from aggregated
+        min(effective_at) as first_at,
+        max(effective_at) as last_at,
+        max(loaded_at) as loaded_at
+    from occurrences
+    group by external_id, channel, address
 
 )
 
@@ -210,7 +173,7 @@ select
     first_at,
     last_at,
     loaded_at
-from keyed
+from links
 
 {% if is_incremental() -%}
 union all
@@ -227,5 +190,5 @@ select
     null as last_at,
     {{ build_time() }} as loaded_at
 from superseded_links
-where {{ surrogate_key(names) }} not in (select keyed.contact_identifier_key from keyed)
+where {{ surrogate_key(names) }} not in (select links.contact_identifier_key from links)
 {%- endif %}

@@ -176,21 +176,9 @@ linked_names as (
 
 changed as (
 
-    select
-        contact_id,
-        external_id,
-        channel,
-        address
-    from named_ids
-
+    select * from named_ids
     union distinct
-
-    select
-        contact_id,
-        external_id,
-        channel,
-        address
-    from linked_names
+    select * from linked_names
 
 )
 

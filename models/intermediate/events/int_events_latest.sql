@@ -61,20 +61,6 @@ superseded_names as (
 
 ),
 
-superseded_keys as (
-
-    select {{ surrogate_key(names) }} as latest_event_key
-    from superseded_names
-
-),
-
-changed_keys as (
-
-    select distinct {{ surrogate_key(names) }} as latest_event_key
-    from new_events
-
-),
-
 {% if has_superseded(since) -%}
 -- What a superseded copy had named is read anew from the events that stand.
 reread_events as (
@@ -112,8 +98,8 @@ known as (
     select *
     from {{ this }}
     where
-        latest_event_key in (select changed_keys.latest_event_key from changed_keys)
-        and latest_event_key not in (select superseded_keys.latest_event_key from superseded_keys)
+        latest_event_key in (select {{ surrogate_key(names) }} from new_events)
+        and latest_event_key not in (select {{ surrogate_key(names) }} from superseded_names)
         and last_at is not null
 
 ),
@@ -166,6 +152,7 @@ occurrences as (
 aggregated as (
 
     select
+        {{ surrogate_key(names) }} as latest_event_key,
         {{ names | join(',\n        ') }},
         {{ first_of(facts) }} as first_event,
         {{ last_of(facts) }} as last_event,
@@ -173,39 +160,21 @@ aggregated as (
     from occurrences
     group by {{ names | join(', ') }}
 
-),
-
-keyed as (
-
-    select
-        {{ surrogate_key(names) }} as latest_event_key,
-        {{ names | join(',\n        ') }},
-        first_event.effective_at as first_at,
-        first_event.event_id as first_event_id,
-        first_event.received_at as first_received_at,
-        first_event.source_of_change as first_source_of_change,
-        last_event.effective_at as last_at,
-        last_event.event_id as last_event_id,
-        last_event.received_at as last_received_at,
-        last_event.source_of_change as last_source_of_change,
-        loaded_at
-    from aggregated
-
 )
 
 select
     latest_event_key,
     {{ names | join(',\n    ') }},
-    first_at,
-    first_event_id,
-    first_received_at,
-    first_source_of_change,
-    last_at,
-    last_event_id,
-    last_received_at,
-    last_source_of_change,
+    first_event.effective_at as first_at,
+    first_event.event_id as first_event_id,
+    first_event.received_at as first_received_at,
+    first_event.source_of_change as first_source_of_change,
+    last_event.effective_at as last_at,
+    last_event.event_id as last_event_id,
+    last_event.received_at as last_received_at,
+    last_event.source_of_change as last_source_of_change,
     loaded_at
-from keyed
+from aggregated
 
 {% if is_incremental() -%}
 union all
@@ -225,6 +194,6 @@ select
     {{ build_time() }} as loaded_at
 from superseded_names
 where
-    {{ surrogate_key(names) }} not in (select keyed.latest_event_key from keyed)
+    {{ surrogate_key(names) }} not in (select aggregated.latest_event_key from aggregated)
     and {{ surrogate_key(names) }} in (select known_keys.latest_event_key from {{ this }} as known_keys)
 {%- endif %}

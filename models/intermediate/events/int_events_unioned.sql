@@ -10,10 +10,17 @@
 }}
 
 {%- set unprocessed = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
+{%- set sources = unprocessed.sources + ['unknown'] %}
+{%- set columns = [
+    'delivery_id', 'source', 'received_at', 'landing_part', 'position', 'element', 'shape_error',
+    'provider_event', 'provider_subtype', 'event_key', 'channel', 'external_id_raw', 'email_raw',
+    'phone_raw', 'push_token_raw', 'push_token_type', 'has_recipient', 'topic', 'trait_value',
+    'reason', 'source_of_change', 'is_machine', 'happened_at_raw',
+] %}
 
 with
 
-{% for source in unprocessed.sources %}
+{% for source in sources %}
 {{ source }} as (
 
     select * from {{ ref('stg_' ~ source ~ '__events') }}
@@ -31,33 +38,9 @@ provider_events as (
 
 ),
 
-deliveries_of_unknown_sources as (
-
-    select
-        delivery_id,
-        source,
-        received_at,
-        {{ landing_part('webhook_deliveries', 'received_at') }},
-        payload
-    from {{ source('raw', 'webhook_deliveries') }}
-    where
-        source not in ('{{ var('sources') | join("', '") }}')
-        {%- if is_incremental() %}
-        and {{ unprocessed.webhook_deliveries }}
-        {%- endif %}
-
-),
-
-{% set columns = [
-    'delivery_id', 'source', 'received_at', 'landing_part', 'position', 'element', 'shape_error',
-    'provider_event', 'provider_subtype', 'event_key', 'channel', 'external_id_raw', 'email_raw',
-    'phone_raw', 'push_token_raw', 'push_token_type', 'has_recipient', 'topic', 'trait_value',
-    'reason', 'source_of_change', 'is_machine', 'happened_at_raw',
-] %}
-
 elements as (
 
-    {% for source in unprocessed.sources -%}
+    {% for source in sources -%}
     select
         {{ columns | join(',\n        ') }}
     from {{ source }}
@@ -69,27 +52,8 @@ elements as (
 parsed as (
 
     select
-        delivery_id,
-        source,
-        received_at,
-        landing_part,
-        position,
-        element,
-        shape_error,
-        provider_event,
-        provider_subtype,
-        event_key,
-        channel,
-        email_raw,
-        phone_raw,
-        push_token_raw,
-        push_token_type,
-        has_recipient,
-        topic,
-        trait_value,
-        reason,
-        source_of_change,
-        is_machine,
+        *,
+        coalesce(delivery_id, {{ surrogate_key(["'unreadable line'", 'landing_part']) }}) as delivery_key,
         {{ normalize_external_id('external_id_raw') }} as external_id,
         {{ normalize_email('email_raw') }} as email,
         {{ normalize_phone('phone_raw') }} as phone,
@@ -146,129 +110,7 @@ dated as (
 
 ),
 
-standardized as (
-
-    select
-        coalesce(delivery_id, {{ surrogate_key(["'unreadable line'", 'landing_part']) }}) as delivery_id,
-        source,
-        position,
-        landing_part,
-        received_at,
-        coalesce(received_at > {{ as_of() }}, false) as was_hidden,
-        quarantine_reason,
-        case when quarantine_reason is not null then element end as element,
-        is_unmapped,
-        copy_day,
-        {{ event_id('source', 'channel', 'event_key', 'copy_day') }} as event_id,
-        channel,
-        event_type,
-        case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,
-        address,
-        external_id,
-        email,
-        phone,
-        push_token,
-        push_token_type,
-        topic,
-        trait_value,
-        reason,
-        source_of_change,
-        is_machine,
-        is_echo,
-        event_timestamp,
-        {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
-    from dated
-    -- A positive trait that names nobody says nothing; an opt-out that names nobody is quarantined.
-    where not (coalesce(trait_value, false) and address is null and external_id is null)
-
-),
-
-unknown_sources as (
-
-    select
-        coalesce(delivery_id, {{ surrogate_key(["'unreadable line'", 'landing_part']) }}) as delivery_id,
-        source,
-        0 as position,
-        landing_part,
-        received_at,
-        coalesce(received_at > {{ as_of() }}, false) as was_hidden,
-        case when delivery_id is null then 'unreadable line' else 'unknown source' end as quarantine_reason,
-        payload as element
-    from deliveries_of_unknown_sources
-
-),
-
-loaded as (
-
-    select
-        delivery_id,
-        source,
-        position,
-        landing_part,
-        received_at,
-        was_hidden,
-        quarantine_reason,
-        element,
-        is_unmapped,
-        copy_day,
-        event_id,
-        channel,
-        event_type,
-        provider_event,
-        address,
-        external_id,
-        email,
-        phone,
-        push_token,
-        push_token_type,
-        topic,
-        trait_value,
-        reason,
-        source_of_change,
-        is_machine,
-        is_echo,
-        event_timestamp,
-        effective_at
-    from standardized
-
-    union all
-
-    select
-        delivery_id,
-        source,
-        position,
-        landing_part,
-        received_at,
-        was_hidden,
-        quarantine_reason,
-        element,
-        false as is_unmapped,
-        null as copy_day,
-        null as event_id,
-        null as channel,
-        null as event_type,
-        null as provider_event,
-        null as address,
-        null as external_id,
-        null as email,
-        null as phone,
-        null as push_token,
-        null as push_token_type,
-        null as topic,
-        null as trait_value,
-        null as reason,
-        null as source_of_change,
-        false as is_machine,
-        false as is_echo,
-        null as event_timestamp,
-        null as effective_at
-    from unknown_sources
-
-)
-
 {% if is_incremental() -%}
-,
-
 loaded_earlier as (
 
     select distinct
@@ -278,50 +120,59 @@ loaded_earlier as (
     from {{ this }}
     where {{ unprocessed.loaded_earlier }}
 
-)
+),
 {%- endif %}
 
+-- A part that has grown is read again; what was loaded of it stays as it was.
+unloaded as (
+
+    select dated.*
+    from dated
+    {% if is_incremental() -%}
+    left join loaded_earlier
+        on
+            dated.landing_part = loaded_earlier.landing_part
+            and dated.delivery_key = loaded_earlier.delivery_id
+            and dated.received_at = loaded_earlier.received_at
+    where loaded_earlier.delivery_id is null
+    {%- endif %}
+
+)
+
 select
-    loaded.delivery_id,
-    loaded.source,
-    loaded.position,
-    loaded.landing_part,
-    loaded.received_at,
+    delivery_key as delivery_id,
+    source,
+    position,
+    landing_part,
+    received_at,
     -- What a clock ahead of ours stamped counts as loaded when its time comes.
     case
-        when loaded.was_hidden and loaded.received_at > {{ build_time() }} then loaded.received_at
+        when received_at > {{ as_of() }} and received_at > {{ build_time() }} then received_at
         else {{ build_time() }}
     end as loaded_at,
-    loaded.was_hidden,
-    loaded.quarantine_reason,
-    loaded.element,
-    loaded.is_unmapped,
-    loaded.copy_day,
-    loaded.event_id,
-    loaded.channel,
-    loaded.event_type,
-    loaded.provider_event,
-    loaded.address,
-    loaded.external_id,
-    loaded.email,
-    loaded.phone,
-    loaded.push_token,
-    loaded.push_token_type,
-    loaded.topic,
-    loaded.trait_value,
-    loaded.reason,
-    loaded.source_of_change,
-    loaded.is_machine,
-    loaded.is_echo,
-    loaded.event_timestamp,
-    loaded.effective_at
-from loaded
-{% if is_incremental() %}
--- A part that has grown is read again; what was loaded of it stays as it was.
-left join loaded_earlier
-    on
-        loaded.landing_part = loaded_earlier.landing_part
-        and loaded.delivery_id = loaded_earlier.delivery_id
-        and loaded.received_at = loaded_earlier.received_at
-where loaded_earlier.delivery_id is null
-{% endif %}
+    coalesce(received_at > {{ as_of() }}, false) as was_hidden,
+    quarantine_reason,
+    case when quarantine_reason is not null then element end as element,
+    is_unmapped,
+    copy_day,
+    {{ event_id('source', 'channel', 'event_key', 'copy_day') }} as event_id,
+    channel,
+    event_type,
+    case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,
+    address,
+    external_id,
+    email,
+    phone,
+    push_token,
+    push_token_type,
+    topic,
+    trait_value,
+    reason,
+    source_of_change,
+    is_machine,
+    is_echo,
+    event_timestamp,
+    {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
+from unloaded
+-- A positive trait that names nobody says nothing; an opt-out that names nobody is quarantined.
+where not (coalesce(trait_value, false) and address is null and external_id is null)

@@ -6,8 +6,7 @@ latest_acts as (
 
     select
         channel,
-        -- A push event that names a token is that token's alone, as if it named no contact.
-        case when channel = 'push' and address is not null then null else external_id end as external_id,
+        external_id,
         address,
         event_type,
         source,

@@ -4,24 +4,7 @@ with
 
 latest_events as (
 
-    select
-        channel,
-        -- A push event that names a token is that token's alone, as if it named no contact.
-        case when channel = 'push' and address is not null then null else external_id end as external_id,
-        address,
-        event_type,
-        source,
-        topic,
-        is_echo,
-        first_at,
-        first_event_id,
-        first_received_at,
-        first_source_of_change,
-        last_at,
-        last_event_id,
-        last_received_at,
-        last_source_of_change
-    from {{ ref('int_changed_events') }}
+    select * from {{ ref('int_changed_events') }}
     where not is_own
 
 ),

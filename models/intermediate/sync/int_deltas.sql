@@ -29,7 +29,7 @@ profiles as (
 
 tokens as (
 
-    select * from {{ ref('int_push_tokens') }}
+    select * from {{ ref('int_push_token_types') }}
 
 ),
 

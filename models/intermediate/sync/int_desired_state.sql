@@ -39,7 +39,7 @@ profiles as (
 
 tokens as (
 
-    select * from {{ ref('int_push_tokens') }}
+    select * from {{ ref('int_push_token_types') }}
 
 ),
 

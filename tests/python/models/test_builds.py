@@ -265,7 +265,7 @@ def test_a_full_refresh_ends_where_increments_did(warehouse: Warehouse) -> None:
     unstamped = frozenset({"loaded_at", "computed_at"})
     before = marts(warehouse, without=unstamped)
     warehouse.rows("create table main.int_known_states as select 'a@example.org' as subject")
-    warehouse.dbt("run", "--full-refresh", "--select", "int_push_tokens")
+    warehouse.dbt("run", "--full-refresh", "--select", "int_push_token_types")
     assert warehouse.values("select subject from main.int_known_states") == ["a@example.org"]
     warehouse.build("--full-refresh", as_of="2026-06-01T00:00:00Z")
     assert marts(warehouse, without=unstamped) == before
