@@ -24,7 +24,7 @@
         {%- set unprocessed = unprocessed_prints(table_of('int_events_unioned')) -%}
         {%- for name, part in run_query(
             "select 'new', landing_part from (" ~ unprocessed ~ ") as unprocessed"
-            ~ " union all select 'grown', cast(min(taken_at) as " ~ dbt.type_string() ~ ") from " ~ raw_table('landing_taken')
+            ~ " union all select 'grown', cast(min(loaded_at) as " ~ dbt.type_string() ~ ") from " ~ raw_table('landing_loaded')
             ~ " where relation = '" ~ table_of('int_events_unioned') | replace('`', '') ~ "' and landing_part in (select landing_part from (" ~ unprocessed ~ ") as unprocessed)"
             ~ " union all select 'lost', lost_part from (" ~ lost_parts(archived=not flags.FULL_REFRESH) ~ ") as lost order by 1, 2"
         ).rows -%}
@@ -37,9 +37,9 @@
 
 {#- The prints of this run that were not noted yet. A print holds the time of the last change: none comes twice. -#}
 {% macro unprocessed_prints(relation) -%}
-    select landing_part, landing_print from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
+    select landing_part, fingerprint from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
     except distinct
-    select landing_part, landing_print from {{ raw_table('landing_taken') }} where relation = '{{ relation | replace('`', '') }}'
+    select landing_part, fingerprint from {{ raw_table('landing_loaded') }} where relation = '{{ relation | replace('`', '') }}'
 {%- endmacro %}
 
 {% macro duckdb__unprocessed_parts() -%}
@@ -154,8 +154,8 @@
 {% macro note_loaded(relation) -%}
     {%- if changed_parts() -%}
     {%- do run_query(
-        "insert into " ~ raw_table('landing_taken') ~ " (relation, landing_part, landing_print, taken_at) select '"
-        ~ relation | replace('`', '') ~ "', landing_part, landing_print, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as unprocessed"
+        "insert into " ~ raw_table('landing_loaded') ~ " (relation, landing_part, fingerprint, loaded_at) select '"
+        ~ relation | replace('`', '') ~ "', landing_part, fingerprint, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as unprocessed"
     ) -%}
     {%- endif -%}
 {%- endmacro %}
@@ -164,7 +164,7 @@
     be moved; on BigQuery a day's partition. -#}
 {% macro lost_parts(archived) -%}
     select distinct {{ part_name('taken.landing_part') }} as lost_part
-    from {{ raw_table('landing_taken') }} as taken
+    from {{ raw_table('landing_loaded') }} as taken
     where
         {{ part_name('taken.landing_part') }} not in (
             select {{ part_name('landing_part') }} from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'

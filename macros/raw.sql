@@ -26,7 +26,10 @@
 {%- endmacro %}
 
 {% macro make_raw_tables() -%}
+    {%- set replaced = adapter.get_relation(target.database, 'raw', 'landing_taken') -%}
+    {%- if replaced -%}{%- do run_query('drop table if exists ' ~ raw_table('landing_files')) -%}{%- endif -%}
     {%- for statement in adapter.dispatch('raw_tables')() -%}{%- do run_query(statement) -%}{%- endfor -%}
+    {%- if replaced -%}{%- do move_landing_taken() -%}{%- endif -%}
 {%- endmacro %}
 
 {#- Asked of the adapter, which has a call for it. -#}
@@ -84,8 +87,8 @@
 {% macro duckdb__raw_tables() -%}
     {{ return([
         "create schema if not exists raw",
-        "create table if not exists " ~ raw_table('landing_taken')
-        ~ " (relation varchar, landing_part varchar, landing_print varchar, taken_at timestamp)",
+        "create table if not exists " ~ raw_table('landing_loaded')
+        ~ " (relation varchar, landing_part varchar, fingerprint varchar, loaded_at timestamp)",
     ] + ledger_tables("varchar", "bigint", "timestamp")) }}
 {%- endmacro %}
 
@@ -107,9 +110,9 @@
         "create table if not exists " ~ raw_table('webhook_requests') ~ " (source string, status_class string, requests int64,"
         ~ " counted_at timestamp) partition by date(counted_at) options (partition_expiration_days = 30)",
         "create table if not exists " ~ raw_table('landing_files')
-        ~ " (invocation_id string, landing_part string, landing_print string, noted_at timestamp)",
-        "create table if not exists " ~ raw_table('landing_taken')
-        ~ " (relation string, landing_part string, landing_print string, taken_at timestamp)",
+        ~ " (invocation_id string, landing_part string, fingerprint string, noted_at timestamp)",
+        "create table if not exists " ~ raw_table('landing_loaded')
+        ~ " (relation string, landing_part string, fingerprint string, loaded_at timestamp)",
     ] + ledger_tables("string", "int64", "timestamp")) }}
 {%- endmacro %}
 
@@ -118,7 +121,7 @@
 {% macro bigquery__open_landing() -%}
     {%- do run_query(
         "delete from " ~ raw_table('landing_files') ~ " where noted_at < timestamp_sub(" ~ build_time() ~ ", interval 2 day);\n"
-        ~ "insert into " ~ raw_table('landing_files') ~ " (invocation_id, landing_part, landing_print, noted_at)"
+        ~ "insert into " ~ raw_table('landing_files') ~ " (invocation_id, landing_part, fingerprint, noted_at)"
         ~ " select '" ~ invocation_id ~ "', table_name || '/' || case"
         ~ " when partition_id is null or (partition_id = '__NULL__' and count(*) over (partition by table_name) = 1) then 'all'"
         ~ " else partition_id end, cast(total_rows as string) || '@' || cast(last_modified_time as string), " ~ build_time()
@@ -143,7 +146,7 @@
     {%- set files = landed_file_counts(landing, tables) -%}
     {%- if files.unasked -%}
         {%- do run_query(
-            "update " ~ raw_table('landing_files') ~ " set landing_print = size || '@' || epoch_us(last_modified) from read_blob(['"
+            "update " ~ raw_table('landing_files') ~ " set fingerprint = size || '@' || epoch_us(last_modified) from read_blob(['"
             ~ files.unasked | join("', '") ~ "']) as files where landing_part = files.filename"
         ) -%}
     {%- endif -%}
@@ -180,8 +183,8 @@
         {%- endfor %}
     ),
     loaded as (
-        select landing_part, max(taken_at) as loaded_at, arg_max(landing_print, taken_at) as landing_print
-        from {{ raw_table('landing_taken') }}
+        select landing_part, max(loaded_at) as loaded_at, arg_max(fingerprint, loaded_at) as fingerprint
+        from {{ raw_table('landing_loaded') }}
         where relation = '{{ table_of('int_events_unioned') }}'
         group by landing_part
     )
@@ -193,8 +196,8 @@
                 {{ 'false' if asks_all else 'loaded.loaded_at < ' ~ timestamp_plus(build_time(), -var('arrival_lookback_hours'), 'hour') }}
                 -- What is in no folder of a day is written anew under its name.
                 and files.landing_part like '%/date=%'
-                then loaded.landing_print
-        end as landing_print,
+                then loaded.fingerprint
+        end as fingerprint,
         {{ build_time() }} as noted_at
     from files
     left join loaded
@@ -206,7 +209,7 @@
     {%- set found = {'counts': {}, 'unasked': []} -%}
     {%- set questions = [
         "select 'webhook_requests', count(*), null from glob('" ~ landed_files(landing, 'webhook_requests') ~ "')",
-        "select 'unasked', 0, landing_part from " ~ raw_table('landing_files') ~ " where landing_print is null",
+        "select 'unasked', 0, landing_part from " ~ raw_table('landing_files') ~ " where fingerprint is null",
     ] -%}
     {%- for table in tables -%}
         {%- do questions.append(
@@ -341,7 +344,7 @@
 {#- For `dbt run-operation`, after a clock that was ahead was set right: takes back what builds of the future noted.
     What they built carries stamps of the future, so a full refresh has to follow. -#}
 {% macro forget_the_future() -%}
-    {%- for table, column in [('builds', 'started_at'), ('watermarks', 'taken_until'), ('landing_taken', 'taken_at')] -%}
+    {%- for table, column in [('builds', 'started_at'), ('watermarks', 'taken_until'), ('landing_loaded', 'loaded_at')] -%}
         {%- do run_query("delete from " ~ raw_table(table) ~ " where " ~ column ~ " > " ~ utc_now()) -%}
     {%- endfor -%}
     {#- The rules did change: the first push under them asks for a plan all the same. -#}

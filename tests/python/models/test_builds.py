@@ -138,7 +138,7 @@ def test_a_file_that_grows_days_after_it_was_loaded_is_read_by_the_daily_run(
 ) -> None:
     warehouse.append(DAY, line("first", event(1)), "a.ndjson")
     warehouse.build()
-    warehouse.rows("update raw.landing_taken set taken_at = taken_at - interval 4 day")
+    warehouse.rows("update raw.landing_loaded set loaded_at = loaded_at - interval 4 day")
     warehouse.append(DAY, line("second", event(2)), "a.ndjson")
     warehouse.build("--selector", "frequent")
     assert warehouse.values("select address from main.events") == ["person1@example.org"]
