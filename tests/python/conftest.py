@@ -63,6 +63,11 @@ def pytest_configure() -> None:
         os.environ[SHARED] = directory.name
 
 
+def pytest_unconfigure() -> None:
+    """Lets go of what was frozen, or extensions complain at the end of what they hold."""
+    gc.unfreeze()
+
+
 @contextmanager
 def _shared(name: str) -> Iterator[Path]:
     """A file that the first worker to come here makes, while the others wait."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.python.commands import Command
 from tests.python.conftest import Warehouse
 from tests.python.sync.world import KEY, SandboxClient
 
@@ -30,7 +31,7 @@ def started(
     warehouse: Warehouse, sandbox: SandboxClient, *arguments: str, **environment: str
 ) -> subprocess.Popen[str]:
     """The same, under way."""
-    return subprocess.Popen(
+    return Command(
         [sys.executable, "-m", "sync", *arguments, "--profiles-dir", warehouse.profiles.name],
         cwd=warehouse.directory,
         env={

@@ -22,6 +22,7 @@ from sync.backfill.command import BackfillReport, Options, backfill
 from sync.errors import ConfigError
 from sync.profile import Target
 from sync.progress import Lines
+from tests.python import commands
 from tests.python.conftest import ROOT, Warehouse
 
 EXPORTS = ROOT / "tests" / "fixtures" / "exports"
@@ -679,7 +680,7 @@ def test_the_rules_for_addresses_are_those_of_the_models() -> None:
 
 def run(directory: Path, environment: dict[str, str], *arguments: str) -> tuple[int, str, str]:
     """Exit code, output and error output of `contact-sync backfill` in a folder."""
-    done = subprocess.run(
+    done = commands.run(
         [sys.executable, "-m", "sync", "backfill", *arguments],
         cwd=directory,
         env={
@@ -689,9 +690,6 @@ def run(directory: Path, environment: dict[str, str], *arguments: str) -> tuple[
             "CONTACT_SYNC_LANDING": "landing",
             **environment,
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
     return done.returncode, done.stdout, done.stderr
 

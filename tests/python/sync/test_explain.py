@@ -20,6 +20,7 @@ from sync.evidence import write_evidence
 from sync.explain import read_explanation
 from sync.warehouse.duckdb import DuckDbWarehouse
 from tests.python.bigquery.analyzer import analyze
+from tests.python.commands import run
 from tests.python.conftest import ROOT, Warehouse, new_built_warehouse, project_with_seeds
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import KEY, SandboxClient
@@ -53,7 +54,7 @@ class People:
     settings: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return run(
             [sys.executable, "-m", "sync", *arguments, "--profiles-dir", "profiles"],
             cwd=self.warehouse.directory,
             env={
@@ -66,9 +67,6 @@ class People:
                 "SENDGRID_RATE": "0",
                 **self.settings,
             },
-            capture_output=True,
-            text=True,
-            check=False,
         )
 
     def explain(self, *arguments: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from sync.delivery.report import Options, Part, Report
 from sync.destinations.base import Item
 from sync.warehouse.base import Warehouse
 from sync.warehouse.duckdb import DuckDbWarehouse
+from tests.python.commands import Command, run
 from tests.python.sync.engines import DuckDb, Engine, warehouse_of
 
 KEY = "SG.very-secret-value"
@@ -279,19 +280,16 @@ class World:
     def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command as a user runs it, in the world's folder. An empty variable is unset."""
         full = self.full_environment(**environment)
-        return subprocess.run(
+        return run(
             self.command_line(*arguments),
             cwd=self.directory,
             env={name: value for name, value in full.items() if value},
-            capture_output=True,
-            text=True,
             timeout=120,
-            check=False,
         )
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The command, running."""
-        return subprocess.Popen(
+        return Command(
             self.command_line(*arguments),
             cwd=self.directory,
             env=self.full_environment(**environment),
