@@ -1,4 +1,4 @@
-{#- What of the landed rows int_events_unioned has not taken yet, as predicates: for the webhook sources on
+{#- What of the landed rows int_events_unioned has not loaded yet, as predicates: for the webhook sources on
     their view's columns, for email_log and directory on theirs, and loaded_earlier on the model's own; sources: which
     have any.
     DuckDB: files that are new, or were written since they were loaded, by variables of the session. BigQuery: days of arrival
@@ -21,7 +21,7 @@
 {% macro changed_parts(kind='new') -%}
     {%- if graph.get('changed_parts_of') != invocation_id -%}
         {%- set found = {'new': [], 'lost': [], 'grown': []} -%}
-        {%- set unprocessed = unprocessed_prints(table_of('int_events_unioned')) -%}
+        {%- set unprocessed = unprocessed_fingerprints(table_of('int_events_unioned')) -%}
         {%- for name, part in run_query(
             "select 'new', landing_part from (" ~ unprocessed ~ ") as unprocessed"
             ~ " union all select 'grown', cast(min(loaded_at) as " ~ dbt.type_string() ~ ") from " ~ raw_table('landing_loaded')
@@ -35,8 +35,8 @@
     {{ return(graph.changed_parts[kind]) }}
 {%- endmacro %}
 
-{#- The prints of this run that were not noted yet. A print holds the time of the last change: none comes twice. -#}
-{% macro unprocessed_prints(relation) -%}
+{#- The fingerprints of this run that were not noted yet. One holds the time of the last change: none comes twice. -#}
+{% macro unprocessed_fingerprints(relation) -%}
     select landing_part, fingerprint from {{ raw_table('landing_files') }} where invocation_id = '{{ invocation_id }}'
     except distinct
     select landing_part, fingerprint from {{ raw_table('landing_loaded') }} where relation = '{{ relation | replace('`', '') }}'
@@ -61,7 +61,7 @@
         'webhook_deliveries': no_file, 'email_log': no_file, 'directory': no_file,
         'loaded_earlier': 'loaded_at >= ' ~ utc_literal([since, first_loaded or since] | min)
             ~ " and landing_part in ('" ~ (unread or ['']) | join("', '") ~ "')",
-        'sources': sources_of(parts) or var('sources')[:1], 'is_any': parts | length > 0,
+        'sources': sources_of(parts), 'is_any': parts | length > 0,
     }) }}
 {%- endmacro %}
 
@@ -155,7 +155,7 @@
     {%- if changed_parts() -%}
     {%- do run_query(
         "insert into " ~ raw_table('landing_loaded') ~ " (relation, landing_part, fingerprint, loaded_at) select '"
-        ~ relation | replace('`', '') ~ "', landing_part, fingerprint, " ~ build_time() ~ " from (" ~ unprocessed_prints(relation) ~ ") as unprocessed"
+        ~ relation | replace('`', '') ~ "', landing_part, fingerprint, " ~ build_time() ~ " from (" ~ unprocessed_fingerprints(relation) ~ ") as unprocessed"
     ) -%}
     {%- endif -%}
 {%- endmacro %}

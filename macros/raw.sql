@@ -171,7 +171,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The files by name, with the print under which the last one was loaded where it is not asked for again. -#}
+{#- The files by name, with the fingerprint of the last time it was loaded where it is not asked for again. -#}
 {% macro landing_files_before(landing, tables) -%}
     {%- set asks_all = flags.FULL_REFRESH or selected_resources | select('in', views_made()) | list | length > 0 -%}
     create or replace table {{ raw_table('landing_files') }} as

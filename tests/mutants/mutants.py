@@ -57,6 +57,20 @@ MUTANTS = [
         (f"{STAGING}/test_segment.py::test_a_body_becomes_its_events",),
     ),
     Mutant(
+        "a push event that names a token opts out the person's other devices",
+        "models/intermediate/contacts/int_changed_events.sql",
+        "case when channel = 'push' and address is not null and event_type <> 'identify' then null else external_id end as external_id",
+        "external_id",
+        unit_tests("a_push_event_that_names_a_token_is_the_tokens_alone_and_a_trait_the_contacts"),
+    ),
+    Mutant(
+        "a trait beside a device token is the token's alone",
+        "models/intermediate/contacts/int_changed_events.sql",
+        "and address is not null and event_type <> 'identify' then",
+        "and address is not null then",
+        unit_tests("a_push_event_that_names_a_token_is_the_tokens_alone_and_a_trait_the_contacts"),
+    ),
+    Mutant(
         "echoes are ignored",
         f"{SUPPRESSION}/int_opt_outs.sql",
         "    select * from opt_out_events\n    where is_echo\n",

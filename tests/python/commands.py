@@ -14,18 +14,20 @@ import inspect
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-#: What the commands import at their time; the modules must not look at the environment.
+#: What commands import when they need it; no module of these looks at the environment.
 IMPORTED = (
     "sync.output",
     "sync.explain_output",
@@ -50,8 +52,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 class Command(subprocess.Popen[str]):
     """A process that runs `[python, "-m", "sync", …]`; it is subprocess.Popen in all else.
 
-    One that is to import from elsewhere (PYTHONPATH) is started as any other, and so are all where
-    there is no Linux.
+    It has the hash seed, the locale and the buffering of the process that forks, and a last write
+    to a pipe that was closed ends it with 1. One that is to import from elsewhere (PYTHONPATH) is
+    started as any other, and so are all where there is no Linux.
     """
 
     def _execute_child(self, *arguments: Any) -> None:
@@ -61,6 +64,8 @@ class Command(subprocess.Popen[str]):
             execute(self, *arguments)
             return
         assert given["args"][:3] == [sys.executable, "-m", "sync"], given["args"]
+        ignored = ("preexec_fn", "pass_fds", "start_new_session")
+        assert not any(given[name] for name in ignored), "options that a fork does not know"
         pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         p2cread, _, _, c2pwrite, _, errwrite = (given[name] for name in pipes)
         files = [own if fd == -1 else fd for own, fd in enumerate((p2cread, c2pwrite, errwrite))]
@@ -92,19 +97,34 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, errors)
 
 
+_one_at_a_time = threading.Lock()
+
+
 def _start(request: Mapping[str, Any], files: Sequence[int]) -> int:
     """Has a command forked with these as its standard files; gives its pid."""
-    line = _forking_process()
-    socket.send_fds(line, [json.dumps(request).encode()], list(files))
-    return int(line.recv(32))
+    with _one_at_a_time, _adopting():
+        line = _forking_process()
+        socket.send_fds(line, [json.dumps(request).encode()], list(files))
+        pid = line.recv(32)
+    assert pid, "The process that forks commands has ended; what it said is above."
+    return int(pid)
+
+
+@contextmanager
+def _adopting() -> Iterator[None]:
+    """A command's next parent is this process: it waits for it, and counts its time."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    try:
+        yield
+    finally:
+        prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 @cache
 def _forking_process() -> socket.socket:
     """The process that forks, one for this one; it ends when this one does."""
-    # The commands are then children of this process: it waits for them, and counts their time.
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
     ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with its:
         process = subprocess.Popen(
@@ -113,6 +133,7 @@ def _forking_process() -> socket.socket:
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
         )
+    ours.settimeout(60)
     atexit.register(process.wait)
     atexit.register(ours.close)
     return ours
@@ -139,10 +160,14 @@ def _next_request(line: socket.socket) -> dict[str, Any]:
                 os.close(file)
             request: dict[str, Any] = json.loads(text)
             return request
+        os.close(tell)
         os.waitpid(between, 0)
-        line.send(os.read(told, 32))
-        for file in (told, tell, *files):
+        pid = os.read(told, 32)
+        for file in (told, *files):
             os.close(file)
+        if not pid:
+            sys.exit("A command could not be forked.")
+        line.send(pid)
 
 
 def _reopened(name: str, mode: str) -> Any:
@@ -155,11 +180,14 @@ def _reopened(name: str, mode: str) -> Any:
 def main() -> None:
     """Imports what commands need, then becomes each command that is asked for."""
     line = socket.socket(fileno=int(sys.argv[1]))
+    # Its end is that of the tests, which say what they were stopped by.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for module in IMPORTED:
         importlib.import_module(module)
     gc.collect()
     gc.freeze()
     request = _next_request(line)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])

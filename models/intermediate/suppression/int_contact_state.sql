@@ -28,9 +28,9 @@ engagement as (
 
 ),
 
-opt_ins as (
+subscribes as (
 
-    select * from {{ ref('int_opt_ins_by_contact') }}
+    select * from {{ ref('int_subscribes_by_contact') }}
 
 ),
 
@@ -102,19 +102,19 @@ select
     last_releases.ended_at as released_at,
     case
         when summaries.is_refused then false
-        when opt_ins.contact_state_id is not null then true
+        when subscribes.contact_state_id is not null then true
         when not coalesce(summaries.was_refused, false) and contacts_with_traits.contact_state_id is not null then true
     end as is_subscribed,
     coalesce(summaries.is_deliverable, true) as is_deliverable,
     coalesce(summaries.is_engaged, true) as is_engaged,
-    coalesce(first_reasons.source, opt_ins.source) as source,
+    coalesce(first_reasons.source, subscribes.source) as source,
     case
         when first_reasons.reason is not null then first_reasons.source_of_change
-        else opt_ins.source_of_change
+        else subscribes.source_of_change
     end as source_of_change,
-    opt_ins.opted_in_at as subscribed_at,
-    opt_ins.event_id as subscribed_event_id,
-    opt_ins.topic as subscribed_topic,
+    subscribes.subscribed_at,
+    subscribes.event_id as subscribed_event_id,
+    subscribes.topic as subscribed_topic,
     engagement.engaged_event_id,
     engagement.engaged_at,
     addresses.is_current_owner,
@@ -127,8 +127,8 @@ left join first_reasons
     on addresses.contact_state_id = first_reasons.contact_state_id
 left join last_releases
     on addresses.contact_state_id = last_releases.contact_state_id
-left join opt_ins
-    on addresses.contact_state_id = opt_ins.contact_state_id
+left join subscribes
+    on addresses.contact_state_id = subscribes.contact_state_id
 left join contacts_with_traits
     on addresses.contact_state_id = contacts_with_traits.contact_state_id
 left join engagement

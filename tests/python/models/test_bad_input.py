@@ -147,3 +147,15 @@ def test_an_empty_landing_directory_builds_empty_marts(warehouse: Warehouse) -> 
     warehouse.build()
     assert warehouse.values("select count(*) from main.suppression_list") == [0]
     assert warehouse.values("select ok from raw.builds order by started_at") == [True, True]
+
+
+def test_a_delivery_of_an_unknown_source_is_quarantined_once_by_increments(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.land("nobody-we-know", {"hello": "world"}, delivery_id="unknown-source")
+    warehouse.build("--selector", "frequent")
+    warehouse.land("sendgrid", [event(1)], delivery_id="good")
+    warehouse.build("--selector", "frequent")
+    assert warehouse.values("select reason from main.quarantined_deliveries") == ["unknown source"]
+    loaded = warehouse.values("select delivery_id from main.int_events_unioned order by 1")
+    assert loaded == ["good", "unknown-source"]

@@ -27,7 +27,7 @@ subscribes as (
 
 ),
 
-opt_ins as (
+reaching as (
 
     select
         addresses.contact_state_id,
@@ -63,21 +63,21 @@ opt_ins as (
 
 ),
 
-last_opt_ins as (
+last_subscribes as (
 
     select
         contact_state_id,
-        {{ last_of(['effective_at', 'event_id', 'source', 'source_of_change', 'topic']) }} as opt_in
-    from opt_ins
+        {{ last_of(['effective_at', 'event_id', 'source', 'source_of_change', 'topic']) }} as subscribe
+    from reaching
     group by contact_state_id
 
 )
 
 select
     contact_state_id,
-    opt_in.effective_at as opted_in_at,
-    opt_in.event_id,
-    opt_in.source,
-    opt_in.source_of_change,
-    opt_in.topic
-from last_opt_ins
+    subscribe.effective_at as subscribed_at,
+    subscribe.event_id,
+    subscribe.source,
+    subscribe.source_of_change,
+    subscribe.topic
+from last_subscribes
