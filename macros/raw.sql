@@ -178,7 +178,9 @@
     with
     files as (
         {%- for table in tables %}
-        select file as landing_part from glob('{{ landed_files(landing, table) }}')
+        {#- Half as dear as `**/*.ndjson`. #}
+        select file as landing_part from glob('{{ landed_files(landing, table) | replace('/*.ndjson', '') }}')
+        where file like '%.ndjson'
         {{ 'union all' if not loop.last }}
         {%- endfor %}
     ),

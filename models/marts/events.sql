@@ -21,7 +21,7 @@ and (pushed.is_certain or repeatable.effective_at <= {{ minutes_after }})
 -- depends_on: {{ ref('int_events_deduplicated') }}
 with
 
-copies as (
+copies as {{ inlined() }} (
 
     select * from {{ ref('int_events_unioned') }}
     where
@@ -57,7 +57,7 @@ candidates as (
 
 ),
 {%- else -%}
-candidates as (
+candidates as {{ inlined() }} (
 
     select * from copies
 

@@ -14,7 +14,7 @@
 
 with
 
-copies as (
+copies as {{ inlined() }} (
 
     select
         event_id,
