@@ -30,6 +30,7 @@ from dbt.constants import MAXIMUM_SEED_SIZE
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import SeedNode
 from dbt_common.clients.jinja import MacroFuzzEnvironment
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from tests.python.spent import spending
 
@@ -51,6 +52,20 @@ LONGEST = (
 )  # fmt: skip
 
 
+#: Files that use what one worker makes once: BigQuery's project as the analyzer reads it, and all
+#: of it built on one emulator. Every other file is a group of its own.
+GROUPS = {
+    "bigquery analyzed": (
+        "bigquery/test_unit_tests.py", "bigquery/test_semantics.py", "bigquery/test_types.py",
+        "bigquery/test_partitions.py", "bigquery/test_limits.py", "bigquery/test_upgrade.py",
+    ),
+    "bigquery built": (
+        "sync/test_real_models.py", "sync/test_forget.py", "sync/test_explain.py",
+        "sync/test_lists.py", "sync/test_restored.py", "sync/test_backfill.py",
+    ),
+}  # fmt: skip
+
+
 #: In the environment of all workers of a run: the folder of what they make once for all.
 SHARED = "CONTACT_SYNC_TESTS_SHARED"
 
@@ -69,7 +84,7 @@ def pytest_unconfigure() -> None:
 
 
 @contextmanager
-def _shared(name: str) -> Iterator[Path]:
+def shared(name: str) -> Iterator[Path]:
     """A file that the first worker to come here makes, while the others wait."""
     path = Path(os.environ[SHARED]) / name
     with path.with_suffix(".lock").open("w") as lock:
@@ -81,6 +96,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the longest files first."""
     place = {ROOT / "tests" / "python" / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
+class _Groups(LoadFileScheduling):  # type: ignore[misc]
+    """One worker runs all files of a group."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        for group, names in GROUPS.items():
+            if file.removeprefix("tests/python/") in names:
+                return group
+        return file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Of the workers of `make test`."""
+    return _Groups(config, log)
 
 
 @dataclass
@@ -149,7 +181,11 @@ class Warehouse:
         folder = self.directory / "profiles"
         if not folder.exists():
             folder.mkdir(parents=True)
-            shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
+            example = (ROOT / "profiles.example.yml").read_text(encoding="utf-8")
+            # So few rows are one thread's: more would only wake each other.
+            (folder / "profiles.yml").write_text(
+                example.replace("settings:\n", "settings:\n        threads: 1\n", 1)
+            )
         return folder
 
     def dbt(self, *arguments: str, project: Path | None = None, **variables: Any) -> Any:
@@ -170,7 +206,7 @@ class Warehouse:
         target = _target(project, self.adapter)
         if target not in _manifests:
             if target == _target(ROOT, "duckdb"):
-                with _shared("partial_parse.msgpack") as known:
+                with shared("partial_parse.msgpack") as known:
                     if known.exists():
                         target.mkdir(exist_ok=True)
                         shutil.copy(known, target)
@@ -407,7 +443,7 @@ def _close_connections() -> None:
 @cache
 def _template() -> Warehouse:
     """A database in which everything was built once, when nothing had landed."""
-    with _shared("template.json") as known:
+    with shared("template.json") as known:
         warehouse = Warehouse(known.parent / "template")
         if known.exists():
             warehouse.made_from, tests = json.loads(known.read_text())

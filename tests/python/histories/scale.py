@@ -12,7 +12,7 @@ from tests.python.size import sized
 from .world import Rules
 
 # Histories per build set.
-COUNT = int(os.environ.get("CONTACT_SYNC_HISTORIES") or sized(small=400, deep=20_000))
+COUNT = int(os.environ.get("CONTACT_SYNC_HISTORIES") or sized(small=300, deep=20_000))
 SEED = int(os.environ.get("CONTACT_SYNC_HISTORIES_SEED", "20261122"))
 
 TOPICS = "source,topic,suppresses\nsendgrid,318,true\nsendgrid,319,false\n"
