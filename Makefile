@@ -31,8 +31,8 @@ DAYS ?= 2
 export BENCH_EVENTS ?= 1000000
 # What pytest is given: `make test TESTS="tests/python/demo -k generator"`.
 TESTS ?=
-# Three workers for two cores, as some tests wait for limits and deadlines. One file stays on one worker, so that module
-# fixtures are made once; the longest files come first (tests/python/conftest.py), so that the workers end together.
+# Three workers for two cores, as some tests wait for limits and deadlines. One file, or group of files, stays on one
+# worker, so that fixtures are made once; the longest come first (tests/python/conftest.py): the workers end together.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
