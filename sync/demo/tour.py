@@ -290,6 +290,7 @@ class Tour:
             self._data("  make demo DAYS=3")
             self._data(f"  {console_command()} demo --days 3\n")
         self._say("Look around, for a start with:\n")
+        self._data(f"  {console_command()} explain noa@example.org --profiles-dir {place}")
         self._data(f"  {console_command()} status --profiles-dir {place}")
 
     def _hold(self) -> None:
