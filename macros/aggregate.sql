@@ -45,7 +45,8 @@
 
 {#- CTEs, of which the last, `name`, holds the first row of each key. Few keys come twice, and only these are
     sorted: sorting all rows, with all of their columns, costs two to three times as much on DuckDB.
-    Inlined: DuckDB would keep what is read twice, all columns of it, on disk where memory is short. relation: a CTE; key: its column, never null; order: what decides. -#}
+    Inlined: DuckDB would keep what is read twice, all columns of it, on disk where memory is short.
+    relation: a CTE; key: its column, never null; order: what decides. -#}
 {% macro first_of_each(relation, key, order, name) -%}
 repeated_keys as (
 

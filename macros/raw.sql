@@ -178,9 +178,8 @@
     with
     files as (
         {%- for table in tables %}
-        {#- Half as dear as `**/*.ndjson`. #}
-        select file as landing_part from glob('{{ landed_files(landing, table) | replace('/*.ndjson', '') }}')
-        where file like '%.ndjson'
+        {#- `**` alone would be half as dear, and passes over files that are links. #}
+        select file as landing_part from glob('{{ landed_files(landing, table) }}')
         {{ 'union all' if not loop.last }}
         {%- endfor %}
     ),

@@ -197,6 +197,20 @@ def a_file_that_is_weeks_late(warehouse: Warehouse) -> Landing:
     warehouse.append("webhook_deliveries/source=sendgrid/date=2026-03-01", late, "late.ndjson")
 
 
+def test_a_landed_file_that_is_a_link_is_read_by_an_increment_and_is_not_lost(
+    warehouse: Warehouse,
+) -> None:
+    warehouse.build()
+    warehouse.land("sendgrid", [event(1)], file="linked.ndjson")
+    (landed,) = warehouse.landing.rglob("linked.ndjson")
+    elsewhere = landed.rename(warehouse.directory / "elsewhere.ndjson")
+    landed.symlink_to(elsewhere)
+    warehouse.build("--selector", "frequent")
+    warehouse.build("--selector", "frequent")
+    assert warehouse.values("select address from main.suppression_list") == ["person1@example.org"]
+    assert warehouse.values("select ok from raw.builds") == [True] * 3
+
+
 def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(
     increments: Increments,
 ) -> None:
