@@ -14,20 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from sync.errors import ConfigError, WarehouseMissing
-from sync.explain import Explanation, parameters_of_subject, person_query
+from sync.explain import OF_PERSON, Explanation, person_of
 from sync.explain_output import verdict_json
 from sync.output import json_value
 from sync.scratch import partial_file
 from sync.warehouse.base import Warehouse
 
-_HISTORY: Final = """
-    select distinct history.*
-    from {marts}.contact_state as history
-    left join person
-        on history.channel = person.channel and history.address = person.address
-    left join asked
-        on history.contact_id = asked.contact_id
-    where person.address is not null or asked.contact_id is not null
+_HISTORY: Final = f"""
+    select * from {{marts}}.contact_state where {OF_PERSON}
     order by dbt_valid_from, contact_state_id
 """
 # The time bounds let BigQuery read the days of these deliveries only.
@@ -122,9 +116,8 @@ def _deliveries(warehouse: Warehouse, events: Sequence[dict[str, Any]]) -> Itera
 
 
 def _history(warehouse: Warehouse, found: Explanation) -> Iterator[dict[str, Any]]:
-    query = person_query(found.subject) + _HISTORY
     try:
-        rows = warehouse.rows(query, parameters_of_subject(found.subject))
+        (rows,) = warehouse.rows_of_each([_HISTORY], person_of(warehouse, found.subject))
     except WarehouseMissing:
         # The snapshot is built daily, not by every build.
         yield {"kind": "note", "text": "the snapshot contact_state was not built yet"}

@@ -28,26 +28,25 @@ _FOUND_AS_ID: Final = """
     select external_id from {marts}.int_contact_addresses
     where external_id = @external_id group by external_id
 """
-# asked: the contacts that the question is about. person: all their addresses.
-_BY_ADDRESS: Final = "channel = @channel and address = @address"
-_BY_ID: Final = "external_id = @external_id"
-_THE_ADDRESS: Final = """
-        union distinct
-        select @channel as channel, @address as address
+# The contacts that the question is about, and all their addresses: found once, for all queries.
+_CONTACTS_BY_ADDRESS: Final = """
+    select distinct contact_id, external_id from {marts}.int_contact_addresses
+    where channel = @channel and address = @address
 """
-_PERSON: Final = """
-    with asked as (
-        select distinct contact_id, external_id from {marts}.int_contact_addresses
-        where <asked>
-    ),
-    person as (
-        select addresses.channel, addresses.address
-        from {marts}.int_contact_addresses as addresses
-        inner join asked on addresses.contact_id = asked.contact_id
-        where addresses.address is not null
-        <the address>
-    )
+_CONTACTS_BY_ID: Final = """
+    select distinct contact_id, external_id from {marts}.int_contact_addresses
+    where external_id = @external_id
 """
+_ADDRESSES: Final = """
+    select distinct channel, address from {marts}.int_contact_addresses
+    where contact_id in unnest(@contact_ids) and address is not null
+"""
+_OF_ADDRESSES: Final = """(
+        (channel = 'email' and address in unnest(@emails))
+        or (channel = 'sms' and address in unnest(@phones))
+        or (channel = 'push' and address in unnest(@push_tokens))
+    )"""
+OF_PERSON: Final = f"({_OF_ADDRESSES} or contact_id in unnest(@contact_ids))"
 
 _BUILD: Final = """
     select ended_at, as_of, ok from {raw}.builds order by ended_at desc, started_at desc limit 1
@@ -63,92 +62,63 @@ _DESTINATIONS: Final = """
     select destination, channel, coalesce(scope, '') as scope, mode
     from {marts}.destinations where enabled order by destination, channel, scope
 """
-_STATES: Final = """
+_STATES: Final = f"""
+    with states as (
+        select * from {{marts}}.int_contact_state where {OF_PERSON}
+    )
     select distinct
         states.*,
         addresses.exceeds_address_limit,
         listed.address is not null as is_listed
-    from {marts}.int_contact_state as states
-    inner join {marts}.int_contact_addresses as addresses
+    from states
+    inner join {{marts}}.int_contact_addresses as addresses
         on states.contact_state_id = addresses.contact_state_id
-    left join person
-        on states.channel = person.channel and states.address = person.address
-    left join asked
-        on states.contact_id = asked.contact_id
-    left join {marts}.suppression_list as listed
+    left join {{marts}}.suppression_list as listed
         on states.channel = listed.channel and states.address = listed.address
-    where person.address is not null or asked.contact_id is not null
     order by channel, address, external_id, contact_state_id
 """
-_REASONS: Final = """
-    select distinct reasons.*
-    from {marts}.int_suppression_reasons as reasons
-    left join person
-        on reasons.channel = person.channel and reasons.address = person.address
-    left join asked
-        on reasons.contact_id = asked.contact_id
-    where person.address is not null or asked.contact_id is not null
+_REASONS: Final = f"""
+    select * from {{marts}}.int_suppression_reasons where {OF_PERSON}
     order by channel, address, precedence, external_id, suppression_reason_id
 """
-_LINKS: Final = """
-    select distinct links.*
-    from {marts}.int_contact_identifiers as links
-    left join person
-        on links.channel = person.channel and links.address = person.address
-    left join asked
-        on links.contact_id = asked.contact_id
-    where
-        links.last_at is not null
-        and (person.address is not null or asked.contact_id is not null)
+_LINKS: Final = f"""
+    select * from {{marts}}.int_contact_identifiers
+    where last_at is not null and {OF_PERSON}
     order by external_id, channel, address
 """
-_LISTED: Final = """
-    select listed.*
-    from {marts}.suppression_list as listed
-    inner join person
-        on listed.channel = person.channel and listed.address = person.address
-    order by listed.channel, listed.address
+_LISTED: Final = f"""
+    select * from {{marts}}.suppression_list where {_OF_ADDRESSES} order by channel, address
 """
 # An event that names a person without being of a channel has the address in a column of its kind.
 _EVENTS: Final = """
-    select happened.*
-    from {marts}.events as happened
+    select * from {marts}.events
     where
-        happened.external_id in (select asked.external_id from asked where asked.external_id is not null)
-        or happened.address in (select person.address from person)
-        or happened.email in (select person.address from person where person.channel = 'email')
-        or happened.phone in (select person.address from person where person.channel = 'sms')
-        or happened.push_token in (select person.address from person where person.channel = 'push')
-        or happened.event_id in unnest(@event_ids)
+        external_id in unnest(@external_ids)
+        or address in unnest(@addresses)
+        or email in unnest(@emails)
+        or phone in unnest(@phones)
+        or push_token in unnest(@push_tokens)
+        or event_id in unnest(@event_ids)
     order by effective_at, received_at, event_id
-"""  # noqa: E501
+"""
 _LEDGER: Final = """
-    select ledger.*
-    from {raw}.sync_ledger as ledger
-    where
-        ledger.address in (select person.address from person)
-        or ledger.contact_id in (select asked.contact_id from asked)
+    select * from {raw}.sync_ledger
+    where address in unnest(@addresses) or contact_id in unnest(@contact_ids)
     order by pushed_at, run_id, destination, channel, scope, delta_id, outcome
 """
 _KNOWN: Final = """
-    select known.*
-    from {marts}.int_synced_state as known
-    where
-        known.subject in (select person.address from person)
-        or known.subject in (select asked.contact_id from asked)
+    select * from {marts}.int_synced_state
+    where subject in unnest(@addresses) or subject in unnest(@contact_ids)
     order by destination, channel, scope, subject, list_name
 """
 _PENDING: Final = """
-    select deltas.*
-    from {marts}.sync_deltas as deltas
-    where
-        deltas.address in (select person.address from person)
-        or deltas.contact_id in (select asked.contact_id from asked)
+    select * from {marts}.sync_deltas
+    where address in unnest(@addresses) or contact_id in unnest(@contact_ids)
     order by priority, destination, channel, scope, delta_id
 """
 # Lists that somebody left and did not come back to: no reason, unless seeds/topics.csv says so.
 _TOPICS: Final = """
-    , latest as (
+    with latest as (
         select
             happened.*,
             row_number() over (
@@ -168,10 +138,8 @@ _TOPICS: Final = """
             and happened.last_at is not null
             and not happened.is_own
             and (
-                happened.address in (select person.address from person)
-                or happened.external_id in (
-                    select asked.external_id from asked where asked.external_id is not null
-                )
+                happened.address in unnest(@addresses)
+                or happened.external_id in unnest(@external_ids)
             )
     )
     select channel, source, topic, external_id, address, last_at, last_event_id
@@ -321,48 +289,61 @@ def find_subject(warehouse: Warehouse, asked: str, country_code: str | None = No
 
 def _read(warehouse: Warehouse, subject: Subject) -> dict[str, list[Row]]:
     """The rows of every query, by its name."""
-    person = person_query(subject)
-    parameters: dict[str, Any] = parameters_of_subject(subject)
+    person = person_of(warehouse, subject)
     queries = {
         "build": _BUILD,
         "policy": _POLICY,
         "releases": _RELEASES,
         "destinations": _DESTINATIONS,
-        "states": person + _STATES,
-        "reasons": person + _REASONS,
-        "links": person + _LINKS,
-        "listed": person + _LISTED,
-        "topics": person + _TOPICS,
-        "ledger": person + _LEDGER,
-        "known": person + _KNOWN,
-        "pending": person + _PENDING,
+        "states": _STATES,
+        "reasons": _REASONS,
+        "links": _LINKS,
+        "listed": _LISTED,
+        "topics": _TOPICS,
+        "ledger": _LEDGER,
+        "known": _KNOWN,
+        "pending": _PENDING,
     }
-    found = warehouse.rows_of_each(list(queries.values()), parameters)
+    found = warehouse.rows_of_each(list(queries.values()), person)
     rows = dict(zip(queries, found, strict=True))
-    parameters["event_ids"] = _named_events(rows["reasons"])
-    rows["events"] = warehouse.rows(person + _EVENTS, parameters)
+    named = {"event_ids": _named_events(rows["reasons"])}
+    (rows["events"],) = warehouse.rows_of_each([_EVENTS], {**person, **named})
     rows["unengaged"] = _unengaged(warehouse, rows)
     return rows
 
 
-def person_query(subject: Subject) -> str:
-    """The head of a query about the subject: the CTEs asked and person."""
+def person_of(warehouse: Warehouse, subject: Subject) -> dict[str, list[str]]:
+    """The contacts that the question is about, and all their addresses: the parameters of queries
+    about them.
+    """
     if subject.address is None:
-        return _PERSON.replace("<asked>", _BY_ID).replace("<the address>", "")
-    return _PERSON.replace("<asked>", _BY_ADDRESS).replace("<the address>", _THE_ADDRESS)
-
-
-def parameters_of_subject(subject: Subject) -> dict[str, Any]:
-    """What the head of such a query names."""
-    if subject.address is None:
-        return {"external_id": subject.external_id}
-    return {"channel": subject.channel, "address": subject.address}
+        contacts = warehouse.rows(_CONTACTS_BY_ID, {"external_id": subject.external_id})
+    else:
+        asked = {"channel": subject.channel, "address": subject.address}
+        contacts = warehouse.rows(_CONTACTS_BY_ADDRESS, asked)
+    contact_ids = _values(row["contact_id"] for row in contacts)
+    addresses = warehouse.rows(_ADDRESSES, {"contact_ids": contact_ids})
+    if subject.address is not None:
+        addresses.append({"channel": subject.channel, "address": subject.address})
+    return {
+        "contact_ids": contact_ids,
+        "external_ids": _values(row["external_id"] for row in contacts),
+        "addresses": _values(row["address"] for row in addresses),
+        **{
+            name: _values(row["address"] for row in addresses if row["channel"] == channel)
+            for name, channel in (("emails", "email"), ("phones", "sms"), ("push_tokens", "push"))
+        },
+    }
 
 
 def _named_events(reasons: Iterable[Row]) -> list[str]:
     named = {row[name] for row in reasons for name in ("reason_event_id", "ended_event_id")}
+    return _values(named)
+
+
+def _values(found: Iterable[str | None]) -> list[str]:
     # Never empty: an engine cannot tell the type of an empty list.
-    return sorted(named - {None}) or [""]
+    return sorted({value for value in found if value is not None}) or [""]
 
 
 def _unengaged(warehouse: Warehouse, rows: Mapping[str, list[Row]]) -> list[Row]:
