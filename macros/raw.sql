@@ -143,7 +143,8 @@
         'contacts': ['external_id', 'email', 'phone', 'push_token', 'updated_at'],
     } -%}
     {%- do run_query(landing_files_before(landing, tables)) -%}
-    {%- set files = landed_file_counts(landing, tables) -%}
+    {%- if looks_at_all_files() -%}{%- do warn_of_deep_files(landing) -%}{%- endif -%}
+    {%- set files = landed_file_patterns(landing) -%}
     {%- if files.unasked -%}
         {%- do run_query(
             "update " ~ raw_table('landing_files') ~ " set fingerprint = size || '@' || epoch_us(last_modified) from read_blob(['"
@@ -152,7 +153,7 @@
     {%- endif -%}
     {%- set views = [] -%}
     {%- for table, columns in tables.items() -%}
-        {%- do views.append(landing_view(landing, table, columns, files.counts[table])) -%}
+        {%- do views.append(landing_view(table, columns, landed_files(landing, table) | select('in', files.pattern) | list)) -%}
     {%- endfor -%}
     {#- The views name the landing and whether it has files; they are made where they do not stand so. -#}
     {%- set views = views | join(';\n') -%}
@@ -163,24 +164,31 @@
             ~ " (relation, code_hash) values ('landing', '" ~ local_md5(views) ~ "')"
         ) -%}
     {%- endif -%}
-    {%- if files.counts.webhook_requests or not graph.get('has_landing_views') -%}
-        {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(landing, files.counts.webhook_requests)) -%}
+    {%- set requests = landed_files(landing, 'webhook_requests') | select('in', files.pattern) | list -%}
+    {%- if requests or not graph.get('has_landing_views') -%}
+        {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(requests)) -%}
     {%- endif -%}
-    {%- if not files.counts.values() | sum -%}
+    {%- if not files.pattern -%}
         {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
     {%- endif -%}
 {%- endmacro %}
 
+{#- Whether this run makes the views, too, as the daily one does, or everything anew. -#}
+{% macro looks_at_all_files() -%}
+    {{ return(flags.FULL_REFRESH or selected_resources | select('in', views_made()) | list | length > 0) }}
+{%- endmacro %}
+
 {#- The files by name, with the fingerprint of the last time it was loaded where it is not asked for again. -#}
 {% macro landing_files_before(landing, tables) -%}
-    {%- set asks_all = flags.FULL_REFRESH or selected_resources | select('in', views_made()) | list | length > 0 -%}
     create or replace table {{ raw_table('landing_files') }} as
     with
     files as (
         {%- for table in tables %}
-        {#- `**` alone would be half as dear, and passes over files that are links. #}
-        select file as landing_part from glob('{{ landed_files(landing, table) }}')
-        {{ 'union all' if not loop.last }}
+        {%- set is_last = loop.last %}
+        {%- for pattern in landed_files(landing, table) %}
+        select file as landing_part, '{{ pattern }}' as pattern from glob('{{ pattern }}')
+        {{ 'union all' if not (is_last and loop.last) }}
+        {%- endfor %}
         {%- endfor %}
     ),
     loaded as (
@@ -192,9 +200,10 @@
     select
         '{{ invocation_id }}' as invocation_id,
         files.landing_part,
+        files.pattern,
         case
             when
-                {{ 'false' if asks_all else 'loaded.loaded_at < ' ~ timestamp_plus(build_time(), -var('arrival_lookback_hours'), 'hour') }}
+                {{ 'false' if looks_at_all_files() else 'loaded.loaded_at < ' ~ timestamp_plus(build_time(), -var('arrival_lookback_hours'), 'hour') }}
                 -- What is in no folder of a day is written anew under its name.
                 and files.landing_part like '%/date=%'
                 then loaded.fingerprint
@@ -205,31 +214,22 @@
         on files.landing_part = loaded.landing_part
 {%- endmacro %}
 
-{#- How many files each table has, and the files whose size and time are asked for. -#}
-{% macro landed_file_counts(landing, tables) -%}
-    {%- set found = {'counts': {}, 'unasked': []} -%}
-    {%- set questions = [
-        "select 'webhook_requests', count(*), null from glob('" ~ landed_files(landing, 'webhook_requests') ~ "')",
-        "select 'unasked', 0, landing_part from " ~ raw_table('landing_files') ~ " where fingerprint is null",
-    ] -%}
-    {%- for table in tables -%}
-        {%- do questions.append(
-            "select '" ~ table ~ "', count(*), null from " ~ raw_table('landing_files')
-            ~ " where starts_with(landing_part, '" ~ (landing ~ '/' ~ table ~ '/') | replace("'", "''") ~ "')"
-        ) -%}
-    {%- endfor -%}
-    {%- for name, files, part in run_query(questions | join(' union all ')).rows -%}
-        {%- if name == 'unasked' -%}
-            {%- do found.unasked.append(part | replace("'", "''")) -%}
-        {%- else -%}
-            {%- do found.counts.update({name: files | int}) -%}
-        {%- endif -%}
+{#- The patterns that find files (DuckDB refuses to read by the others), and the files whose size and time are asked for. -#}
+{% macro landed_file_patterns(landing) -%}
+    {%- set found = {'pattern': [], 'unasked': []} -%}
+    {%- set requests = landed_files(landing, 'webhook_requests')[0] -%}
+    {%- for name, text in run_query(
+        "select distinct 'pattern', pattern from " ~ raw_table('landing_files')
+        ~ " union all (select 'pattern', '" ~ requests ~ "' from glob('" ~ requests ~ "') limit 1)"
+        ~ " union all select 'unasked', landing_part from " ~ raw_table('landing_files') ~ " where fingerprint is null"
+    ).rows -%}
+        {%- do found[name].append(text | replace("'", "''")) -%}
     {%- endfor -%}
     {{ return(found) }}
 {%- endmacro %}
 
 {#- A view over a table's files; over those alone that a session names in the variable landing_<table>, as int_events_unioned does. -#}
-{% macro landing_view(landing, table, columns, files) -%}
+{% macro landing_view(table, columns, patterns) -%}
     create or replace view raw.{{ table }} as
     select
         {% for column in columns -%}
@@ -244,10 +244,10 @@
         {%- endif %}
         filename as landing_part
     from
-    {%- if files %}
+    {%- if patterns %}
         {#- 64 MB: larger than any body a platform sends; a longer line is an unreadable line. #}
         read_json(
-            coalesce(getvariable('landing_{{ table }}'), ['{{ landed_files(landing, table) }}']),
+            coalesce(getvariable('landing_{{ table }}'), ['{{ patterns | join("', '") }}']),
             format = 'newline_delimited', filename = true, ignore_errors = true, hive_partitioning = false,
             maximum_object_size = 67108864,
             columns = { {%- for column in columns %}{{ column }}: 'VARCHAR'{{ ', ' if not loop.last }}{% endfor -%} }
@@ -257,19 +257,37 @@
     {%- endif %}
 {%- endmacro %}
 
-{%- macro landed_files(landing, table) -%}{{ return((landing ~ '/' ~ table ~ '/**/*.ndjson') | replace("'", "''")) }}{%- endmacro %}
+{#- Where the files of a table lie. Deliveries: down to the folders of days, as `**` takes twice as long for a year of files. -#}
+{%- macro landed_files(landing, table) -%}
+    {%- set patterns = [] -%}
+    {%- for folders in (['', '*/', '*/*/'] if table == 'webhook_deliveries' else ['**/']) -%}
+        {%- do patterns.append((landing ~ '/' ~ table ~ '/' ~ folders ~ '*.ndjson') | replace("'", "''")) -%}
+    {%- endfor -%}
+    {{ return(patterns) }}
+{%- endmacro %}
+
+{#- Says which files lie deeper than that: they are not read. -#}
+{%- macro warn_of_deep_files(landing) -%}
+    {%- set deep = landing ~ '/webhook_deliveries/*/*/*/**/*.ndjson' -%}
+    {%- set found = run_query("select count(*), min(file) from glob('" ~ deep | replace("'", "''") ~ "')").rows[0] -%}
+    {%- if found[0] -%}
+        {%- do exceptions.warn(
+            found[0] ~ " landing files are not read, as they lie deeper than source=<source>/date=<day>/, among them " ~ found[1]
+            ~ ": move them up."
+        ) -%}
+    {%- endif -%}
+{%- endmacro %}
 
 {#- How the receiver answered in the last 30 days (DuckDB): a table, for the command may run in another folder. -#}
-{% macro landed_requests(landing, has_files) -%}
-    {%- set files = landed_files(landing, 'webhook_requests') -%}
-    {%- if has_files -%}
+{% macro landed_requests(patterns) -%}
+    {%- if patterns -%}
         select
             source,
             status_class,
             try_cast(requests as bigint) as requests,
             try_cast(counted_at as timestamptz) at time zone 'UTC' as counted_at
         from read_json(
-            '{{ files }}', format = 'newline_delimited', filename = true, ignore_errors = true, hive_partitioning = false,
+            ['{{ patterns | join("', '") }}'], format = 'newline_delimited', filename = true, ignore_errors = true, hive_partitioning = false,
             columns = {source: 'VARCHAR', status_class: 'VARCHAR', requests: 'VARCHAR', counted_at: 'VARCHAR'}
         )
         where regexp_extract(filename, 'date=([0-9-]+)/', 1) >= '{{ (run_started_at - modules.datetime.timedelta(days=30)).strftime('%Y-%m-%d') }}'

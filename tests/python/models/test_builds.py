@@ -211,6 +211,18 @@ def test_a_landed_file_that_is_a_link_is_read_by_an_increment_and_is_not_lost(
     assert warehouse.values("select ok from raw.builds") == [True] * 3
 
 
+def test_a_file_deeper_than_the_folders_of_days_is_said_and_not_read(
+    warehouse: Warehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = "webhook_deliveries/source=sendgrid/date=2026-05-02"
+    warehouse.append(f"{folder}/hour=08", line("deep", event(1)), "deep.ndjson")
+    warehouse.append(folder, line("read", event(2)), "read.ndjson")
+    warehouse.log_level = "warn"
+    warehouse.build("--full-refresh")
+    assert "1 landing files are not read" in capsys.readouterr().out
+    assert warehouse.values("select address from main.suppression_list") == ["person2@example.org"]
+
+
 def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(
     increments: Increments,
 ) -> None:
