@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -47,6 +48,19 @@ class Built:
         return f"{self.selection} build: ok, {done} nodes in {self.seconds:.0f} s{warned}"
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What dbt did. said: what it printed. nodes: unique_id, status and message of each."""
+
+    is_ok: bool
+    said: str
+    nodes: Sequence[Mapping[str, Any]]
+
+
+#: Runs dbt with arguments while the lock file is held, and writes what it says to the log.
+Dbt = Callable[[Sequence[str], IO[str], logging.Handler], Ran]
+
+
 def build(
     selection: str,
     *,
@@ -55,45 +69,42 @@ def build(
     options: Sequence[str],
     wait: timedelta,
     announce: Callable[[str], None],
+    dbt: Dbt,
 ) -> Built:
     """Runs `dbt build` when its turn has come. options: more of dbt's own.
 
     Raises BuildWaits where another build, or a reader of the database file, outlasts `wait`;
     BuildFailed where something of it failed. Where views and seeds are of other code, everything is
-    built. On SIGTERM dbt ends first, then this process.
+    built.
     """
     log = project / "logs" / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    results = Path(os.environ.get("DBT_TARGET_PATH") or project / "target") / "run_results.json"
-    with _turn(lock, selection, wait, announce) as held:
-        results.unlink(missing_ok=True)
+    handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+    with contextlib.closing(handler), _turn(lock, selection, wait, announce) as held:
         began = time.monotonic()
-        code, said = _run(_command(selection, project, options), held, log)
-        if code and selection != "everything" and _CODE_CHANGED in said:
+        ran = dbt(_arguments(selection, project, options), held, handler)
+        if not ran.is_ok and selection != "everything" and _CODE_CHANGED in ran.said:
             announce("Code, seeds or vars changed: everything is built")
             selection = "everything"
-            code, said = _run(_command(selection, project, options), held, log)
+            ran = dbt(_arguments(selection, project, options), held, handler)
         seconds = time.monotonic() - began
-    holder = _HELD.search(said)
-    if code and holder:
+    if ran.is_ok:
+        return Built(selection, seconds, Counter(node["status"] for node in ran.nodes), log)
+    if holder := _HELD.search(ran.said):
         raise BuildWaits(
             f"{holder['by'] or 'another program'} has the database file for itself: nothing was "
             "built. Close it there; the next build takes in what was missed."
         )
-    nodes = json.loads(results.read_text(encoding="utf-8"))["results"] if results.exists() else []
-    if code:
-        raise BuildFailed(f"{selection} build: failed\n{_why(nodes, said)}\nAll of it: {log}")
-    return Built(selection, seconds, Counter(node["status"] for node in nodes), log)
+    raise BuildFailed(f"{selection} build: failed\n{_why(ran)}\nAll of it: {log}")
 
 
-def _command(selection: str, project: Path, options: Sequence[str]) -> list[str]:
+def _arguments(selection: str, project: Path, options: Sequence[str]) -> list[str]:
     selected = (
         ["--exclude-resource-type", "unit_test"]
         if selection == "everything"
         else ["--selector", selection]
     )
-    dbt = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build"]
-    return [*dbt, *selected, "--project-dir", str(project), *options]
+    return ["--no-use-colors", "build", *selected, "--project-dir", str(project), *options]
 
 
 @contextmanager
@@ -132,13 +143,15 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
-def _run(command: Sequence[str], held: IO[str], log: Path) -> tuple[int, str]:
-    """Exit code of dbt and all that it printed, which goes to the log, too."""
-    handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
+def dbt_command(arguments: Sequence[str], held: IO[str], log: logging.Handler) -> Ran:
+    """dbt as a command of its own. On SIGTERM it ends first, then this process."""
+    project = Path(arguments[arguments.index("--project-dir") + 1])
+    results = Path(os.environ.get("DBT_TARGET_PATH") or project / "target") / "run_results.json"
+    results.unlink(missing_ok=True)
     said = []
     # The lock goes with dbt: should this process be killed, the next build still waits for it.
     with subprocess.Popen(
-        command,
+        [sys.executable, "-m", "dbt.cli.main", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -150,10 +163,10 @@ def _run(command: Sequence[str], held: IO[str], log: Path) -> tuple[int, str]:
         with _passing_on_sigterm(process):
             for line in process.stdout:
                 said.append(line)
-                handler.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))
+                log.emit(logging.makeLogRecord({"msg": line.rstrip("\n")}))
             code = process.wait()
-    handler.close()
-    return code, "".join(said)
+    nodes = json.loads(results.read_text(encoding="utf-8"))["results"] if results.exists() else []
+    return Ran(code == 0, "".join(said), nodes)
 
 
 @contextmanager
@@ -174,14 +187,15 @@ def _passing_on_sigterm(process: subprocess.Popen[str]) -> Iterator[None]:
         sys.exit(128 + signal.SIGTERM)
 
 
-def _why(nodes: Sequence[Mapping[str, Any]], said: str) -> str:
+def _why(ran: Ran) -> str:
     """What failed, by node; where none began, the last that dbt said."""
     failed = [
         f"  {node['unique_id'].split('.')[2]}: {' '.join(str(node['message']).split())[:300]}"
-        for node in nodes
+        for node in ran.nodes
         if node["status"] not in ("success", "pass", "warn", "skipped", "no-op")
     ]
-    return "\n".join(failed or [f"  {line}" for line in said.splitlines()[-8:] if line.strip()])
+    said = ran.said.splitlines()[-8:]
+    return "\n".join(failed or [f"  {line}" for line in said if line.strip()])
 
 
 def _now() -> str:

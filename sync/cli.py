@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from sync.delivery.shard import Shard
     from sync.erasure.kept import Kept
     from sync.explain import Subject
+    from sync.place import Place
     from sync.profile import Target
+    from sync.run.schedule import Moment
     from sync.warehouse.base import Warehouse
 
 log = logging.getLogger(__name__)
@@ -226,6 +228,17 @@ def _warehouse(
     return open_warehouse(found, read_only=read_only)
 
 
+def _place(target: str | None, profiles_dir: Path | None, project_dir: Path | None) -> Place:
+    from sync.place import Place
+    from sync.profile import load_target, project_directory
+
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    options = ["--target", found.name]
+    if profiles_dir is not None:
+        options += ["--profiles-dir", str(profiles_dir.absolute())]
+    return Place(found, project_directory(project_dir), tuple(options))
+
+
 def _land_returned(
     target: str | None,
     profiles_dir: Path | None,
@@ -304,6 +317,7 @@ def cli() -> None:
 
     \b
     contact-sync demo                 see the whole loop on this machine
+    contact-sync run                  receive, build and push, until stopped
     contact-sync receive              take the platforms' webhooks
     contact-sync backfill             take the lists of the years before
     contact-sync build                make the models anew from what landed
@@ -551,23 +565,17 @@ def build_command(
       contact-sync build
       contact-sync build daily --wait 30m
     """
-    from sync.build import build
-    from sync.profile import load_target, project_directory
-    from sync.warehouse import open_warehouse
+    from sync.build import build, dbt_command
 
-    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    project = project_directory(project_dir)
-    files = open_warehouse(found, read_only=True).local_files()
-    options = ["--target", found.name, *(["--full-refresh"] if full_refresh else [])]
-    if profiles_dir is not None:
-        options += ["--profiles-dir", str(profiles_dir)]
+    place = _place(target, profiles_dir, project_dir)
     done = build(
         selection,
-        project=project,
-        lock=Path(f"{files[0]}.build") if files else project / "logs" / "build.lock",
-        options=options,
+        project=place.project,
+        lock=place.lock,
+        options=[*place.options, *(["--full-refresh"] if full_refresh else [])],
         wait=wait,
         announce=lambda text: echo(text, err=True),
+        dbt=dbt_command,
     )
     echo(str(done))
 
@@ -585,13 +593,16 @@ def status(
       contact-sync status --output json
     """
     from sync.output import print_json, print_status, status_json
+    from sync.run.parts import read
     from sync.status import read_status
 
+    place = _place(target, profiles_dir, project_dir)
     found = read_status(_warehouse(target, profiles_dir, project_dir, read_only=True))
+    run = read(place.state)
     if output == "json":
-        print_json(status_json(found))
+        print_json(status_json(found, run))
     else:
-        print_status(found)
+        print_status(found, run)
 
 
 @cli.command("explain")
@@ -1133,23 +1144,151 @@ def receive(
     Example:
       contact-sync receive --port 8080 --allow-unsigned brevo
     """
+    _needs_receiver()
+    from sync.profile import load_target
+    from sync.receiver.serve import serve
+    from sync.receiver.settings import read_settings
+    from sync.receiver.sinks import open_sink
+
+    settings = read_settings(os.environ, unsigned=unsigned, body_limit=body_limit)
+    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
+    serve(settings, open_sink(found), host=host, port=port)
+
+
+def _needs_receiver() -> None:
+    """Raises ConfigError where the receiver's extra is not installed."""
     try:
         import httptools  # noqa: F401  (the server asks for it once it runs)
 
-        from sync.receiver.serve import serve
-        from sync.receiver.settings import read_settings
-        from sync.receiver.sinks import open_sink
+        import sync.receiver.serve  # noqa: F401
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("sync"):
             raise
         raise ConfigError(
             f"The receiver needs an extra ({error.name}): pip install 'contact-sync[receiver]'."
         ) from None
-    from sync.profile import load_target
 
-    settings = read_settings(os.environ, unsigned=unsigned, body_limit=body_limit)
-    found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    serve(settings, open_sink(found), host=host, port=port)
+
+class MomentType(click.ParamType["Moment"]):
+    """A time of day, of every day or of one of the week."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Moment:
+        """The moment."""
+        from sync.run.schedule import Moment
+
+        if isinstance(value, Moment):
+            return value
+        try:
+            return Moment.parse(str(value))
+        except ValueError:
+            said = f"{_short(value)} is not a time (UTC) like 03:00 or 'sunday 04:00'."
+            self.fail(said, param, ctx)
+
+
+@cli.command("run")
+@profile_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port to listen on; 0: a free one.",
+)
+@click.option(
+    "--allow-unsigned",
+    "unsigned",
+    multiple=True,
+    metavar="SOURCE",
+    help="As of `contact-sync receive`; may be repeated.",
+)
+@click.option(
+    "--no-receiver", is_flag=True, help="Another process receives; only build and push here."
+)
+@click.option(
+    "--every",
+    type=DurationType(),
+    help="A frequent build at least so often.  [default: on BigQuery 2m; on DuckDB only when "
+    "something landed]",
+)
+@click.option(
+    "--daily",
+    type=MomentType(),
+    metavar="HH:MM",
+    default="03:00",
+    show_default=True,
+    help="When the daily build runs, UTC.",
+)
+@click.option(
+    "--weekly",
+    type=MomentType(),
+    metavar="'DAY HH:MM'",
+    default="sunday 04:00",
+    show_default=True,
+    help="When the weekly build runs, UTC.",
+)
+@guard_options
+def run_command(
+    target: str | None,
+    profiles_dir: Path | None,
+    project_dir: Path | None,
+    host: str,
+    port: int,
+    unsigned: tuple[str, ...],
+    no_receiver: bool,
+    every: timedelta | None,
+    daily: Moment,
+    weekly: Moment,
+    max_age: timedelta,
+    max_suppress: Share,
+    max_release: Share,
+) -> None:
+    """Do all of it, until stopped: receive webhooks, build when something landed, push.
+
+    One process in place of `receive` and of the schedule: a refusal that is posted here is on the
+    platforms' lists within seconds. Builds run in a process of their own; a build or a platform
+    that fails is tried again, and never stops the receiver. What each part does is said in a line,
+    at GET /healthz and in `contact-sync status`. SIGTERM or Ctrl-C ends it within 30 s; nothing
+    that was answered is lost.
+
+    \b
+    Exit codes:
+      0  stopped as asked
+      2  usage or configuration, or another run is at work on this warehouse
+
+    \b
+    Examples:
+      contact-sync run --port 8080
+      contact-sync run --no-receiver --every 2m --daily 02:30
+    """
+    from sync.run.line import make_line
+    from sync.run.loop import Times
+    from sync.run.service import run
+
+    place = _place(target, profiles_dir, project_dir)
+    least = every or (None if place.target.engine == "duckdb" else timedelta(minutes=2))
+    server = None
+    if not no_receiver:
+        _needs_receiver()
+        from sync.receiver.settings import read_settings
+        from sync.run.receiver import server_of
+
+        settings = read_settings(os.environ, unsigned=unsigned)
+        server = server_of(settings, place.target, place.project, host=host, port=port)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    run(
+        place,
+        Times(daily, weekly, least),
+        _limits(max_age, max_suppress, max_release),
+        stop,
+        tell=make_line().tell,
+        server=server,
+    )
 
 
 class PairType(click.ParamType[tuple[str, str]]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +162,7 @@ def check_json(found: Sequence[Checked]) -> dict[str, Any]:
 def print_report(report: Report) -> None:
     """What was sent, per destination; errors go to standard error."""
     for part in report.parts:
-        echo(f"{part.destination}: {_summary(part)}")
+        echo(f"{part.destination}: {summary(part)}")
         for warning in part.warnings:
             echo(f"Warning: {warning}")
         if part.held_policy:
@@ -186,7 +186,8 @@ def print_report(report: Report) -> None:
             )
 
 
-def _summary(part: Part) -> str:
+def summary(part: Part) -> str:
+    """What was sent to one destination, in how many calls and how long."""
     tally = part.tally
     counts = [
         (tally.suppressed, "suppressed"),
@@ -426,14 +427,16 @@ def reconciled_json(done: Reconciled) -> dict[str, Any]:
     }
 
 
-def print_status(status: Status) -> None:
-    """The sections that have rows, and what to do about them."""
+def print_status(status: Status, run: Mapping[str, Any] | None) -> None:
+    """The sections that have rows, and what to do about them. run: as sync.run.parts.read says."""
     build = status.build
     if build is None:
         echo("No build is recorded. Next: dbt build\n")
     else:
         verdict = "ok" if build["ok"] else "FAILED (or a test of it): run `dbt build`"
         echo(f"Newest build: {verdict}, {duration(build['age_seconds'])} ago\n")
+    if run is not None:
+        _print_run(run)
     for section in SECTIONS:
         rows = status.sections[section.key]
         if not rows:
@@ -443,9 +446,24 @@ def print_status(status: Status) -> None:
         echo(f"{section.hint}\n" if section.hint else "")
 
 
-def status_json(status: Status) -> dict[str, Any]:
-    """The status as data: `build` and one list per section, empty ones included."""
-    return {"build": status.build, **status.sections}
+def _print_run(run: Mapping[str, Any]) -> None:
+    is_over = all(part["state"] == "stopped" for part in run["parts"].values())
+    if run["is_alive"]:
+        echo(f"contact-sync run, process {run['pid']}")
+    else:
+        echo("contact-sync run: stopped" if is_over else "contact-sync run: DIED, start it again")
+    if run["is_alive"] or not is_over:
+        rows = [
+            (name, part["state"], part["since"], " ".join(part["detail"].split())[:100])
+            for name, part in run["parts"].items()
+        ]
+        print_table(("part", "state", "since", "detail"), rows)
+    echo()
+
+
+def status_json(status: Status, run: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The status as data: `build`, `run`, and one list per section, empty ones included."""
+    return {"build": status.build, "run": run, **status.sections}
 
 
 def print_scrubbed(done: Scrubbed) -> None:

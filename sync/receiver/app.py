@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -72,8 +72,13 @@ class Receiver:
         fetch: Callable[[str], bytes],
         lander: Lander | None = None,
         slowest_body: float = _SLOWEST_BODY,
+        parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
     ) -> None:
-        """fetch: GET of a URL, for schemes that need a certificate. slowest_body: seconds."""
+        """fetch: GET of a URL, for schemes that need a certificate. slowest_body: seconds.
+
+        parts: the states of what else runs in this process, for /healthz.
+        """
+        self._parts = parts
         self._settings = settings
         self._lander = lander or Lander(sink)
         self._counts = Counts(self._lander)
@@ -116,10 +121,15 @@ class Receiver:
         return answer
 
     async def health(self, _: Request) -> Response:
-        """GET /healthz: 200 unless deliveries could not land a moment ago."""
+        """GET /healthz: 200 unless deliveries could not land a moment ago.
+
+        A build or a push that fails is told, and is no reason to restart the receiver.
+        """
         trouble = self._lander.trouble
         status = "ok" if trouble is None else f"deliveries cannot land: {trouble}"
-        return JSONResponse({"status": status}, 200 if trouble is None else 503)
+        parts = self._parts()
+        told = {"status": status, **({"parts": parts} if parts else {})}
+        return JSONResponse(told, 200 if trouble is None else 503)
 
     async def close(self) -> None:
         """Writes what is still to be written."""

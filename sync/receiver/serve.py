@@ -43,6 +43,22 @@ def app_from_environment(
 
 def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     """Serves until SIGTERM or Ctrl-C, and then ends what is under way. port 0: a free one."""
+    run, _ = make_server(settings, sink, host=host, port=port)
+    run()
+
+
+def make_server(
+    settings: Settings,
+    sink: Sink,
+    *,
+    host: str,
+    port: int,
+    parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What serves, and what ends it from another thread; it listens already.
+
+    parts: what else /healthz tells. Raises ConfigError where the address cannot be used.
+    """
     import uvicorn
 
     from sync.receiver.connections import Connections, within_open_files
@@ -61,7 +77,7 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
     sys.stdout.write("\n".join(_introduction(settings, sink, address)) + "\n")
     sys.stdout.flush()
     config = uvicorn.Config(
-        _app(settings, sink),
+        _app(settings, sink, parts),
         # Its warnings come once a bad request, and tell nothing that the counts do not.
         log_level="error",
         http=Protocol,
@@ -73,11 +89,18 @@ def serve(settings: Settings, sink: Sink, *, host: str, port: int) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=_LAST_REQUESTS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+
+    def end() -> None:
+        server.should_exit = True
+
+    return lambda: server.run(sockets=[listener]), end
 
 
-def _app(settings: Settings, sink: Sink) -> Starlette:
-    return create_app(Receiver(settings, sink, fetch=_fetcher(settings)))
+def _app(
+    settings: Settings, sink: Sink, parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict
+) -> Starlette:
+    return create_app(Receiver(settings, sink, fetch=_fetcher(settings), parts=parts))
 
 
 def _fetcher(settings: Settings) -> Callable[[str], bytes]:

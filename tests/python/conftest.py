@@ -374,7 +374,7 @@ def seeds_of(project: Path, manifest: Manifest) -> Iterator[Manifest]:
             seed.checksum = (
                 FileHash.path(seed.original_file_path)
                 if is_large
-                else FileHash.from_contents(path.read_text(encoding="utf-8"))
+                else FileHash.from_contents(path.read_text(encoding="utf-8").strip())
             )
             # What `graph` shows to macros.
             manifest.flat_graph["nodes"][seed.unique_id]["checksum"] = seed.checksum.to_dict()

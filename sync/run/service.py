@@ -1,0 +1,141 @@
+"""Starts the parts of a run, and ends them in the order in which nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sync.delivery.guard import Limits
+from sync.errors import ConfigError, WarehouseMissing
+from sync.place import Place
+from sync.profile import landing_directory
+from sync.run.builder import Builder
+from sync.run.landing import signature
+from sync.run.loop import Loop, Times
+from sync.run.parts import Parts, read
+from sync.run.pusher import Pusher
+from sync.warehouse import open_warehouse
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a build and a push may take to end; together less than the 30 after which service
+#: managers kill.
+_PATIENCE: Final = 12.0
+
+
+#: Makes what serves until it is ended, and what ends it. Given: called when something landed, and
+#: the states of all parts.
+Server = Callable[
+    [Callable[[], None], Callable[[], Mapping[str, Mapping[str, str]]]],
+    tuple[Callable[[], None], Callable[[], None]],
+]
+
+
+def run(
+    place: Place,
+    times: Times,
+    limits: Limits,
+    stop: threading.Event,
+    *,
+    tell: Callable[..., None],
+    server: Server | None,
+) -> None:
+    """Until `stop` is set. server: the receiver; None: another process receives.
+
+    Raises ConfigError where a run of this warehouse is at it already, or the receiver cannot start.
+    """
+    _check_alone(place)
+    parts = Parts(place.state, tell)
+    for selection in ("daily", "weekly"):
+        if parts.noted(selection) is None:
+            # The first of them is due at the next of its times.
+            parts.note(selection, datetime.now(UTC))
+    builder = Builder(
+        project=place.project,
+        lock=place.lock,
+        options=place.options,
+        wait=timedelta(minutes=5),
+        announce=lambda text: parts.say("build", "working", text),
+    )
+    pusher = Pusher(
+        place.target,
+        lambda: open_warehouse(place.target, read_only=False),
+        os.environ,
+        limits,
+        parts,
+    )
+    is_local = place.target.engine == "duckdb"
+    landing = landing_directory()
+    loop = Loop(builder, pusher, parts, times, (lambda: signature(landing)) if is_local else None)
+    end_receiver, join_receiver = _receive(server, loop, parts)
+    pusher.start()
+
+    def end() -> None:
+        stop.wait()
+        # What was answered is landed; what comes later, the platform sends again.
+        end_receiver()
+        pusher.end()
+        builder.stop(_PATIENCE)
+
+    ending = threading.Thread(target=end, name="end", daemon=True)
+    ending.start()
+    try:
+        loop.run(stop, first=_first(place))
+    finally:
+        stop.set()
+        ending.join()
+        join_receiver()
+        pusher.join(_PATIENCE)
+        for name in ("build", "push"):
+            parts.say(name, "stopped")
+
+
+def _check_alone(place: Place) -> None:
+    told = read(place.state)
+    if told is not None and told["is_alive"] and told["pid"] != os.getpid():
+        is_stopped = all(part["state"] == "stopped" for part in told["parts"].values())
+        if not is_stopped:
+            raise ConfigError(
+                f"`contact-sync run` of process {told['pid']} is at work on this warehouse already "
+                f"({place.state})."
+            )
+
+
+def _first(place: Place) -> str:
+    """Everything, where nothing was built yet."""
+    try:
+        rows = open_warehouse(place.target, read_only=True).rows(
+            "select 1 as one from {raw}.builds limit 1"
+        )
+    except WarehouseMissing:
+        return "everything"
+    return "frequent" if rows else "everything"
+
+
+def _receive(
+    server: Server | None, loop: Loop, parts: Parts
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What ends the receiver, and what waits for its end."""
+
+    if server is None:
+        parts.say("receive", "off", "another process receives")
+        return (lambda: None), (lambda: None)
+    serve, end = server(loop.woken.set, parts.as_json)
+
+    def receive() -> None:
+        parts.say("receive", "working")
+        try:
+            serve()
+        except Exception:
+            log.exception("receive: a fault of contact-sync itself")
+            parts.say("receive", "failing", "it ended by a fault of contact-sync itself")
+        else:
+            parts.say("receive", "stopped")
+
+    thread = threading.Thread(target=receive, name="receive", daemon=True)
+    thread.start()
+    return end, lambda: thread.join(_PATIENCE)

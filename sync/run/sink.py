@@ -1,0 +1,69 @@
+"""A sink that tells when something landed that must not wait."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from sync.receiver.landed import Landed
+from sync.receiver.sinks.base import RequestCount, Sink
+
+
+class TellingSink:
+    """Implements Sink by another."""
+
+    def __init__(self, sink: Sink, tell: Callable[[], None], is_urgent: Callable[[Landed], bool]):
+        """tell: called after deliveries are safe of which one is urgent."""
+        self.place = sink.place
+        self._sink = sink
+        self._tell = tell
+        self._is_urgent = is_urgent
+
+    def write(self, rows: Sequence[Landed]) -> list[Exception | None]:
+        """See Sink."""
+        outcomes = self._sink.write(rows)
+        if any(
+            error is None and self._is_urgent(row)
+            for row, error in zip(rows, outcomes, strict=True)
+        ):
+            self._tell()
+        return outcomes
+
+    def write_counts(self, counts: Sequence[RequestCount]) -> None:
+        """See Sink."""
+        self._sink.write_counts(counts)
+
+    def close(self) -> None:
+        """See Sink."""
+        self._sink.close()
+
+
+def may_refuse(seeds: Path) -> Callable[[Landed], bool]:
+    """Whether a delivery has a word that means, by the seeds, one of the policy's reasons.
+
+    A word too many costs a build, and one that the seeds do not know waits for the next.
+    """
+    reasons = {row["reason"] for row in _rows(seeds / "suppression_policy.csv")}
+    words: dict[str, set[str]] = defaultdict(set)
+    for row in _rows(seeds / "provider_events.csv"):
+        if row["event_type"] in reasons:
+            words[row["source"]].add(row["provider_event"])
+    patterns = {
+        source: re.compile("|".join(map(re.escape, sorted(known))), re.IGNORECASE)
+        for source, known in words.items()
+    }
+    return lambda row: _is_found(patterns, row)
+
+
+def _is_found(patterns: Mapping[str, re.Pattern[str]], row: Landed) -> bool:
+    pattern = patterns.get(row.source)
+    # Of a source that the seeds do not list, anything may be one.
+    return pattern is None or pattern.search(row.payload) is not None
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
