@@ -69,10 +69,13 @@ def build(
     options: Sequence[str],
     wait: timedelta,
     announce: Callable[[str], None],
+    waiting: Callable[[str], None],
     dbt: Dbt,
+    database: Path | None,
 ) -> Built:
     """Runs `dbt build` when its turn has come. options: more of dbt's own.
 
+    database: DuckDB's file, which others may have open. waiting: told for whom it waits.
     Raises BuildWaits where another build, or a reader of the database file, outlasts `wait`;
     BuildFailed where something of it failed. Where views and seeds are of other code, everything is
     built.
@@ -80,7 +83,9 @@ def build(
     log = project / "logs" / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
-    with contextlib.closing(handler), _turn(lock, selection, wait, announce) as held:
+    with contextlib.closing(handler), _turn(lock, selection, wait, waiting) as held:
+        if database is not None:
+            _wait_for_file(database, selection, wait, waiting)
         began = time.monotonic()
         ran = dbt(_arguments(selection, project, options), held, handler)
         if not ran.is_ok and selection != "everything" and _CODE_CHANGED in ran.said:
@@ -91,11 +96,45 @@ def build(
     if ran.is_ok:
         return Built(selection, seconds, Counter(node["status"] for node in ran.nodes), log)
     if holder := _HELD.search(ran.said):
-        raise BuildWaits(
-            f"{holder['by'] or 'another program'} has the database file for itself: nothing was "
-            "built. Close it there; the next build takes in what was missed."
-        )
+        raise _file_is_held(holder)
     raise BuildFailed(f"{selection} build: failed\n{_why(ran)}\nAll of it: {log}")
+
+
+def _wait_for_file(
+    path: Path, selection: str, wait: timedelta, waiting: Callable[[str], None]
+) -> None:
+    """Returns once nobody has DuckDB's file open; raises BuildWaits where that takes too long."""
+    if not path.exists():
+        return
+    import duckdb
+
+    deadline = time.monotonic() + wait.total_seconds()
+    told = False
+    while True:
+        try:
+            duckdb.connect(str(path)).close()
+        except duckdb.IOException as error:
+            holder = _HELD.search(str(error))
+            if holder is None:
+                # dbt says what else is wrong with it.
+                return
+            if time.monotonic() > deadline:
+                raise _file_is_held(holder) from None
+            if not told:
+                waiting(f"{selection} build: waits for {holder['by']}, which has {path} open")
+                told = True
+            time.sleep(_LOOK_EVERY)
+        except duckdb.Error:
+            return
+        else:
+            return
+
+
+def _file_is_held(holder: re.Match[str]) -> BuildWaits:
+    return BuildWaits(
+        f"{holder['by'] or 'another program'} has the database file for itself: nothing was "
+        "built. Close it there; the next build takes in what was missed."
+    )
 
 
 def _arguments(selection: str, project: Path, options: Sequence[str]) -> list[str]:
@@ -109,7 +148,7 @@ def _arguments(selection: str, project: Path, options: Sequence[str]) -> list[st
 
 @contextmanager
 def _turn(
-    path: Path, selection: str, wait: timedelta, announce: Callable[[str], None]
+    path: Path, selection: str, wait: timedelta, waiting: Callable[[str], None]
 ) -> Iterator[IO[str]]:
     """Holds the lock file. Raises BuildWaits. The kernel frees it, whatever ends its holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +164,7 @@ def _turn(
                     "still at it. Nothing was built; the next build takes in what was missed."
                 )
             if not told:
-                announce(f"{selection} build: waits for {holder}")
+                waiting(f"{selection} build: waits for {holder}")
                 told = True
             time.sleep(_LOOK_EVERY)
         file.seek(0)

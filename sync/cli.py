@@ -575,7 +575,9 @@ def build_command(
         options=[*place.options, *(["--full-refresh"] if full_refresh else [])],
         wait=wait,
         announce=lambda text: echo(text, err=True),
+        waiting=lambda text: echo(text, err=True),
         dbt=dbt_command,
+        database=place.database,
     )
     echo(str(done))
 

@@ -28,8 +28,12 @@ class Place:
         """The file that a build holds."""
         return self._beside("build")
 
+    @property
+    def database(self) -> Path | None:
+        """DuckDB's file; None for a warehouse that is elsewhere."""
+        return next(iter(open_warehouse(self.target, read_only=True).local_files()), None)
+
     def _beside(self, name: str) -> Path:
-        files = open_warehouse(self.target, read_only=True).local_files()
-        if files:
-            return Path(f"{files[0]}.{name}")
+        if self.database is not None:
+            return Path(f"{self.database}.{name}")
         return self.project / "logs" / ("build.lock" if name == "build" else name)

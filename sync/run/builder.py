@@ -29,14 +29,16 @@ class Builder:
         *,
         project: Path,
         lock: Path,
+        database: Path | None,
         options: Sequence[str],
         wait: timedelta,
         announce: Callable[[str], None],
+        waiting: Callable[[str], None],
     ) -> None:
         """As `sync.build.build` takes them."""
         self._command = [sys.executable, "-m", "sync.run.worker", str(project), str(lock)]
-        self._command += [str(wait.total_seconds()), *options]
-        self._announce = announce
+        self._command += [str(database or ""), str(wait.total_seconds()), *options]
+        self._tell = {"announced": announce, "waiting": waiting}
         self._process: subprocess.Popen[str] | None = None
         self._builds = 0
         self._least_memory = 0
@@ -110,9 +112,10 @@ class Builder:
         assert process.stdout is not None
         for line in process.stdout:
             answer: dict[str, Any] = json.loads(line)
-            if "announced" in answer:
-                self._announce(answer["announced"])
-            elif "ready" not in answer:
+            (kind, text), *_ = answer.items()
+            if kind in self._tell:
+                self._tell[kind](text)
+            elif kind != "ready":
                 return answer
         raise OSError(f"exit code {process.wait()}")
 

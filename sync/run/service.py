@@ -54,12 +54,20 @@ def run(
         if parts.noted(selection) is None:
             # The first of them is due at the next of its times.
             parts.note(selection, datetime.now(UTC))
+
+    def waiting(text: str) -> None:
+        # Our own push has the file for moments.
+        if f"(PID {os.getpid()})" not in text:
+            parts.say("build", "waiting", text)
+
     builder = Builder(
         project=place.project,
         lock=place.lock,
+        database=place.database,
         options=place.options,
         wait=timedelta(minutes=5),
         announce=lambda text: parts.say("build", "working", text),
+        waiting=waiting,
     )
     pusher = Pusher(
         place.target,

@@ -1,6 +1,6 @@
 """A process that builds again and again: dbt is imported, and the project parsed, once.
 
-`python -m sync.run.worker PROJECT LOCK WAIT_SECONDS OPTION...`: one JSON object per line on
+`python -m sync.run.worker PROJECT LOCK DATABASE WAIT_SECONDS OPTION...`: a JSON object per line on
 standard input and output, as `sync.run.builder` writes and reads them.
 """
 
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str]) -> None:
     # What libraries print must not stand among the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    project, lock, wait, *options = arguments
+    project, lock, database, wait, *options = arguments
 
     def answer(**said: Any) -> None:
         answers.write(json.dumps(said) + "\n")
@@ -145,7 +145,9 @@ def main(arguments: Sequence[str]) -> None:
                 options=options,
                 wait=timedelta(seconds=float(wait)),
                 announce=lambda text: answer(announced=text),
+                waiting=lambda text: answer(waiting=text),
                 dbt=dbt,
+                database=Path(database) if database else None,
             )
         except ProjectChanged:
             answer(error="ProjectChanged", text="")

@@ -167,8 +167,10 @@ def open_elsewhere(warehouse: Warehouse) -> Iterator[None]:
     )
     assert child.stdout is not None
     assert child.stdout.readline() == b"open\n"
-    yield
-    child.communicate(b"")
+    try:
+        yield
+    finally:
+        child.communicate(b"")
 
 
 def ledger(warehouse: Warehouse) -> list[tuple[str, str]]:

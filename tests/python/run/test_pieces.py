@@ -107,9 +107,11 @@ def test_a_builder_whose_project_changed_reads_it_anew(
     builder = Builder(
         project=project,
         lock=warehouse.directory / "lock",
+        database=warehouse.database,
         options=["--profiles-dir", str(warehouse.profiles)],
         wait=timedelta(seconds=1),
         announce=announced.append,
+        waiting=announced.append,
     )
     try:
         builder.build("everything")

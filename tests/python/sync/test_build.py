@@ -90,11 +90,13 @@ def test_a_build_starved_by_a_reader_says_who_reads(project: Path) -> None:
         try:
             assert reader.stdout is not None
             reader.stdout.readline()
-            code, out, errors = run(project)
+            code, out, errors = run(project, "--wait", "1s")
         finally:
             reader.kill()
     assert (code, out) == (4, "")
-    assert f"(PID {reader.pid}) has the database file for itself" in errors
+    waits, gave_up = errors.splitlines()
+    assert f"(PID {reader.pid}), which has {database} open" in waits
+    assert f"(PID {reader.pid}) has the database file for itself" in gave_up
     assert "Traceback" not in errors
 
 
