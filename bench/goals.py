@@ -50,6 +50,7 @@ GOALS: Final = {
     "overhead_new": Goal(9, "frequent, 1,000 new events / dbt parse, CPU", "<= 2.5"),
     "statements": Goal(9, "statements of frequent with nothing new", "<= 15"),
     "statements_new": Goal(9, "statements of frequent with 1,000 new events", "<= 60"),
+    "latency": Goal(10, "contact-sync run: 95 % of refusals obeyed within", "<= 10 s"),
 }
 """Every goal that the bench can measure; that a kill loses nothing is shown by a test."""
 

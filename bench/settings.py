@@ -49,6 +49,7 @@ PARTS: Final = {
     "receive": "goal 7: the receiver under load, against a server that lands nothing",
     "overhead": "goal 9: what a frequent run with nothing new costs, against dbt parse",
     "plan": "goal 8: contact-sync plan with many deltas, contact-sync --help",
+    "latency": "goal 10: contact-sync run, from a refusal's arrival to the platform's list",
 }
 """What can be measured on its own: (name, meaning)."""
 
