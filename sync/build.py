@@ -80,7 +80,7 @@ def build(
     BuildFailed where something of it failed. Where views and seeds are of other code, everything is
     built.
     """
-    log = project / "logs" / "build.log"
+    log = Path(os.environ.get("DBT_LOG_PATH") or project / "logs") / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
     with contextlib.closing(handler), _turn(lock, selection, wait, waiting) as held:

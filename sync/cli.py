@@ -1260,6 +1260,7 @@ def run_command(
     \b
     Exit codes:
       0  stopped as asked
+      1  the receiver ended by itself
       2  usage or configuration, or another run is at work on this warehouse
 
     \b

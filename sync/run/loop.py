@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -54,32 +55,42 @@ class Loop:
         self._signature = signature
         self._seen: int | None = None
         self._recorded = 0
-        self._retry = Retry()
-        self._failed: str | None = None
+        self._first: str | None = None
+        # A daily build that fails must keep no frequent one waiting.
+        self._retries: dict[str, Retry] = defaultdict(Retry)
         self._built_at = time.monotonic()
         #: Set by the receiver when something landed that must not wait.
         self.woken = threading.Event()
 
     def run(self, stop: threading.Event, *, first: str) -> None:
-        """Until `stop` is set. first: the selection that is built at once."""
-        selection: str | None = first
+        """Until `stop` is set. first: the selection without which no other is built."""
+        self._first = first
         while not stop.is_set():
-            if selection is None:
-                self.woken.wait(_LOOK_EVERY)
-            else:
+            selection = self._due(datetime.now(UTC))
+            if selection is not None:
                 self._build(selection, stop)
-            selection = None if stop.is_set() else self._due(datetime.now(UTC))
+            elif self.woken.is_set():
+                # After a failure: it is not tried again yet.
+                stop.wait(_LOOK_EVERY)
+            else:
+                self.woken.wait(_LOOK_EVERY)
 
     def _due(self, now: datetime) -> str | None:
-        if self._failed is not None:
-            waited = time.monotonic() - self._built_at
-            landed = self.woken.is_set()
-            return self._failed if landed or waited >= (self._retry.seconds() or 0) else None
+        if self._first is not None:
+            return self._unless_waiting(self._first)
+        if self._has_landed() or self._is_old():
+            return self._unless_waiting("frequent") or self._scheduled(now)
+        return self._scheduled(now)
+
+    def _scheduled(self, now: datetime) -> str | None:
         for selection, moment in (("weekly", self._times.weekly), ("daily", self._times.daily)):
             done = self._parts.noted(selection)
             if done is not None and done < moment.last(now):
-                return selection
-        return "frequent" if self._has_landed() or self._is_old() else None
+                return self._unless_waiting(selection)
+        return None
+
+    def _unless_waiting(self, selection: str) -> str | None:
+        return None if self._retries[selection].is_waiting else selection
 
     def _has_landed(self) -> bool:
         if self.woken.is_set():
@@ -94,6 +105,7 @@ class Loop:
 
     def _build(self, selection: str, stop: threading.Event) -> None:
         # Before the build reads: what lands meanwhile is of the next one.
+        was_woken = self.woken.is_set()
         self.woken.clear()
         seen = self._signature() if self._signature is not None else None
         recorded = self._pusher.recorded
@@ -102,26 +114,33 @@ class Loop:
         try:
             built = self._builder.build(selection)
         except SyncError as error:
-            if stop.is_set():
-                # It was ended; the next run does it again.
-                return
-            self._failed = selection
-            if isinstance(error, BuildWaits):
-                self._retry.again_soon()
-                self._parts.say("build", "waiting", str(error))
-            else:
-                self._retry.failed()
-                self._parts.say("build", "failing", str(error))
+            if was_woken:
+                self.woken.set()
+            if not stop.is_set():
+                # Else it was ended; the next run does it again.
+                self._failed(selection, error)
         else:
-            self._retry.succeeded()
-            self._failed, self._seen, self._recorded = None, seen, recorded
+            self._retries[selection].succeeded()
+            self._first, self._seen, self._recorded = None, seen, recorded
+            self._built_at = time.monotonic()
             self._note(built.selection, began)
             self._parts.say("build", "idle", str(built))
             self._pusher.ask()
-        self._built_at = time.monotonic()
+
+    def _failed(self, selection: str, error: SyncError) -> None:
+        if isinstance(error, BuildWaits):
+            self._retries[selection].again_soon()
+            self._parts.say("build", "waiting", str(error))
+        else:
+            self._retries[selection].failed()
+            self._parts.say("build", "failing", str(error))
 
     def _note(self, selection: str, began: datetime) -> None:
         """The weekly build does the daily one's work, too, and a build of everything both's."""
-        done = {"daily": ("daily",), "weekly": ("weekly", "daily")}
-        for name in done.get(selection, ()) if selection != "everything" else ("weekly", "daily"):
+        done = {
+            "daily": ("daily",),
+            "weekly": ("weekly", "daily"),
+            "everything": ("weekly", "daily"),
+        }
+        for name in done.get(selection, ()):
             self._parts.note(name, began)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sync.delivery.guard import Limits
-from sync.errors import ConfigError, WarehouseMissing
+from sync.errors import ConfigError, SyncError, WarehouseMissing
 from sync.place import Place
 from sync.profile import landing_directory
 from sync.run.builder import Builder
@@ -46,7 +46,8 @@ def run(
 ) -> None:
     """Until `stop` is set. server: the receiver; None: another process receives.
 
-    Raises ConfigError where a run of this warehouse is at it already, or the receiver cannot start.
+    Raises ConfigError where a run of this warehouse is at it already, or the receiver cannot start;
+    SyncError where it ended by itself.
     """
     _check_alone(place)
     parts = Parts(place.state, tell)
@@ -79,7 +80,7 @@ def run(
     is_local = place.target.engine == "duckdb"
     landing = landing_directory()
     loop = Loop(builder, pusher, parts, times, (lambda: signature(landing)) if is_local else None)
-    end_receiver, join_receiver = _receive(server, loop, parts)
+    end_receiver, join_receiver = _receive(server, loop, parts, stop)
     pusher.start()
 
     def end() -> None:
@@ -100,6 +101,8 @@ def run(
         pusher.join(_PATIENCE)
         for name in ("build", "push"):
             parts.say(name, "stopped")
+    if parts.as_json()["receive"]["state"] == "failing":
+        raise SyncError("The receiver ended by itself; see the log above.")
 
 
 def _check_alone(place: Place) -> None:
@@ -125,7 +128,7 @@ def _first(place: Place) -> str:
 
 
 def _receive(
-    server: Server | None, loop: Loop, parts: Parts
+    server: Server | None, loop: Loop, parts: Parts, stop: threading.Event
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     """What ends the receiver, and what waits for its end."""
 
@@ -140,9 +143,11 @@ def _receive(
             serve()
         except Exception:
             log.exception("receive: a fault of contact-sync itself")
-            parts.say("receive", "failing", "it ended by a fault of contact-sync itself")
-        else:
-            parts.say("receive", "stopped")
+        # Without it a run is no run: whoever started it starts it again.
+        parts.say(
+            "receive", "stopped" if stop.is_set() else "failing", "it does not serve any more"
+        )
+        stop.set()
 
     thread = threading.Thread(target=receive, name="receive", daemon=True)
     thread.start()

@@ -361,6 +361,11 @@ def every_row_enabled() -> str:
     return text.getvalue()
 
 
+def parsed_once(directory: Path) -> Manifest:
+    """What dbt parsed of our own code: it depends neither on the warehouse nor on the seeds."""
+    return Warehouse(directory).manifest()
+
+
 @contextmanager
 def seeds_of(project: Path, manifest: Manifest) -> Iterator[Manifest]:
     """The manifest of our own code, with the seeds of another project: dbt parses once for both."""

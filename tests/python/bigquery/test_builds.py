@@ -17,7 +17,7 @@ import pytest
 from sync.demo import generator, story
 from tests.python.bigquery.compiled import asked
 from tests.python.bigquery.warehouse import BigQueryWarehouse
-from tests.python.conftest import Warehouse
+from tests.python.conftest import Warehouse, new_built_warehouse
 from tests.python.staging.bad_bodies import land_bad_bodies
 
 DAYS = 120
@@ -73,7 +73,7 @@ def build(duckdb: Warehouse, bigquery: BigQueryWarehouse, *options: str) -> Buil
 @pytest.fixture(scope="module")
 def built(new_bigquery: Callable[[], BigQueryWarehouse]) -> Mapping[str, Built]:
     bigquery = new_bigquery()
-    duckdb = Warehouse(bigquery.directory)
+    duckdb = new_built_warehouse(bigquery.directory)
     empty, again = build(duckdb, bigquery), build(duckdb, bigquery, "--selector", "frequent")
     generator.land(duckdb.landing, events=1_000, seed=7, days=DAYS)
     story.land_first_days(duckdb.landing, start=generator.START, days=DAYS)

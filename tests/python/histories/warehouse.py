@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import os
@@ -15,9 +16,8 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
-from dbt.contracts.graph.manifest import Manifest
 
-from tests.python.conftest import ROOT, seeds_of
+from tests.python.conftest import ROOT, parsed_once, seeds_of
 from tests.python.spent import spending
 
 from .oracle import Table
@@ -28,8 +28,6 @@ Marts = tuple[Table, Table]
 BUILD_TIMES = ("computed_at",)
 # Exit code of a build that was killed.
 KILLED = 137
-# What dbt parsed, once: it depends neither on the warehouse nor on the seeds.
-_manifests: list[Manifest] = []
 MARTS = {"suppression_list": ("channel", "address"), "contact_profiles": ("contact_id",)}
 
 
@@ -42,12 +40,20 @@ class Warehouse:
         self.home = home
         self.landing = home / "landing"
         self.landing.mkdir(parents=True)
-        self._database = home / "built.duckdb"
+        self._database = home / "warehouse.duckdb"
         self._project = project
         self._vars = dbt_vars
         self._landed = 0
         self.builds = 0
         shutil.copy(project / "profiles.example.yml", home / "profiles.yml")
+
+    def copied(self, home: Path) -> Warehouse:
+        """Another one with all that landed here and was built of it."""
+        shutil.copytree(self.home, home)
+        other = copy.copy(self)
+        other.home, other.landing = home, home / "landing"
+        other._database = home / self._database.name
+        return other
 
     def land(self, lines: Iterable[Line]) -> None:
         """Write lines: half into new files, half into files that grow; their folder's day says
@@ -71,18 +77,20 @@ class Warehouse:
 
         Raises AssertionError with dbt's message if that fails.
         """
-        with self._environment(), spending("dbt"):
-            if not _manifests:
-                _manifests.append(self._invoke(dbtRunner(), ["parse"], as_of))
-            with seeds_of(self._project, _manifests[0]) as manifest:
-                runner = dbtRunner(manifest=manifest)
-                if self.builds:
-                    # Views stand as the first build made them.
-                    selection += ("--exclude", "config.materialized:view")
-                else:
-                    self._invoke(runner, ["seed"], as_of)
-                # run, not build: everything but tests, which `make test` runs elsewhere.
-                self._invoke(runner, ["run", *selection], as_of)
+        parsed = parsed_once(self.home)
+        with (
+            self._environment(),
+            spending("dbt"),
+            seeds_of(self._project, parsed) as manifest,
+        ):
+            runner = dbtRunner(manifest=manifest)
+            if self.builds:
+                # Views stand as the first build made them.
+                selection += ("--exclude", "config.materialized:view")
+            else:
+                self._invoke(runner, ["seed"], as_of)
+            # run, not build: everything but tests, which `make test` runs elsewhere.
+            self._invoke(runner, ["run", *selection], as_of)
         self.builds += 1
 
     def build_killed(self, as_of: datetime, statement: int, *selection: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ import duckdb
 import pytest
 
 from sync.sandbox.server import running
-from tests.python.conftest import Warehouse, new_built_warehouse, project_with_seeds
+from tests.python.conftest import ROOT, Warehouse, new_built_warehouse, shared
 from tests.python.sync.real import cli, environment_of
 from tests.python.sync.world import KEY, SandboxClient, wait_until
 
@@ -87,19 +88,32 @@ class Run:
         return self.process.wait(35)
 
 
-def start(warehouse: Warehouse, project: Path, sandbox: SandboxClient, *options: str) -> Run:
+def _parsed(warehouse: Warehouse) -> Path:
+    """A target folder in which the project is parsed already."""
+    target = warehouse.directory / "target"
+    if not target.exists():
+        warehouse.manifest()
+        target.mkdir()
+        with shared("partial_parse.msgpack") as known:
+            shutil.copy(known, target)
+    return target
+
+
+def start(warehouse: Warehouse, sandbox: SandboxClient, *options: str) -> Run:
     log = warehouse.directory / f"run-{len(list(warehouse.directory.glob('run-*')))}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "sync", "run", "--port", "0"),
-                *("--allow-unsigned", "sendgrid", "--project-dir", str(project)),
+                *("--allow-unsigned", "sendgrid", "--project-dir", str(ROOT)),
                 *("--profiles-dir", warehouse.profiles.name, *options),
             ],
             cwd=warehouse.directory,
             env={
                 **environment_of(warehouse.directory),
                 **warehouse.environment,
+                "DBT_TARGET_PATH": str(_parsed(warehouse)),
+                "DBT_LOG_PATH": str(warehouse.directory / "logs"),
                 "SENDGRID_API_KEY": KEY,
                 "SENDGRID_BASE_URL": f"{sandbox.url}/sendgrid",
                 "SENDGRID_RATE": "0",
@@ -112,22 +126,14 @@ def start(warehouse: Warehouse, project: Path, sandbox: SandboxClient, *options:
 
 
 @contextmanager
-def running_run(
-    warehouse: Warehouse, project: Path, sandbox: SandboxClient, *options: str
-) -> Iterator[Run]:
-    run = start(warehouse, project, sandbox, *options)
+def running_run(warehouse: Warehouse, sandbox: SandboxClient, *options: str) -> Iterator[Run]:
+    run = start(warehouse, sandbox, *options)
     try:
         yield run
     finally:
         if run.process.poll() is None:
             os.kill(run.process.pid, signal.SIGTERM)
             run.process.wait(35)
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project, parsed by its first run."""
-    return project_with_seeds(tmp_path_factory.mktemp("run") / "project")
 
 
 def pushed_once(directory: Path, sandbox: SandboxClient) -> Warehouse:
@@ -142,12 +148,10 @@ def pushed_once(directory: Path, sandbox: SandboxClient) -> Warehouse:
 
 
 @pytest.fixture(scope="module")
-def run(
-    tmp_path_factory: pytest.TempPathFactory, project: Path, sandbox: SandboxClient
-) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxClient) -> Iterator[Run]:
     """One run for all tests that do not end it."""
     warehouse = pushed_once(tmp_path_factory.mktemp("running"), sandbox)
-    with running_run(warehouse, project, sandbox) as one:
+    with running_run(warehouse, sandbox) as one:
         yield one
 
 

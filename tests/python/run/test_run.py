@@ -5,10 +5,14 @@ from __future__ import annotations
 import signal
 import time
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import Any
+
+import pytest
 
 from sync.run.parts import Parts, read
+from tests.python.conftest import Warehouse
 from tests.python.sync.real import cli
 from tests.python.sync.real import run as command
 from tests.python.sync.world import SandboxClient, wait_until
@@ -75,42 +79,56 @@ def test_status_says_what_each_part_does(run: Run, sandbox: SandboxClient) -> No
     assert f"contact-sync run, process {run.process.pid}" in text
 
 
-def test_a_second_run_of_one_warehouse_is_refused(
-    run: Run, project: Path, sandbox: SandboxClient
-) -> None:
-    second = start(run.warehouse, project, sandbox)
+def test_a_second_run_of_one_warehouse_is_refused(run: Run, sandbox: SandboxClient) -> None:
+    second = start(run.warehouse, sandbox)
     assert second.process.wait(30) == 2
     assert f"process {run.process.pid} is at work on this warehouse already" in second.said()
 
 
-def test_a_run_that_is_ended_amid_a_build_loses_nothing(
-    tmp_path: Path, project: Path, sandbox: SandboxClient
-) -> None:
-    warehouse = pushed_once(tmp_path, sandbox)
-    with running_run(warehouse, project, sandbox) as run:
+@dataclass
+class Restarted:
+    """A run that was ended amid a build, and the one after it, when a daily build was missed."""
+
+    warehouse: Warehouse
+    addresses: list[str]
+    seconds_to_end: float
+    state_at_the_end: dict[str, Any]
+    said: str
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxClient) -> Restarted:
+    warehouse = pushed_once(tmp_path_factory.mktemp("restarted"), sandbox)
+    file = warehouse.directory / "warehouse.duckdb.run.json"
+    with running_run(warehouse, sandbox) as run:
         run.wait_for("build", "idle")
         addresses = [run.complain(f"at-the-end-{number}") for number in range(3)]
         run.wait_for("build", "working")
         began = time.monotonic()
         assert run.stop() == 0
-        assert time.monotonic() - began < 30
-    state = read(warehouse.directory / "warehouse.duckdb.run.json")
+        seconds = time.monotonic() - began
+    state = read(file)
     assert state is not None
-    assert {part["state"] for part in state["parts"].values()} == {"stopped"}
-    with running_run(warehouse, project, sandbox, "--no-receiver") as run:
+    Parts(file, lambda *_: None).note("daily", datetime.now(UTC) - timedelta(days=2))
+    with running_run(warehouse, sandbox, "--no-receiver") as run:
         run.wait_until_listed(*addresses)
-        assert run.stop(signal.SIGINT) == 0
-    told = Counter(address for address, _ in ledger(warehouse))
-    assert told == Counter(["first@example.com", *addresses])
-
-
-def test_a_daily_build_that_was_missed_is_made_up_for(
-    tmp_path: Path, project: Path, sandbox: SandboxClient
-) -> None:
-    warehouse = pushed_once(tmp_path, sandbox)
-    parts = Parts(warehouse.directory / "warehouse.duckdb.run.json", lambda *_: None)
-    parts.note("daily", datetime.now(UTC) - timedelta(days=2))
-    parts.note("weekly", datetime.now(UTC))
-    with running_run(warehouse, project, sandbox, "--no-receiver") as run:
         wait_until(lambda: "daily build: ok" in run.said(), "the daily build", 90)
-    assert warehouse.values("select count(*) > 0 from main.contact_state") == [True]
+        assert run.stop(signal.SIGINT) == 0
+        return Restarted(warehouse, addresses, seconds, state, run.said())
+
+
+def test_a_run_that_is_ended_amid_a_build_ends_in_time(restarted: Restarted) -> None:
+    assert restarted.seconds_to_end < 30
+    states = {part["state"] for part in restarted.state_at_the_end["parts"].values()}
+    assert states == {"stopped"}
+
+
+def test_what_it_had_answered_is_obeyed_once_by_the_next_run(restarted: Restarted) -> None:
+    told = Counter(address for address, _ in ledger(restarted.warehouse))
+    assert told == Counter(["first@example.com", *restarted.addresses])
+
+
+def test_a_daily_build_that_was_missed_is_made_up_for(restarted: Restarted) -> None:
+    assert restarted.said.count("daily build: ok") == 1
+    history = "select count(*) > 0 from main.contact_state"
+    assert restarted.warehouse.values(history) == [True]
