@@ -27,6 +27,8 @@ _LOG_BYTES: Final = 5_000_000
 _LOOK_EVERY: Final = 0.2
 # What the project says where views and seeds are of other code (macros/built_code.sql).
 _CODE_CHANGED: Final = "Run `dbt build` once"
+# What it says of landing files that lie where none is read (macros/raw.sql).
+_NOT_READ: Final = "landing files are not read"
 # How DuckDB says who has the file.
 _HELD: Final = re.compile(
     r"Could not set lock on file.*?(?:held in (?P<by>.+?\(PID \d+\))|$)", re.M
@@ -75,7 +77,8 @@ def build(
 ) -> Built:
     """Runs `dbt build` when its turn has come. options: more of dbt's own.
 
-    database: DuckDB's file, which others may have open. waiting: told for whom it waits.
+    database: DuckDB's file, which others may have open. waiting: told for whom it waits, and with
+    an empty text that the wait is over.
     Raises BuildWaits where another build, or a reader of the database file, outlasts `wait`;
     BuildFailed where something of it failed. Where views and seeds are of other code, everything is
     built.
@@ -83,9 +86,11 @@ def build(
     log = Path(os.environ.get("DBT_LOG_PATH") or project / "logs") / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
-    with contextlib.closing(handler), _turn(lock, selection, wait, waiting) as held:
+    turn = _Turn(selection, time.monotonic() + wait.total_seconds(), wait, waiting)
+    with contextlib.closing(handler), _turn(lock, turn) as held:
         if database is not None:
-            _wait_for_file(database, selection, wait, waiting)
+            _wait_for_file(database, turn)
+        turn.came()
         began = time.monotonic()
         ran = dbt(_arguments(selection, project, options), held, handler)
         if not ran.is_ok and selection != "everything" and _CODE_CHANGED in ran.said:
@@ -93,6 +98,9 @@ def build(
             selection = "everything"
             ran = dbt(_arguments(selection, project, options), held, handler)
         seconds = time.monotonic() - began
+    for line in ran.said.splitlines():
+        if _NOT_READ in line:
+            announce(line)
     if ran.is_ok:
         return Built(selection, seconds, Counter(node["status"] for node in ran.nodes), log)
     if holder := _HELD.search(ran.said):
@@ -100,16 +108,38 @@ def build(
     raise BuildFailed(f"{selection} build: failed\n{_why(ran)}\nAll of it: {log}")
 
 
-def _wait_for_file(
-    path: Path, selection: str, wait: timedelta, waiting: Callable[[str], None]
-) -> None:
+@dataclass(slots=True)
+class _Turn:
+    """Whose turn it is, and until when it is waited for (of the monotonic clock)."""
+
+    selection: str
+    deadline: float
+    wait: timedelta
+    waiting: Callable[[str], None]
+    told: str = ""
+
+    def waits_for(self, whom: str) -> None:
+        """Says so once."""
+        if whom != self.told:
+            self.told = whom
+            self.waiting(f"{self.selection} build: waits for {whom}")
+
+    def came(self) -> None:
+        """It waits no longer."""
+        if self.told:
+            self.waiting("")
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
+def _wait_for_file(path: Path, turn: _Turn) -> None:
     """Returns once nobody has DuckDB's file open; raises BuildWaits where that takes too long."""
     if not path.exists():
         return
     import duckdb
 
-    deadline = time.monotonic() + wait.total_seconds()
-    told = False
     while True:
         try:
             duckdb.connect(str(path)).close()
@@ -118,11 +148,9 @@ def _wait_for_file(
             if holder is None:
                 # dbt says what else is wrong with it.
                 return
-            if time.monotonic() > deadline:
+            if turn.is_over:
                 raise _file_is_held(holder) from None
-            if not told:
-                waiting(f"{selection} build: waits for {holder['by']}, which has {path} open")
-                told = True
+            turn.waits_for(f"{holder['by'] or 'another program'}, which has {path} open")
             time.sleep(_LOOK_EVERY)
         except duckdb.Error:
             return
@@ -147,29 +175,24 @@ def _arguments(selection: str, project: Path, options: Sequence[str]) -> list[st
 
 
 @contextmanager
-def _turn(
-    path: Path, selection: str, wait: timedelta, waiting: Callable[[str], None]
-) -> Iterator[IO[str]]:
+def _turn(path: Path, turn: _Turn) -> Iterator[IO[str]]:
     """Holds the lock file. Raises BuildWaits. The kernel frees it, whatever ends its holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + wait.total_seconds()
     with path.open("a+", encoding="utf-8", errors="replace") as file:
-        told = False
         while not _try_lock(file):
             file.seek(0)
             holder = file.read().strip() or "another build"
-            if time.monotonic() > deadline:
+            if turn.is_over:
                 raise BuildWaits(
-                    f"{selection} build: gave up after {wait.total_seconds():g} s, {holder} is "
-                    "still at it. Nothing was built; the next build takes in what was missed."
+                    f"{turn.selection} build: gave up after {turn.wait.total_seconds():g} s, "
+                    f"{holder} is still at it. Nothing was built; the next build takes in what "
+                    "was missed."
                 )
-            if not told:
-                waiting(f"{selection} build: waits for {holder}")
-                told = True
+            turn.waits_for(holder)
             time.sleep(_LOOK_EVERY)
         file.seek(0)
         file.truncate()
-        file.write(f"the {selection} build of process {os.getpid()}, since {_now()}\n")
+        file.write(f"the {turn.selection} build of process {os.getpid()}, since {_now()}\n")
         file.flush()
         yield file
 

@@ -575,7 +575,7 @@ def build_command(
         options=[*place.options, *(["--full-refresh"] if full_refresh else [])],
         wait=wait,
         announce=lambda text: echo(text, err=True),
-        waiting=lambda text: echo(text, err=True),
+        waiting=lambda text: echo(text, err=True) if text else None,
         dbt=dbt_command,
         database=place.database,
     )
@@ -1172,9 +1172,12 @@ def _needs_receiver() -> None:
 
 
 class MomentType(click.ParamType["Moment"]):
-    """A time of day, of every day or of one of the week."""
+    """A time of every day, or of one day of the week."""
 
     name = "time"
+
+    def __init__(self, *, is_weekly: bool) -> None:
+        self._is_weekly = is_weekly
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -1184,11 +1187,14 @@ class MomentType(click.ParamType["Moment"]):
 
         if isinstance(value, Moment):
             return value
+        example = "'sunday 04:00'" if self._is_weekly else "03:00"
         try:
-            return Moment.parse(str(value))
+            moment = Moment.parse(str(value))
         except ValueError:
-            said = f"{_short(value)} is not a time (UTC) like 03:00 or 'sunday 04:00'."
-            self.fail(said, param, ctx)
+            moment = None
+        if moment is None or (moment.weekday is not None) != self._is_weekly:
+            self.fail(f"{_short(value)} is not a time (UTC) like {example}.", param, ctx)
+        return moment
 
 
 @cli.command("run")
@@ -1219,7 +1225,7 @@ class MomentType(click.ParamType["Moment"]):
 )
 @click.option(
     "--daily",
-    type=MomentType(),
+    type=MomentType(is_weekly=False),
     metavar="HH:MM",
     default="03:00",
     show_default=True,
@@ -1227,7 +1233,7 @@ class MomentType(click.ParamType["Moment"]):
 )
 @click.option(
     "--weekly",
-    type=MomentType(),
+    type=MomentType(is_weekly=True),
     metavar="'DAY HH:MM'",
     default="sunday 04:00",
     show_default=True,

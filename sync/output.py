@@ -17,6 +17,7 @@ from sync.erasure.command import Forgotten
 from sync.lists.adopt import Adopted
 from sync.lists.command import Reconciled
 from sync.lists.reconcile import KINDS
+from sync.run.parts import OVER
 from sync.scrub import Scrubbed
 from sync.status import SECTIONS, Status
 from sync.terminal import echo
@@ -447,7 +448,7 @@ def print_status(status: Status, run: Mapping[str, Any] | None) -> None:
 
 
 def _print_run(run: Mapping[str, Any]) -> None:
-    is_over = all(part["state"] == "stopped" for part in run["parts"].values())
+    is_over = all(part["state"] in OVER for part in run["parts"].values())
     if run["is_alive"]:
         echo(f"contact-sync run, process {run['pid']}")
     else:

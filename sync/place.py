@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,4 +37,6 @@ class Place:
     def _beside(self, name: str) -> Path:
         if self.database is not None:
             return Path(f"{self.database}.{name}")
-        return self.project / "logs" / ("build.lock" if name == "build" else name)
+        # Of each target one, as their builds and runs have nothing to do with each other.
+        logs = Path(os.environ.get("DBT_LOG_PATH") or self.project / "logs")
+        return logs / f"{self.target.name}.{name}"

@@ -18,6 +18,8 @@ from sync.errors import BuildFailed, BuildWaits
 #: Builds of one process, and bytes that it may grow by: dbt keeps a little of each.
 _MOST_BUILDS: Final = 100
 _MOST_GROWTH: Final = 300 * 1024 * 1024
+#: Seconds that a build may take to end.
+_PATIENCE: Final = 20.0
 _ERRORS: Final = {"BuildWaits": BuildWaits, "BuildFailed": BuildFailed}
 
 
@@ -43,6 +45,7 @@ class Builder:
         self._builds = 0
         self._least_memory = 0
         self._guard = threading.Lock()
+        self._has_ended = False
         #: Bytes of the process after its last build, and how many processes there were.
         self.memory = 0
         self.processes = 0
@@ -51,7 +54,7 @@ class Builder:
         """Raises as `sync.build.build`; BuildFailed too where the process died."""
         answer = self._ask(selection)
         if answer.get("error") == "ProjectChanged":
-            self.stop()
+            self._let_go(_PATIENCE)
             answer = self._ask(selection)
         self._recycle(int(answer.get("memory", 0)))
         if "built" in answer:
@@ -61,8 +64,16 @@ class Builder:
             )
         raise _ERRORS.get(answer["error"], BuildFailed)(answer["text"])
 
-    def stop(self, patience: float = 20.0) -> None:
-        """Lets the build that is under way end, for so many seconds; then it is ended."""
+    def stop(self, patience: float = _PATIENCE) -> None:
+        """Lets the build that is under way end, for so many seconds; then it is ended.
+
+        No other is begun.
+        """
+        with self._guard:
+            self._has_ended = True
+        self._let_go(patience)
+
+    def _let_go(self, patience: float) -> None:
         with self._guard:
             process, self._process = self._process, None
         if process is None:
@@ -93,6 +104,8 @@ class Builder:
 
     def _started(self) -> subprocess.Popen[str]:
         with self._guard:
+            if self._has_ended:
+                raise OSError("it is over")
             if self._process is not None and self._process.poll() is None:
                 return self._process
             process = subprocess.Popen(
@@ -132,7 +145,7 @@ class Builder:
         self.memory = memory
         self._least_memory = min(self._least_memory or memory, memory)
         if self._builds >= _MOST_BUILDS or memory - self._least_memory > _MOST_GROWTH:
-            self.stop()
+            self._let_go(_PATIENCE)
 
 
 def _close(process: subprocess.Popen[str]) -> None:

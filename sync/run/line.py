@@ -10,12 +10,11 @@ from typing import Final
 
 import click
 
-from sync.run.parts import NAMES, Part
+from sync.run.parts import Part
 from sync.terminal import shown
 
 #: Of what goes on all the time nothing is said in a log.
-_SILENT: Final = {"working"}
-_NOTHING: Final = ("nothing pending", "nothing sent yet")
+_NOTHING: Final = ("", "nothing sent yet")
 
 
 class Lines:
@@ -26,7 +25,7 @@ class Lines:
 
     def tell(self, name: str, part: Part) -> None:
         """A part's state is another one."""
-        if part.state in _SILENT or part.detail in _NOTHING:
+        if part.state == "working" or (part.state == "idle" and part.detail in _NOTHING):
             return
         if part.state in ("failing", "waiting") and self._told.get(name) == part.detail:
             return
@@ -48,7 +47,7 @@ class StatusLine:
             sys.stderr.write("\r\x1b[2K")
             if part.state == "failing":
                 sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {name}: {_text(part)}\n")
-            told = [f"{one} {self._short(one)}" for one in NAMES if one in self._parts]
+            told = [f"{one} {self._short(one)}" for one in self._parts]
             width = shutil.get_terminal_size().columns - 1
             sys.stderr.write(" | ".join(told)[:width])
             sys.stderr.flush()

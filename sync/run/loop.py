@@ -55,16 +55,15 @@ class Loop:
         self._signature = signature
         self._seen: int | None = None
         self._recorded = 0
-        self._first: str | None = None
+        self._has_built = False
         # A daily build that fails must keep no frequent one waiting.
         self._retries: dict[str, Retry] = defaultdict(Retry)
         self._built_at = time.monotonic()
         #: Set by the receiver when something landed that must not wait.
         self.woken = threading.Event()
 
-    def run(self, stop: threading.Event, *, first: str) -> None:
-        """Until `stop` is set. first: the selection without which no other is built."""
-        self._first = first
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set. Where nothing was built yet, the first build makes everything."""
         while not stop.is_set():
             selection = self._due(datetime.now(UTC))
             if selection is not None:
@@ -76,9 +75,7 @@ class Loop:
                 self.woken.wait(_LOOK_EVERY)
 
     def _due(self, now: datetime) -> str | None:
-        if self._first is not None:
-            return self._unless_waiting(self._first)
-        if self._has_landed() or self._is_old():
+        if not self._has_built or self._has_landed() or self._is_old():
             return self._unless_waiting("frequent") or self._scheduled(now)
         return self._scheduled(now)
 
@@ -121,7 +118,7 @@ class Loop:
                 self._failed(selection, error)
         else:
             self._retries[selection].succeeded()
-            self._first, self._seen, self._recorded = None, seen, recorded
+            self._has_built, self._seen, self._recorded = True, seen, recorded
             self._built_at = time.monotonic()
             self._note(built.selection, began)
             self._parts.say("build", "idle", str(built))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sync.scratch import is_alive, partial_file
+from sync.errors import ConfigError
+from sync.scratch import partial_file
 
-#: The parts, in the order in which data flows.
-NAMES = ("receive", "build", "push")
+log = logging.getLogger(__name__)
+
+#: States in which a part does nothing, and nothing is wrong with that.
+OVER = ("stopped", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class Parts:
         self._tell = tell
         self._lock = threading.Lock()
         self._parts: dict[str, Part] = {}
-        self._done: dict[str, str] = (read(path) or {}).get("done", {})
+        self._done: dict[str, str] = (_read(path) or {}).get("done", {})
 
     def say(self, name: str, state: str, detail: str = "") -> None:
         """A part is in this state now."""
@@ -43,7 +49,8 @@ class Parts:
             before = self._parts.get(name)
             if before is not None and (before.state, before.detail) == (state, detail):
                 return
-            part = self._parts[name] = Part(state, detail, _now())
+            part = Part(state, detail, _now())
+            self._parts = {**self._parts, name: part}
             self._write()
         self._tell(name, part)
 
@@ -59,30 +66,69 @@ class Parts:
         return None if text is None else datetime.fromisoformat(text)
 
     def as_json(self) -> dict[str, dict[str, str]]:
-        """By name: state, detail, since."""
-        with self._lock:
-            return {name: asdict(part) for name, part in self._parts.items()}
+        """By name: state, detail, since. Waits for no file that is being written."""
+        return {name: asdict(part) for name, part in self._parts.items()}
 
     def _write(self) -> None:
-        told = {
-            "pid": os.getpid(),
-            "parts": {name: asdict(part) for name, part in self._parts.items()},
-            "done": self._done,
-        }
-        with partial_file(self._path) as partial:
-            partial.write_text(json.dumps(told), encoding="utf-8")
+        told = {"pid": os.getpid(), "parts": self.as_json(), "done": self._done}
+        try:
+            with partial_file(self._path) as partial:
+                partial.write_text(json.dumps(told), encoding="utf-8")
+        except OSError as error:
+            # Where the disk is full, the receiver answers so; no part ends for this file.
+            log.warning("%s cannot be written: %s", self._path, error.strerror)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Holds the place of the run whose states are in this file.
+
+    Raises ConfigError where another run has it. The kernel frees it, whatever ends its holder.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock_of(path).open("a") as file:
+        if not _try(file.fileno(), fcntl.LOCK_EX):
+            pid = (_read(path) or {}).get("pid", "?")
+            raise ConfigError(
+                f"`contact-sync run` of process {pid} is at work on this warehouse already: {path}"
+            )
+        yield
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """What a run last said of itself, with whether its process is alive; None where there was none.
+    """What a run last said of itself, and whether it is alive; None where there was none.
 
     Keys: pid, is_alive, parts, done.
     """
+    told = _read(path)
+    if told is None:
+        return None
+    try:
+        with _lock_of(path).open() as file:
+            is_alive = not _try(file.fileno(), fcntl.LOCK_SH)
+    except OSError:
+        is_alive = False
+    return {**told, "is_alive": is_alive}
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+def _try(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(path: Path) -> dict[str, Any] | None:
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return {**told, "is_alive": is_alive(told["pid"])}
+    return told
 
 
 def _now() -> str:

@@ -13,7 +13,9 @@ _LONGEST: Final = 900.0
 class Retry:
     """Doubles the wait with each failure."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = _LONGEST) -> None:
+        """longest: seconds."""
+        self._longest = longest
         self._wait: float | None = None
         self._since = 0.0
 
@@ -42,4 +44,4 @@ class Retry:
         return max(0.0, self._since + self._wait - time.monotonic())
 
     def _begin(self, wait: float) -> None:
-        self._wait, self._since = min(wait, _LONGEST), time.monotonic()
+        self._wait, self._since = min(wait, self._longest), time.monotonic()

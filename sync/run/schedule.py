@@ -19,9 +19,10 @@ class Moment:
     def parse(cls, text: str) -> Moment:
         """`03:00` or `sunday 04:00`. Raises ValueError."""
         *day, clock = text.lower().split()
-        if len(day) > 1 or (day and day[0] not in DAYS):
+        at = time.fromisoformat(clock)
+        if len(day) > 1 or (day and day[0] not in DAYS) or at.tzinfo is not None:
             raise ValueError
-        return cls(time.fromisoformat(clock), DAYS.index(day[0]) if day else None)
+        return cls(at, DAYS.index(day[0]) if day else None)
 
     def last(self, now: datetime) -> datetime:
         """The latest such moment that is not after now. Aware, UTC."""

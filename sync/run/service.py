@@ -5,26 +5,26 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sync.delivery.guard import Limits
-from sync.errors import ConfigError, SyncError, WarehouseMissing
+from sync.errors import SyncError
 from sync.place import Place
 from sync.profile import landing_directory
 from sync.run.builder import Builder
 from sync.run.landing import signature
 from sync.run.loop import Loop, Times
-from sync.run.parts import Parts, read
+from sync.run.parts import Parts, alone
 from sync.run.pusher import Pusher
 from sync.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a build and a push may take to end; together less than the 30 after which service
-#: managers kill.
-_PATIENCE: Final = 12.0
+#: Seconds that all parts may take to end, side by side: less than the 30 that a user was told.
+_PATIENCE: Final = 20.0
 
 
 #: Makes what serves until it is ended, and what ends it. Given: called when something landed, and
@@ -49,8 +49,19 @@ def run(
     Raises ConfigError where a run of this warehouse is at it already, or the receiver cannot start;
     SyncError where it ended by itself.
     """
-    _check_alone(place)
-    parts = Parts(place.state, tell)
+    with alone(place.state):
+        parts = Parts(place.state, tell)
+        _run(place, times, limits, stop, parts, server)
+
+
+def _run(
+    place: Place,
+    times: Times,
+    limits: Limits,
+    stop: threading.Event,
+    parts: Parts,
+    server: Server | None,
+) -> None:
     for selection in ("daily", "weekly"):
         if parts.noted(selection) is None:
             # The first of them is due at the next of its times.
@@ -59,7 +70,7 @@ def run(
     def waiting(text: str) -> None:
         # Our own push has the file for moments.
         if f"(PID {os.getpid()})" not in text:
-            parts.say("build", "waiting", text)
+            parts.say("build", "waiting" if text else "working", text)
 
     builder = Builder(
         project=place.project,
@@ -81,7 +92,6 @@ def run(
     landing = landing_directory()
     loop = Loop(builder, pusher, parts, times, (lambda: signature(landing)) if is_local else None)
     end_receiver, join_receiver = _receive(server, loop, parts, stop)
-    pusher.start()
 
     def end() -> None:
         stop.wait()
@@ -93,48 +103,27 @@ def run(
     ending = threading.Thread(target=end, name="end", daemon=True)
     ending.start()
     try:
-        loop.run(stop, first=_first(place))
+        loop.run(stop)
     finally:
         stop.set()
+        deadline = time.monotonic() + _PATIENCE
         ending.join()
-        join_receiver()
-        pusher.join(_PATIENCE)
+        join_receiver(deadline)
+        pusher.join(deadline)
         for name in ("build", "push"):
             parts.say(name, "stopped")
     if parts.as_json()["receive"]["state"] == "failing":
         raise SyncError("The receiver ended by itself; see the log above.")
 
 
-def _check_alone(place: Place) -> None:
-    told = read(place.state)
-    if told is not None and told["is_alive"] and told["pid"] != os.getpid():
-        is_stopped = all(part["state"] == "stopped" for part in told["parts"].values())
-        if not is_stopped:
-            raise ConfigError(
-                f"`contact-sync run` of process {told['pid']} is at work on this warehouse already "
-                f"({place.state})."
-            )
-
-
-def _first(place: Place) -> str:
-    """Everything, where nothing was built yet."""
-    try:
-        rows = open_warehouse(place.target, read_only=True).rows(
-            "select 1 as one from {raw}.builds limit 1"
-        )
-    except WarehouseMissing:
-        return "everything"
-    return "frequent" if rows else "everything"
-
-
 def _receive(
     server: Server | None, loop: Loop, parts: Parts, stop: threading.Event
-) -> tuple[Callable[[], None], Callable[[], None]]:
+) -> tuple[Callable[[], None], Callable[[float], None]]:
     """What ends the receiver, and what waits for its end."""
 
     if server is None:
         parts.say("receive", "off", "another process receives")
-        return (lambda: None), (lambda: None)
+        return (lambda: None), (lambda _: None)
     serve, end = server(loop.woken.set, parts.as_json)
 
     def receive() -> None:
@@ -143,12 +132,12 @@ def _receive(
             serve()
         except Exception:
             log.exception("receive: a fault of contact-sync itself")
-        # Without it a run is no run: whoever started it starts it again.
-        parts.say(
-            "receive", "stopped" if stop.is_set() else "failing", "it does not serve any more"
-        )
-        stop.set()
+        finally:
+            # uvicorn may end by SystemExit. Without the receiver a run is no run: whoever started
+            # it starts it again.
+            parts.say("receive", "stopped" if stop.is_set() else "failing")
+            stop.set()
 
     thread = threading.Thread(target=receive, name="receive", daemon=True)
     thread.start()
-    return end, lambda: thread.join(_PATIENCE)
+    return end, lambda deadline: thread.join(max(0.0, deadline - time.monotonic()))

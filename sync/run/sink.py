@@ -11,6 +11,9 @@ from pathlib import Path
 from sync.receiver.landed import Landed
 from sync.receiver.sinks.base import RequestCount, Sink
 
+#: Most of what platforms send.
+_HARMLESS = ("sent", "delivered", "open", "click")
+
 
 class TellingSink:
     """Implements Sink by another."""
@@ -42,26 +45,36 @@ class TellingSink:
 
 
 def may_refuse(seeds: Path) -> Callable[[Landed], bool]:
-    """Whether a delivery has a word that means, by the seeds, one of the policy's reasons.
+    """Whether a delivery may be a refusal: unless it has only words of the seeds that mean none.
 
-    A word too many costs a build, and one that the seeds do not know waits for the next.
+    A person's own words, traits and what the seeds do not know have no such word, and count.
     """
     reasons = {row["reason"] for row in _rows(seeds / "suppression_policy.csv")}
-    words: dict[str, set[str]] = defaultdict(set)
+    refusing: dict[str, set[str]] = defaultdict(set)
+    harmless: dict[str, set[str]] = defaultdict(set)
     for row in _rows(seeds / "provider_events.csv"):
         if row["event_type"] in reasons:
-            words[row["source"]].add(row["provider_event"])
-    patterns = {
+            refusing[row["source"]].add(row["provider_event"])
+        elif row["event_type"] in _HARMLESS:
+            harmless[row["source"]].add(row["provider_event"])
+    refusals, others = _patterns(refusing), _patterns(harmless)
+
+    def is_urgent(row: Landed) -> bool:
+        return _has(refusals, row) or not _has(others, row)
+
+    return is_urgent
+
+
+def _patterns(words: Mapping[str, set[str]]) -> dict[str, re.Pattern[str]]:
+    return {
         source: re.compile("|".join(map(re.escape, sorted(known))), re.IGNORECASE)
         for source, known in words.items()
     }
-    return lambda row: _is_found(patterns, row)
 
 
-def _is_found(patterns: Mapping[str, re.Pattern[str]], row: Landed) -> bool:
+def _has(patterns: Mapping[str, re.Pattern[str]], row: Landed) -> bool:
     pattern = patterns.get(row.source)
-    # Of a source that the seeds do not list, anything may be one.
-    return pattern is None or pattern.search(row.payload) is not None
+    return pattern is not None and pattern.search(row.payload) is not None
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

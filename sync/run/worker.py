@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -40,7 +39,7 @@ class Dbt:
     def __init__(self, project: Path, options: Sequence[str]) -> None:
         """Parses the project. Raises RuntimeError with dbt's words where it cannot."""
         self._project = project
-        self._files = _newest(project)
+        self._files = _files(project)
         self._said: list[str] = []
         self._log: logging.Handler | None = None
         asked = ["parse", "--project-dir", str(project), *options]
@@ -52,7 +51,7 @@ class Dbt:
 
     def __call__(self, arguments: Sequence[str], _: IO[str], log: logging.Handler) -> Ran:
         """See sync.build.Dbt."""
-        if _newest(self._project) != self._files:
+        if _files(self._project) != self._files:
             raise ProjectChanged
         runner = dbtRunner(manifest=self._manifest, callbacks=[self._hear])
         with self._heard(log):
@@ -85,11 +84,11 @@ class Dbt:
 _QUIET: Final = ("--log-level", "none", "--log-level-file", "none", "--no-write-json")
 
 
-def _newest(project: Path) -> tuple[int, float]:
-    """How many files the project has, and when one of them last changed."""
-    files = list(project.glob("*.yml"))
-    files += [path for name in _FOLDERS for path in (project / name).rglob("*") if path.is_file()]
-    return len(files), max((path.stat().st_mtime for path in files), default=0.0)
+def _files(project: Path) -> frozenset[tuple[str, int, int]]:
+    """The project's files by name, size and time of the last change."""
+    paths = [*project.glob("*.yml"), *(p for name in _FOLDERS for p in (project / name).rglob("*"))]
+    found = ((str(path), path.stat()) for path in paths if path.is_file())
+    return frozenset((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
 
 
 def _let_go_of_the_database() -> None:
@@ -159,6 +158,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    # The one who asks ends this process: Ctrl-C is for both.
-    threading.excepthook = lambda _: os._exit(1)
     main(sys.argv[1:])

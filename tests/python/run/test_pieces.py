@@ -36,7 +36,9 @@ def test_a_moment_is_the_latest_that_has_passed(text: str, last: str, following:
     assert f"{moment.next(MONDAY):%Y-%m-%d %H:%M}" == following
 
 
-@pytest.mark.parametrize("text", ["", "25:00", "someday 03:00", "sunday monday 03:00", "sunday"])
+@pytest.mark.parametrize(
+    "text", ["", "25:00", "03:00+02:00", "someday 03:00", "sunday monday 03:00", "sunday"]
+)
 def test_what_is_no_moment_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         Moment.parse(text)
@@ -86,12 +88,14 @@ def test_whatever_lands_changes_the_signature_and_nothing_else_does(tmp_path: Pa
         ("sendgrid", '[{"event": "delivered"}, {"event": "spamreport"}]', True),
         ("postmark", '{"RecordType": "SpamComplaint"}', True),
         ("postmark", '{"RecordType": "Delivery"}', False),
+        ("postmark", '{"RecordType": "SubscriptionChange"}', True),
+        ("twilio", '{"SmsStatus": "received", "Body": "STOP"}', True),
+        ("twilio", '{"MessageStatus": "delivered"}', False),
+        ("segment", '{"type": "identify", "traits": {"email_subscribed_status": false}}', True),
         ("of_no_seed", "{}", True),
     ],
 )
-def test_what_may_be_a_refusal_is_told_by_the_seeds(
-    source: str, payload: str, *, expected: bool
-) -> None:
+def test_what_may_be_a_refusal_does_not_wait(source: str, payload: str, *, expected: bool) -> None:
     row = Landed("d", source, datetime.now(UTC), payload)
     assert may_refuse(ROOT / "seeds")(row) is expected
 

@@ -22,13 +22,15 @@ from .conftest import Run, ledger, open_elsewhere, pushed_once, running_run, sta
 
 def test_a_refusal_is_on_the_platforms_list_without_a_schedule(run: Run) -> None:
     run.wait_until_listed(run.complain("obeyed"))
-    run.wait_for("push", "idle")
+    run.wait_for("push sendgrid", "idle")
+    run.wait_for("build", "idle")
     health = run.health()
     assert health["status"] == "ok"
     assert {name: part["state"] for name, part in health["parts"].items()} == {
         "receive": "working",
         "build": "idle",
         "push": "idle",
+        "push sendgrid": "idle",
     }
 
 
@@ -42,7 +44,7 @@ def test_what_another_command_lands_is_built_too(run: Run, sandbox: SandboxClien
 
 def test_nothing_is_built_where_nothing_landed(run: Run) -> None:
     run.wait_until_listed(run.complain("before-the-silence"))
-    run.wait_for("push", "idle")
+    run.wait_for("push sendgrid", "idle")
     builds = run.builds()
     time.sleep(4)
     assert run.builds() == builds
@@ -51,18 +53,18 @@ def test_nothing_is_built_where_nothing_landed(run: Run) -> None:
 def test_a_platform_that_fails_stops_neither_receiver_nor_builds(run: Run) -> None:
     run.sandbox.fault("error")
     address = run.complain("while-the-platform-is-down")
-    run.wait_for("push", "failing")
+    run.wait_for("push sendgrid", "failing")
     builds = run.builds()
     later = run.complain("while-it-is-still-down")
     wait_until(lambda: run.builds() > builds, "a build beside it")
     run.sandbox.heal()
     run.wait_until_listed(address, later)
-    run.wait_for("push", "idle")
+    run.wait_for("push sendgrid", "idle")
 
 
 def test_a_reader_of_the_file_delays_the_build_and_never_the_receiver(run: Run) -> None:
     run.wait_for("build", "idle")
-    run.wait_for("push", "idle")
+    run.wait_for("push sendgrid", "idle")
     with open_elsewhere(run.warehouse):
         address = run.complain("while-somebody-reads")
         run.wait_for("build", "waiting")
@@ -74,7 +76,7 @@ def test_status_says_what_each_part_does(run: Run, sandbox: SandboxClient) -> No
     run.wait_for("build", "idle")
     _, status = cli(run.warehouse, sandbox, "status")
     assert status["run"]["is_alive"]
-    assert set(status["run"]["parts"]) == {"receive", "build", "push"}
+    assert set(status["run"]["parts"]) == {"receive", "build", "push", "push sendgrid"}
     text = command(run.warehouse, sandbox, "status").stdout
     assert f"contact-sync run, process {run.process.pid}" in text
 
