@@ -10,6 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -87,6 +88,33 @@ def show_increment(directory: Path, landed: Landed, *, shown: bool) -> None:
         if shown:
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(directory / "increment" / name, place)
+
+
+@contextmanager
+def increment_appended(directory: Path, landed: Landed) -> Iterator[None]:
+    """The increment at the end of files that were landed weeks ago, as no receiver does it."""
+    ours = {directory / "landing" / name for name in landed.increment_files}
+    before: dict[Path, tuple[int, int]] = {}
+    try:
+        for place in sorted(ours):
+            olds = sorted(set(place.parent.glob("*.ndjson")) - ours)
+            target = olds[0] if olds else place
+            if olds:
+                stat = target.stat()
+                before.setdefault(target, (stat.st_size, stat.st_mtime_ns))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("ab") as out:
+                out.write(
+                    (
+                        directory / "increment" / place.relative_to(directory / "landing")
+                    ).read_bytes()
+                )
+        yield
+    finally:
+        for target, (size, changed_at) in before.items():
+            os.truncate(target, size)
+            os.utime(target, ns=(changed_at, changed_at))
+        show_increment(directory, landed, shown=False)
 
 
 def land_few(directory: Path, settings: Settings, number: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.builds import EVERYTHING, FREQUENT, FULL, Build, Builder
 from bench.goals import Result, Verdict, median, table
-from bench.landing import AS_OF, Landed, land_for, show_increment
+from bench.landing import AS_OF, Landed, increment_appended, land_for, show_increment
 from bench.parses import Parses, count_parses
 from bench.process import Run, run_worker, say
 from bench.settings import Settings
@@ -24,6 +24,7 @@ class Measures:
     baseline_runs: list[Run] = field(default_factory=list)
     full: list[Build] = field(default_factory=list)
     frequent: list[Build] = field(default_factory=list)
+    appended: list[Build] = field(default_factory=list)
     everything: list[Build] = field(default_factory=list)
     limited: list[Build] = field(default_factory=list)
     baseline_comparison: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -108,6 +109,11 @@ class _Measurer:
             builder.copy("full", to=name)
             builds.append(builder.build(name, command))
         show_increment(self._place, measures.landed, shown=False)
+        say(f"{pair}: increment, appended to files of weeks ago")
+        builder.copy("full", to="appended")
+        with increment_appended(self._place, measures.landed):
+            measures.appended.append(builder.build("appended", FREQUENT))
+        builder.remove("appended")
 
     def _keep_sql(self) -> None:
         """Keeps what the full build ran, before an increment compiles its other branch."""
@@ -204,6 +210,7 @@ def _details(measures: Measures) -> str:
     named = {
         "full build": measures.full,
         "increment, frequent": measures.frequent,
+        "increment, frequent, appended": measures.appended,
         "increment, everything": measures.everything,
         "full build, limited": measures.limited,
     }

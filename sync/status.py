@@ -125,13 +125,37 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "pending",
         "Pending",
-        ("destination", "channel", "scope", "action", "reason", "items"),
+        ("destination", "channel", "scope", "action", "reason", "items", "oldest"),
         """
-        select destination, channel, scope, action, reason, count(*) as items
+        select
+            destination, channel, scope, action, reason,
+            count(*) as items, min(event_timestamp) as oldest
         from {marts}.sync_deltas group by destination, channel, scope, action, reason
         order by destination, channel, scope, min(priority), action, reason
         """,
-        "Next: contact-sync plan",
+        "oldest: since when the person's act waits. Next: contact-sync plan",
+    ),
+    Section(
+        "failed",
+        "Failed, and still pending: the next push tries again",
+        ("destination", "channel", "scope", "error", "items", "latest"),
+        """
+        with latest_failures as (
+            select
+                deltas.destination, deltas.channel, deltas.scope, ledger.error, ledger.pushed_at
+            from {marts}.sync_deltas as deltas
+            inner join {raw}.sync_ledger as ledger on deltas.delta_id = ledger.delta_id
+            where ledger.outcome = 'failed'
+            qualify row_number() over (
+                partition by deltas.delta_id order by ledger.pushed_at desc, ledger.error
+            ) = 1
+        )
+        select
+            destination, channel, scope, error, count(*) as items, max(pushed_at) as latest
+        from latest_failures
+        group by destination, channel, scope, error
+        order by destination, channel, scope, items desc, error
+        """,
     ),
     Section(
         "rejected",

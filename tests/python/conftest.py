@@ -62,6 +62,7 @@ GROUPS = {
     "bigquery built": (
         "sync/test_real_models.py", "sync/test_forget.py", "sync/test_explain.py",
         "sync/test_lists.py", "sync/test_restored.py", "sync/test_backfill.py",
+        "run/test_run_bigquery.py",
     ),
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sync.run.parts import Parts, read
-from tests.python.conftest import Warehouse
+from tests.python.conftest import Warehouse, new_built_warehouse
 from tests.python.sync.real import cli
 from tests.python.sync.real import run as command
 from tests.python.sync.world import SandboxClient, wait_until
@@ -100,7 +100,8 @@ class Restarted:
 
 @pytest.fixture(scope="module")
 def restarted(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxClient) -> Restarted:
-    warehouse = pushed_once(tmp_path_factory.mktemp("restarted"), sandbox)
+    empty = new_built_warehouse(tmp_path_factory.mktemp("restarted"))
+    warehouse = pushed_once(empty, sandbox)
     file = warehouse.directory / "warehouse.duckdb.run.json"
     with running_run(warehouse, sandbox) as run:
         run.wait_for("build", "idle")

@@ -101,6 +101,22 @@ def test_every_section_as_text(busy: World) -> None:
     assert "@example.com" not in done.stdout
 
 
+def test_what_failed_is_told_by_item_with_its_latest_error_while_it_is_pending(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.already_pushed()
+    world.want("a@example.com", "b@example.com")
+    for message in ("first trouble", "second trouble"):
+        sandbox.fault("error", message=message)
+        world.push()
+        sandbox.heal()
+    (failed,) = json.loads(world.cli("status", "--output", "json").stdout)["failed"]
+    assert (failed["destination"], failed["items"]) == ("sendgrid", 2)
+    assert "second trouble" in failed["error"]
+    world.push()
+    assert json.loads(world.cli("status", "--output", "json").stdout)["failed"] == []
+
+
 def test_a_failed_build_is_said_first(world: World) -> None:
     world.build(ok=False)
     assert world.cli("status").stdout.startswith("Newest build: FAILED")
