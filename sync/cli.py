@@ -144,6 +144,28 @@ def profile_options(command: Command) -> Command:
     return command
 
 
+#: Where --wait is kept in click's context.
+_WAIT = f"{__name__}.wait"
+
+
+def warehouse_options(command: Command) -> Command:
+    """The options of the profile, and --wait: how long for DuckDB's file."""
+
+    def keep(ctx: click.Context, _: click.Parameter, value: timedelta) -> None:
+        ctx.meta[_WAIT] = value
+
+    wait = click.option(
+        "--wait",
+        type=DurationType(),
+        default="5m",
+        show_default=True,
+        expose_value=False,
+        callback=keep,
+        help="How long to wait for a build, or another program, that has DuckDB's file open.",
+    )
+    return profile_options(wait(command))
+
+
 def output_option(command: Command) -> Command:
     """--output: text for people, JSON for programs."""
     choice = click.Choice(["text", "json"])
@@ -222,10 +244,17 @@ def _warehouse(
     target: str | None, profiles_dir: Path | None, project_dir: Path | None, *, read_only: bool
 ) -> Warehouse:
     from sync.profile import load_target
-    from sync.warehouse import open_warehouse
 
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    return open_warehouse(found, read_only=read_only)
+    return _opened(found, read_only=read_only)
+
+
+def _opened(target: Target, *, read_only: bool) -> Warehouse:
+    """The warehouse, for which a command waits as long as --wait says."""
+    from sync.warehouse import open_warehouse
+
+    wait = click.get_current_context().meta[_WAIT]
+    return open_warehouse(target, read_only=read_only, wait=wait)
 
 
 def _place(target: str | None, profiles_dir: Path | None, project_dir: Path | None) -> Place:
@@ -288,11 +317,10 @@ def _kept(target: Target, project_dir: Path | None) -> Kept | None:
     from sync.erasure.kept import Kept
     from sync.errors import WarehouseMissing
     from sync.profile import project_variable
-    from sync.warehouse import open_warehouse
 
     code = project_variable("default_country_code", project_dir)
     try:
-        return Kept(open_warehouse(target, read_only=True), os.environ, code)
+        return Kept(_opened(target, read_only=True), os.environ, code)
     except WarehouseMissing:
         return None
 
@@ -339,7 +367,7 @@ def cli() -> None:
 
 
 @cli.command()
-@profile_options
+@warehouse_options
 @selection_options
 @guard_options
 @output_option
@@ -384,7 +412,7 @@ def plan(
 
 
 @cli.command()
-@profile_options
+@warehouse_options
 @selection_options
 @click.option(
     "--plan",
@@ -416,7 +444,8 @@ def push(
     \b
     Exit codes:
       0    all confirmed or accepted     3    stopped by the guard: nothing sent, or nobody freed
-      1    something rejected or failed  4    another run holds the lock
+      1    something rejected or failed  4    another run holds the lock, or another program
+                                             the database file
       2    usage or configuration        143  stopped by SIGTERM, in-flight work recorded
 
     \b
@@ -479,7 +508,7 @@ def _stop_on_signals(stop: threading.Event) -> list[int]:
 
 
 @cli.command("check")
-@profile_options
+@warehouse_options
 @click.option(
     "--destination",
     "destinations",
@@ -583,7 +612,7 @@ def build_command(
 
 
 @cli.command()
-@profile_options
+@warehouse_options
 @output_option
 def status(
     target: str | None, profiles_dir: Path | None, project_dir: Path | None, output: str
@@ -608,7 +637,7 @@ def status(
 
 
 @cli.command("explain")
-@profile_options
+@warehouse_options
 @click.argument("subject", metavar="ADDRESS|EXTERNAL_ID")
 @click.option(
     "--channel",
@@ -679,7 +708,7 @@ def explain_command(
 
 
 @cli.command("scrub")
-@profile_options
+@warehouse_options
 @click.argument("file", type=PathType())
 @click.option(
     "--column",
@@ -811,12 +840,11 @@ def _act(
     from sync.acts import make_act, perform
     from sync.output import act_json, print_act, print_json
     from sync.profile import load_target
-    from sync.warehouse import open_warehouse
 
     target, profiles_dir, project_dir = options
     act = make_act(verb, cast("Any", channel), address, by=by, because=because, evidence=evidence)
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    done = perform(act, found, open_warehouse(found, read_only=True))
+    done = perform(act, found, _opened(found, read_only=True))
     if output == "json":
         print_json(act_json(done))
     else:
@@ -826,7 +854,7 @@ def _act(
 
 @cli.command()
 @act_options
-@profile_options
+@warehouse_options
 @output_option
 def suppress(
     address: str,
@@ -856,7 +884,7 @@ def suppress(
 
 @cli.command()
 @act_options
-@profile_options
+@warehouse_options
 @output_option
 def release(
     address: str,
@@ -899,7 +927,7 @@ def release(
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be erased; change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@profile_options
+@warehouse_options
 @output_option
 def forget(
     person: str | None,
@@ -928,12 +956,11 @@ def forget(
     from sync.erasure.returns import land_returned
     from sync.output import forgotten_json, print_forgotten, print_json
     from sync.profile import load_target
-    from sync.warehouse import open_warehouse
 
     if (person is None) != returned:
         raise click.UsageError("Name a person, or say --returned.")
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    warehouse = open_warehouse(found, read_only=dry_run)
+    warehouse = _opened(found, read_only=dry_run)
     if person is None:
         landed = land_returned(found, warehouse, os.environ)
         if output == "json":
@@ -951,7 +978,7 @@ def forget(
 
 
 @cli.command()
-@profile_options
+@warehouse_options
 @click.option("--destination", "name", required=True, metavar="NAME", help="The platform.")
 @click.option(
     "--scope",
@@ -987,10 +1014,9 @@ def adopt(
     from sync.output import adopted_json, print_adopted, print_json
     from sync.profile import load_target
     from sync.progress import Counter
-    from sync.warehouse import open_warehouse
 
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    rows = rows_of(open_warehouse(found, read_only=True), name, scopes)
+    rows = rows_of(_opened(found, read_only=True), name, scopes)
     stop = threading.Event()
     _stop_on_signals(stop)
     counter = Counter(f"entries of {name} landed")
@@ -1003,7 +1029,7 @@ def adopt(
 
 
 @cli.command()
-@profile_options
+@warehouse_options
 @click.option("--destination", "name", required=True, metavar="NAME", help="The platform.")
 @click.option(
     "--repair", is_flag=True, help="Put there what is missing, through the ledger like a push."
@@ -1053,10 +1079,9 @@ def reconcile(
     from sync.output import print_json, print_reconciled, reconciled_json
     from sync.profile import load_target
     from sync.progress import Counter, make_progress
-    from sync.warehouse import open_warehouse
 
     found = load_target(target=target, profiles_dir=profiles_dir, project_dir=project_dir)
-    warehouse = open_warehouse(found, read_only=not repair)
+    warehouse = _opened(found, read_only=not repair)
     stop = threading.Event()
     _stop_on_signals(stop)
     with make_progress() as progress:
@@ -1362,7 +1387,7 @@ class InstantType(click.ParamType[datetime]):
     metavar="FILE...",
     type=PathType(),
 )
-@profile_options
+@warehouse_options
 @click.option(
     "--column",
     "columns",

@@ -125,6 +125,8 @@ class LockLost(SyncError):
 class WarehouseBusy(SyncError):
     """Another process holds the warehouse."""
 
+    exit_code = 4
+
 
 class WarehouseUnavailable(SyncError):
     """The warehouse did not answer or failed by itself; what was asked of it may be done or not."""

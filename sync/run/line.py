@@ -25,7 +25,7 @@ class Lines:
 
     def tell(self, name: str, part: Part) -> None:
         """A part's state is another one."""
-        if part.state == "working" or (part.state == "idle" and part.detail in _NOTHING):
+        if part.state in ("working", "idle") and part.detail in _NOTHING:
             return
         if part.state in ("failing", "waiting") and self._told.get(name) == part.detail:
             return

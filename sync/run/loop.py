@@ -107,7 +107,7 @@ class Loop:
         seen = self._signature() if self._signature is not None else None
         recorded = self._pusher.recorded
         began = datetime.now(UTC)
-        self._parts.say("build", "working", selection)
+        self._parts.say("build", "working")
         try:
             built = self._builder.build(selection)
         except SyncError as error:

@@ -10,7 +10,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from sync.warehouse.base import (
 
 log = logging.getLogger(__name__)
 
+# Seconds: losing the record of a call costs more than waiting for a build.
+_LONGEST_TO_WRITE = 600.0
 _LEDGER_TYPES = {
     "event_timestamp": "timestamp",
     "http_status": "bigint",
@@ -51,11 +53,11 @@ class DuckDbWarehouse:
         marts: str = "main",
         raw: str = "raw",
         read_only: bool = False,
-        patience: tuple[float, float] = (30.0, 600.0),
+        patience: tuple[float, float] = (30.0, _LONGEST_TO_WRITE),
     ) -> None:
         """patience: seconds to wait, to read and to write, while another process has the file.
 
-        A build holds it for its whole run; losing the record of a call costs more than waiting.
+        A build holds it for its whole run.
         """
         self._patience_to_read, self._patience_to_write = patience
         self.path = path
@@ -66,7 +68,7 @@ class DuckDbWarehouse:
         self._session: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
-    def from_target(cls, target: Target, *, read_only: bool) -> DuckDbWarehouse:
+    def from_target(cls, target: Target, *, read_only: bool, wait: timedelta) -> DuckDbWarehouse:
         """The file that the target's `path` names, from the working directory as for dbt."""
         given = target.settings.get("path", ":memory:")
         if (
@@ -80,7 +82,8 @@ class DuckDbWarehouse:
                 "DuckDB file, set by CONTACT_SYNC_DUCKDB in the example profile."
             )
         path = Path.cwd() / given
-        return cls(path, marts=target.schema, read_only=read_only)
+        patience = (wait.total_seconds(), max(wait.total_seconds(), _LONGEST_TO_WRITE))
+        return cls(path, marts=target.schema, read_only=read_only, patience=patience)
 
     @property
     def schema(self) -> str:
@@ -311,16 +314,17 @@ class DuckDbWarehouse:
                 wait_jitter=0.05,
             ):
                 with attempt:
-                    if attempt.num == 8:
-                        log.warning("Waiting for the DuckDB file: another process has it open.")
-                    connection = duckdb.connect(str(self.path), read_only=self._read_only)
+                    try:
+                        connection = duckdb.connect(str(self.path), read_only=self._read_only)
+                    except duckdb.IOException as error:
+                        if attempt.num == 6 and _is_locked(error):
+                            log.warning("Waits for %s, which has %s open.", _who(error), self.path)
+                        raise
         except duckdb.IOException as error:
             if not _is_locked(error):
                 raise ConfigError(f"{self.path} cannot be opened: {_first_line(error)}") from None
-            holder = re.search(r"held in (.*?) \(PID (\d+)\)", str(error))
-            who = f" (process {holder[2]}, {holder[1]})" if holder else ""
             raise WarehouseBusy(
-                f"{self.path} is in use by another process{who} for more than {patience:.0f} s. "
+                f"{self.path} is in use by {_who(error)} for more than {patience:.0f} s. "
                 "A dbt build holds it while it runs: retry when it has ended."
             ) from None
         connection.execute("set TimeZone = 'UTC'")
@@ -329,6 +333,12 @@ class DuckDbWarehouse:
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
+
+
+def _who(error: Exception) -> str:
+    """Who holds the file, as DuckDB says."""
+    holder = re.search(r"held in (.*?) \(PID (\d+)\)", str(error))
+    return f"process {holder[2]} ({holder[1]})" if holder else "another process"
 
 
 def _is_locked(error: Exception) -> bool:

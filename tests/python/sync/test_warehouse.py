@@ -66,6 +66,16 @@ def test_it_says_who_has_the_file_when_patience_ends(world: World) -> None:
         warehouse.rows("select 1 as one")
 
 
+def test_a_command_says_for_whom_it_waits_and_ends_with_4_when_it_has_waited_long_enough(
+    world: World,
+) -> None:
+    with held_by_another_process(world.database) as process:
+        done = world.cli("status", "--wait", "3s")
+    assert done.returncode == 4
+    assert f"Waits for process {process.pid} (" in done.stderr
+    assert f"is in use by process {process.pid} (" in done.stderr
+
+
 @on_both
 def test_parameters_are_never_pasted(world: World) -> None:
     hostile = "'; drop table wanted; --"
