@@ -468,4 +468,27 @@ MUTANTS = [
             "an_act_that_is_no_answer_to_the_opt_out_that_was_told_waits_for_a_person",
         ),
     ),
+    Mutant(
+        "a run does not see what lands in the folder of an earlier day",
+        "sync/run/landing.py",
+        "yield entry.path, 0, found.st_mtime_ns",
+        "continue",
+        (
+            "tests/python/run/test_pieces.py::test_whatever_lands_changes_the_signature_and_nothing_else_does",
+        ),
+    ),
+    Mutant(
+        "a person's own words wait for the next build",
+        "sync/run/sink.py",
+        "return _has(refusals, row) or not _has(others, row)",
+        "return _has(refusals, row)",
+        ("tests/python/run/test_pieces.py::test_what_may_be_a_refusal_does_not_wait",),
+    ),
+    Mutant(
+        "two runs of one warehouse are at work",
+        "sync/run/parts.py",
+        "if not _try(file.fileno(), fcntl.LOCK_EX):",
+        "if False:",
+        ("tests/python/run/test_run.py::test_a_second_run_of_one_warehouse_is_refused",),
+    ),
 ]

@@ -82,6 +82,7 @@ def test_status_says_what_each_part_does(run: Run, sandbox: SandboxClient) -> No
 
 
 def test_a_second_run_of_one_warehouse_is_refused(run: Run, sandbox: SandboxClient) -> None:
+    run.wait_for("build", "idle")
     second = start(run.warehouse, sandbox)
     assert second.process.wait(30) == 2
     assert f"process {run.process.pid} is at work on this warehouse already" in second.said()
