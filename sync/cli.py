@@ -1304,6 +1304,10 @@ def run_command(
     from sync.run.service import run
 
     place = _place(target, profiles_dir, project_dir)
+    if not (place.project / "dbt_project.yml").is_file():
+        raise ConfigError(
+            f"There is no dbt_project.yml in {place.project}. Name its folder with --project-dir."
+        )
     least = every or (None if place.target.engine == "duckdb" else timedelta(minutes=2))
     server = None
     if not no_receiver:

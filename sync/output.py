@@ -32,6 +32,10 @@ _WIDE = 200
 _SHOWN_ADDRESSES = 3
 
 
+#: Characters of what a part of a run says, in `status`.
+_DETAIL = 160
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output; instants in ISO form, UTC."""
     echo(json.dumps(value, default=json_value, indent=2, ensure_ascii=False))
@@ -455,11 +459,15 @@ def _print_run(run: Mapping[str, Any]) -> None:
         echo("contact-sync run: stopped" if is_over else "contact-sync run: DIED, start it again")
     if run["is_alive"] or not is_over:
         rows = [
-            (name, part["state"], part["since"], " ".join(part["detail"].split())[:100])
+            (name, part["state"], part["since"], _cut(" ".join(part["detail"].split())))
             for name, part in run["parts"].items()
         ]
         print_table(("part", "state", "since", "detail"), rows)
     echo()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _DETAIL else f"{text[: _DETAIL - 1]}…"
 
 
 def status_json(status: Status, run: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def read_facts(warehouse: Warehouse, spools: Iterable[Spool]) -> Facts:
             "select channel, count(*) as items from {marts}.suppression_list group by channel",
             "select distinct destination, channel, scope, "
             f"{_NEWEST_COLUMNS} from {{raw}}.sync_ledger"
-            " where outcome not in ('intended', 'unsent')",
+            # Where all failed, nobody has seen what a push to it does.
+            " where outcome not in ('intended', 'unsent', 'failed')",
             "select reason from {marts}.suppression_policy where attribute = 'consent'",
         ]
     builds, totals, *more = warehouse.rows_of_each(queries)

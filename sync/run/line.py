@@ -14,7 +14,7 @@ from sync.run.parts import Part
 from sync.terminal import shown
 
 #: Of what goes on all the time nothing is said in a log.
-_NOTHING: Final = ("", "nothing sent yet")
+_NOTHING: Final = ("",)
 
 
 class Lines:
@@ -47,7 +47,9 @@ class StatusLine:
             sys.stderr.write("\r\x1b[2K")
             if part.state == "failing":
                 sys.stderr.write(f"{datetime.now(UTC):%H:%M:%S} {name}: {_text(part)}\n")
-            told = [f"{one} {self._short(one)}" for one in self._parts]
+            # What fails comes first: a narrow terminal cuts the end.
+            names = sorted(self._parts, key=lambda one: self._parts[one].state != "failing")
+            told = [f"{one} {self._short(one)}" for one in names]
             width = shutil.get_terminal_size().columns - 1
             sys.stderr.write(" | ".join(told)[:width])
             sys.stderr.flush()

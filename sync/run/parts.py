@@ -41,6 +41,7 @@ class Parts:
         self._tell = tell
         self._lock = threading.Lock()
         self._parts: dict[str, Part] = {}
+        self._settled: dict[str, Part] = {}
         self._done: dict[str, str] = (_read(path) or {}).get("done", {})
 
     def say(self, name: str, state: str, detail: str = "") -> None:
@@ -49,7 +50,12 @@ class Parts:
             before = self._parts.get(name)
             if before is not None and (before.state, before.detail) == (state, detail):
                 return
-            part = Part(state, detail, _now())
+            # What fails again after a try has been failing since it first did.
+            settled = self._settled.get(name)
+            is_same = settled is not None and settled.state == state
+            part = Part(state, detail, settled.since if settled and is_same else _now())
+            if state != "working":
+                self._settled[name] = part
             self._parts = {**self._parts, name: part}
             self._write()
         self._tell(name, part)

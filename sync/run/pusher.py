@@ -113,7 +113,6 @@ class Pusher:
         self._destinations: dict[str, _Worker] = {}
         #: How many items were recorded so far: a build computes what follows from them.
         self.recorded = 0
-        parts.say("push", "idle", "nothing sent yet")
         self._looking = _Worker("push", self._look, parts)
 
     def ask(self) -> None:

@@ -78,6 +78,17 @@ def test_the_first_push_to_a_row_needs_a_plan(world: World, sandbox: SandboxClie
     assert world.push(plan=True).exit_code == 0
 
 
+def test_a_first_push_that_failed_is_still_the_first(world: World, sandbox: SandboxClient) -> None:
+    world.want("a@example.com")
+    sandbox.fault("unauthorized")
+    assert world.push(plan=True).exit_code == 1
+    sandbox.reset()
+    assert "the first push" in refused(world.push(), sandbox)
+    assert world.push(plan=True).exit_code == 0
+    world.want("b@example.com")
+    assert world.push().exit_code == 0
+
+
 @pytest.mark.parametrize("action", ["suppress", "release"])
 def test_more_changes_than_the_share_are_not_pushed(
     world: World, sandbox: SandboxClient, action: str
