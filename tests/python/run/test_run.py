@@ -66,9 +66,10 @@ def test_a_reader_of_the_file_delays_the_build_and_never_the_receiver(run: Run) 
     run.wait_for("build", "idle")
     run.wait_for("push sendgrid", "idle")
     with open_elsewhere(run.warehouse):
+        said = run.said()
         address = run.complain("while-somebody-reads")
         run.wait_for("build", "waiting")
-        assert "PID" in run.said().splitlines()[-1]
+        wait_until(lambda: "(PID" in run.said().removeprefix(said), "it says who has the file")
     run.wait_until_listed(address)
 
 
