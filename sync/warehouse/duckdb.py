@@ -308,7 +308,7 @@ class DuckDbWarehouse:
             for attempt in retry_context(
                 on=_is_locked,
                 attempts=None,
-                timeout=patience,
+                timeout=max(patience, 0.01),
                 wait_initial=0.02,
                 wait_max=1.0,
                 wait_jitter=0.05,
