@@ -6,15 +6,11 @@ import shutil
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import Final
 
 import click
 
 from sync.run.parts import Part
 from sync.terminal import shown
-
-#: Of what goes on all the time nothing is said in a log.
-_NOTHING: Final = ("",)
 
 
 class Lines:
@@ -25,7 +21,7 @@ class Lines:
 
     def tell(self, name: str, part: Part) -> None:
         """A part's state is another one."""
-        if part.state in ("working", "idle") and part.detail in _NOTHING:
+        if part.state in ("working", "idle") and not part.detail:
             return
         if part.state in ("failing", "waiting") and self._told.get(name) == part.detail:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -75,19 +75,19 @@ class Loop:
                 self.woken.wait(_LOOK_EVERY)
 
     def _due(self, now: datetime) -> str | None:
+        """The schedule first, which takes in what landed, too: traffic that never ends must not
+        keep it off.
+        """
+        wanted = [*self._scheduled(now)] if self._has_built else []
         if not self._has_built or self._has_landed() or self._is_old():
-            return self._unless_waiting("frequent") or self._scheduled(now)
-        return self._scheduled(now)
+            wanted.append("frequent")
+        return next((one for one in wanted if not self._retries[one].is_waiting), None)
 
-    def _scheduled(self, now: datetime) -> str | None:
+    def _scheduled(self, now: datetime) -> Iterator[str]:
         for selection, moment in (("weekly", self._times.weekly), ("daily", self._times.daily)):
             done = self._parts.noted(selection)
             if done is not None and done < moment.last(now):
-                return self._unless_waiting(selection)
-        return None
-
-    def _unless_waiting(self, selection: str) -> str | None:
-        return None if self._retries[selection].is_waiting else selection
+                yield selection
 
     def _has_landed(self) -> bool:
         if self.woken.is_set():
