@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -93,7 +94,7 @@ def alone(path: Path) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with _lock_of(path).open("a") as file:
-        if not _try(file.fileno(), fcntl.LOCK_EX):
+        if not _held(file.fileno()):
             pid = (_read(path) or {}).get("pid", "?")
             raise ConfigError(
                 f"`contact-sync run` of process {pid} is at work on this warehouse already: {path}"
@@ -110,6 +111,7 @@ def read(path: Path) -> dict[str, Any] | None:
     if told is None:
         return None
     try:
+        # For an instant no other lock of this kind is let in: a run that starts then tries again.
         with _lock_of(path).open() as file:
             is_alive = not _try(file.fileno(), fcntl.LOCK_SH)
     except OSError:
@@ -119,6 +121,14 @@ def read(path: Path) -> dict[str, Any] | None:
 
 def _lock_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.lock")
+
+
+def _held(descriptor: int) -> bool:
+    for _ in range(5):
+        if _try(descriptor, fcntl.LOCK_EX):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def _try(descriptor: int, kind: int) -> bool:

@@ -31,7 +31,3 @@ class Moment:
         found -= timedelta(days=back)
         step = timedelta(days=1 if self.weekday is None else 7)
         return found if found <= now else found - step
-
-    def next(self, now: datetime) -> datetime:
-        """The first such moment after now. Aware, UTC."""
-        return self.last(now) + timedelta(days=1 if self.weekday is None else 7)

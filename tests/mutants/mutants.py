@@ -487,7 +487,7 @@ MUTANTS = [
     Mutant(
         "two runs of one warehouse are at work",
         "sync/run/parts.py",
-        "if not _try(file.fileno(), fcntl.LOCK_EX):",
+        "if not _held(file.fileno()):",
         "if False:",
         ("tests/python/run/test_run.py::test_a_second_run_of_one_warehouse_is_refused",),
     ),

@@ -20,20 +20,19 @@ MONDAY = datetime(2026, 11, 30, 3, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("text", "last", "following"),
+    ("text", "last"),
     [
-        ("03:00", "2026-11-30 03:00", "2026-12-01 03:00"),
-        ("03:30", "2026-11-30 03:30", "2026-12-01 03:30"),
-        ("04:00", "2026-11-29 04:00", "2026-11-30 04:00"),
-        ("sunday 04:00", "2026-11-29 04:00", "2026-12-06 04:00"),
-        ("Monday 04:00", "2026-11-23 04:00", "2026-11-30 04:00"),
-        ("monday 03:00", "2026-11-30 03:00", "2026-12-07 03:00"),
+        ("03:00", "2026-11-30 03:00"),
+        ("03:30", "2026-11-30 03:30"),
+        ("04:00", "2026-11-29 04:00"),
+        ("sunday 04:00", "2026-11-29 04:00"),
+        ("Monday 04:00", "2026-11-23 04:00"),
+        ("monday 03:00", "2026-11-30 03:00"),
     ],
 )
-def test_a_moment_is_the_latest_that_has_passed(text: str, last: str, following: str) -> None:
+def test_a_moment_is_the_latest_that_has_passed(text: str, last: str) -> None:
     moment = Moment.parse(text)
     assert f"{moment.last(MONDAY):%Y-%m-%d %H:%M}" == last
-    assert f"{moment.next(MONDAY):%Y-%m-%d %H:%M}" == following
 
 
 @pytest.mark.parametrize(
