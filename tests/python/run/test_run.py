@@ -74,6 +74,7 @@ def test_a_reader_of_the_file_delays_the_build_and_never_the_receiver(run: Run) 
 
 
 def test_status_says_what_each_part_does(run: Run, sandbox: SandboxClient) -> None:
+    run.wait_until_listed(run.complain("seen-in-status"))
     run.wait_for("build", "idle")
     _, status = cli(run.warehouse, sandbox, "status")
     assert status["run"]["is_alive"]
