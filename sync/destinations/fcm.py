@@ -35,6 +35,7 @@ from sync.errors import (
     SyncError,
     UnknownScope,
 )
+from sync.extras import needs
 
 _OAUTH = "https://oauth2.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -230,10 +231,10 @@ def _assertion(account: Mapping[str, Any]) -> str:
     """A signed statement of who asks for a token (RFC 7523)."""
     if not account:
         return "dry-run"
-    try:
+    with needs("FCM", "fcm"):
+        # google.auth signs with it, and says only "ImportError" where it is missing.
+        import cryptography  # noqa: F401
         from google.auth import crypt, jwt
-    except ImportError:
-        raise ConfigError("FCM needs an extra: pip install 'contact-sync[fcm]'.") from None
     now = int(time.time())
     claims = {
         "iss": account["client_email"],

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sync.errors import ConfigError
+from sync.extras import needs
 
 PORT = 8025
 
@@ -32,16 +33,14 @@ def serve(
     rate: of every platform, None for each one's own. webhooks: the receiver to post to, with the
     Bearer token RELAY_WEBHOOK_SECRET. is_hostile: answers as a broken or hostile platform would.
     """
-    try:
+    with needs("The sandbox", "sandbox"):
+        # For the key that FCM's sandbox makes up.
+        import cryptography  # noqa: F401
         import uvicorn
 
         from sync.sandbox.app import Sandbox
+        from sync.sandbox.platforms import all_platforms
         from sync.sandbox.webhooks import Webhooks
-    except ImportError:
-        raise ConfigError(
-            "The sandbox needs an extra: pip install 'contact-sync[sandbox]'."
-        ) from None
-    from sync.sandbox.platforms import all_platforms
 
     platforms = all_platforms()
     keys = {item.name: environment.get(item.key_variable, "") for item in platforms}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from sync.errors import ConfigError, ProfileError
+from sync.errors import ProfileError
+from sync.extras import needs
 from sync.profile import Target
 from sync.warehouse.base import Warehouse
 
@@ -24,15 +25,8 @@ def open_warehouse(target: Target, *, read_only: bool, wait: timedelta = WAIT) -
 
         return DuckDbWarehouse.from_target(target, read_only=read_only, wait=wait)
     if target.engine == "bigquery":
-        try:
+        with needs(f"Target {target.name!r} is on BigQuery, which", "bigquery"):
             from sync.warehouse.bigquery import BigQueryWarehouse
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in ("google", "pyarrow", "requests"):
-                raise
-            raise ConfigError(
-                f"Target {target.name!r} is on BigQuery, and a package for it is missing "
-                f"({error.name}): pip install 'contact-sync[bigquery]'"
-            ) from None
 
         return BigQueryWarehouse.from_target(target)
     raise ProfileError(
