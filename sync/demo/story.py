@@ -51,7 +51,7 @@ PEOPLE: Final = (
         None,
         "unsubscribe",
         "Segment: opted out in the app, naming only his id",
-        "A refusal reaches far: every address he ever had",
+        "An opt-out covers every address that he ever had",
     ),
     Person(
         "Mia",
@@ -60,7 +60,7 @@ PEOPLE: Final = (
         "unsubscribe",
         None,
         "Segment: subscribed again in the preference centre",
-        "Her own later act ends her earlier one: latest wins",
+        "Her later act ends her earlier one: the latest wins",
     ),
     Person(
         "Zoe",
@@ -69,7 +69,7 @@ PEOPLE: Final = (
         "unsubscribe",
         "unsubscribe",
         "Segment: her phone resent a cached 'subscribed' trait",
-        "Traits refuse, they never lift: only an act does",
+        "A trait can opt out, never in: only an act can",
     ),
     Person(
         "Ivy",
@@ -78,7 +78,7 @@ PEOPLE: Final = (
         "complaint",
         "complaint",
         "SendGrid: refused to send, she is on its spam list",
-        "An echo of an act that is on record adds nothing",
+        "An echo of a recorded act adds nothing",
     ),
     Person(
         "Leo",
@@ -87,7 +87,7 @@ PEOPLE: Final = (
         None,
         "unsubscribe",
         "Twilio: answered STOP to a text message",
-        "A refusal counts on its own channel: his email stays",
+        "An opt-out counts on its channel: email goes on",
     ),
 )
 """In the order told."""

@@ -92,9 +92,9 @@ class Tour:
         self._build(_WHOLE)
         quarantined = facts.quarantined_by_reason(self._workspace)
         self._say(
-            "Every event is one row of [bold]events[/], however often it came. "
-            f"{sum(quarantined.values()):,} pieces are no events; they are kept in "
-            f"[bold]quarantined_deliveries[/] with the reason: {_counts(quarantined)}."
+            "[bold]events[/] has one row per event, however often the event came. "
+            f"{sum(quarantined.values()):,} parts of deliveries could not be read as events. "
+            f"[bold]quarantined_deliveries[/] keeps them with the reason: {_counts(quarantined)}."
         )
         self._list()
         self._push()
@@ -116,7 +116,7 @@ class Tour:
         self._say(
             f"In a copy of the seeds every row of [bold]destinations.csv[/] is enabled. {landed} "
             "webhooks come in: Ava unsubscribes from email (SendGrid), answers STOP to a text "
-            "(Twilio) and forbids push in the app (Segment)."
+            "(Twilio) and turns push off in the app (Segment)."
         )
         self._build(_WHOLE)
         self._push_everywhere()
@@ -125,15 +125,12 @@ class Tour:
         land_reports(landing, reports, int(time.time()))
         landed = land_consents_of_ava(landing, start=START, days=DAYS)
         self._say(
-            f"\nThe platforms report {len(reports):,} changes back that were our own, and Ava opts "
-            f"in again, on each channel by an act of hers ({landed} webhooks)."
+            f"\nThe platforms report {len(reports):,} of our own changes back to us. Ava opts in "
+            f"again on each channel ({landed} webhooks)."
         )
         self._build(_WHOLE)
         own = facts.own_events(self._workspace)
-        self._say(
-            f"  {own:,} events are the platforms' repetitions of what we told them "
-            "([bold]is_own[/]): they decide nothing."
-        )
+        self._say(f"  {own:,} events repeat what we sent ([bold]is_own[/]). They decide nothing.")
         self._push_everywhere()
         self._matrix("And after her opt-in", refuses=False)
 
@@ -148,7 +145,7 @@ class Tour:
         self._show(table)
         self._say(
             f"{summary.duplicates:,} events came more than once, {summary.late:,} came days late, "
-            f"and some bodies are broken. {told} deliveries more are about six people to follow: "
+            f"and some bodies are broken. {told} more deliveries are about six people to follow: "
             + ", ".join(person.name for person in PEOPLE)
             + "."
         )
@@ -180,7 +177,7 @@ class Tour:
             f"  To SendGrid: {_actions(part['counts'])}, in {_number(part['calls'], 'call')}."
         )
         for fault in plan["guard"]:
-            self._say(f"  The guard would stop a push that names no plan: {escape(fault)}.")
+            self._say(f"  Without --plan, the guard would stop the push: {escape(fault)}.")
         self._command(f"contact-sync push --destination sendgrid --plan {plan['hash']}")
         with self._working("Pushing"):
             report = self._workspace.command(
@@ -236,7 +233,9 @@ class Tour:
         self._say(f"\n{title}:")
         self._show(table)
         if not refuses:
-            self._say("Attentive stays: a release there would be a new opt-in, only hers to begin.")
+            self._say(
+                "Attentive stays stopped: a release there is an opt-in, which only Ava can start."
+            )
 
     def _compare(self) -> None:
         """The promise of the whole: the platform's list, asked of the platform, is the mart's."""
@@ -245,8 +244,8 @@ class Tour:
         fault = difference(mart, platform)
         if fault is None:
             self._say(
-                "  Asked for its list, SendGrid gives what [bold]suppression_list[/] says: "
-                f"{_number(len(mart), 'address')}, [green]equal[/]."
+                f"  SendGrid's own list has the {_number(len(mart), 'address')} of "
+                "[bold]suppression_list[/]: [green]equal[/]."
             )
         else:
             self._wrong.append(f"SendGrid's list is not the mart's: {fault}.")
@@ -284,12 +283,12 @@ class Tour:
             self._data(f"What the commands said: {shown(self._workspace.log)}")
             return
         place = shown(self._workspace.directory)
-        self._say(f"\nDone in {seconds:.0f} s. Everything is in {place}.")
+        self._say(f"\nDone in {seconds:.0f} s. Its files are in {place}.")
         if self._days < 3:
-            self._say("See all eleven platforms on a third day:\n")
+            self._say("The third day shows all eleven platforms:\n")
             self._data("  make demo DAYS=3")
             self._data(f"  {console_command()} demo --days 3\n")
-        self._say("Look around, for a start with:\n")
+        self._say("Look around:\n")
         self._data(f"  {console_command()} explain noa@example.org --profiles-dir {place}")
         self._data(f"  {console_command()} status --profiles-dir {place}")
 

@@ -28,12 +28,12 @@ from sync.sandbox.server import running
 def shown(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """The directory and the output of a small demonstration of all days, run as a user runs it."""
+    """The directory and the output of a demonstration of all days, run as a user runs it."""
     directory = tmp_path_factory.mktemp("demo") / "work"
     done = subprocess.run(
         [
             *(sys.executable, "-m", "sync", "demo", "--days", "3"),
-            *("--events", "300", "--directory", str(directory)),
+            *("--directory", str(directory)),
         ],
         capture_output=True,
         text=True,
@@ -62,6 +62,22 @@ def test_the_demonstration_succeeds_and_says_nothing_on_standard_error(shown: Sh
 def test_the_list_at_the_platform_equals_the_mart_on_both_days(shown: Shown) -> None:
     _, done = shown
     assert done.stdout.count("equal.") == 2
+
+
+def of_any_run(text: str) -> list[str]:
+    """Lines of a transcript, without what differs from run to run: seconds, port, plans, places."""
+    text = re.sub(r"(landed|files are) in\s+\S+?(/landing|\.)\n", r"\1 in FOLDER\2\n", text)
+    text = re.sub(r" in \d+ s\b", " in SECONDS", text)
+    text = re.sub(r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:PORT", text)
+    text = re.sub(r"(--plan \d+)-[0-9a-f]{16}", r"\1-HASH", text)
+    text = re.sub(r"\S*contact-sync (.*) --profiles-dir \S+", r"contact-sync \1", text)
+    return text.strip().splitlines()
+
+
+def test_the_page_of_the_demonstration_shows_what_it_prints(shown: Shown) -> None:
+    page = (find_project() / "docs" / "demo.md").read_text()
+    (documented,) = re.findall(r"^```\n(.*?)^```$", page, re.M | re.S)
+    assert of_any_run(shown[1].stdout) == of_any_run(documented)
 
 
 def test_a_platform_that_holds_another_list_is_found_out(shown: Shown) -> None:

@@ -22,6 +22,22 @@ def test_the_generated_pages_are_those_that_make_docs_writes(path: Path) -> None
     assert path.read_text() == pages()[path], "run `make docs` and commit what it writes"
 
 
+def test_the_extract_of_the_demo_in_the_readme_is_of_its_whole_transcript() -> None:
+    """docs/demo.md is compared with a real run (tests/python/demo)."""
+    whole = (PROJECT / "docs" / "demo.md").read_text()
+    blocks = re.findall(r"^```\n(.*?)^```$", (PROJECT / "README.md").read_text(), re.M | re.S)
+    (extract,) = [block for block in blocks if "suppression_list, who" in block]
+    for part in extract.split("...\n"):
+        assert part in whole
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    for page in (PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+    assert len((PROJECT / "README.md").read_text().splitlines()) < 150
+
+
 def test_every_environment_variable_that_is_read_is_explained_in_the_example() -> None:
     explained = set(re.findall(r"^([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.M))
     files = [
