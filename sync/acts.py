@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.destinations.identifiers import why_not_addressable
 from sync.errors import ConfigError, WarehouseMissing
 from sync.landing import Statement, instant_text, land

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
 from sync.addresses import normalizer
+from sync.clock import utc_now
 from sync.delivery.guard import Limits, build_faults, read_facts
-from sync.delivery.lock import utc_now
 from sync.erasure.kept import Kept
 from sync.errors import ConfigError, GuardStop
 from sync.files import lines_of

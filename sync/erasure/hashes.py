@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.erasure.person import Refusal
 from sync.errors import ConfigError, MissingCredential
 from sync.warehouse.base import Warehouse

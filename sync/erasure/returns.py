@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.erasure.hashes import check_key, hashed, read_key, stored_by_hash
 from sync.erasure.person import Name, Refusal
 from sync.errors import WarehouseMissing

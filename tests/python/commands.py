@@ -29,13 +29,18 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 #: What commands import when they need it; no module of these looks at the environment.
 IMPORTED = (
-    "sync.output",
-    "sync.explain_output",
+    "sync.cli",
+    "sync.acts",
+    "sync.delivery.check",
+    "sync.delivery.plan",
     "sync.delivery.push",
     "sync.backfill.command",
     "sync.erasure.command",
+    "sync.explain_json",
     "sync.lists.command",
+    "sync.run.parts",
     "sync.scrub",
+    "sync.status",
     "sync.warehouse.bigquery",
     "anyio._backends._asyncio",
     "google.cloud.bigquery",

@@ -1,0 +1,119 @@
+"""`contact-sync scrub`: who of a file may be contacted."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sync.cli.main import cli
+from sync.cli.options import DurationType, PathType, Project, output_option, warehouse_options
+from sync.cli.tables import print_json
+from sync.terminal import echo
+
+if TYPE_CHECKING:
+    from sync.scrub import Scrubbed
+
+
+@cli.command()
+@warehouse_options
+@click.argument("file", type=PathType())
+@click.option(
+    "--column",
+    metavar="NAME",
+    help="Header of the column that holds the address.  [default: recognized, as email or phone]",
+)
+@click.option(
+    "--channel",
+    type=click.Choice(["email", "sms", "push"]),
+    help="Whose suppression list counts.  [default: told by the column]",
+)
+@click.option(
+    "--may",
+    type=PathType(),
+    metavar="FILE",
+    help="Who may be contacted.  [default: FILE's name with .may.csv]",
+)
+@click.option(
+    "--may-not",
+    type=PathType(),
+    metavar="FILE",
+    help="Who may not, with reason and since.  [default: FILE's name with .may-not.csv]",
+)
+@click.option(
+    "--hashed-in",
+    type=click.Choice(["sha256", "md5"]),
+    help="The column holds hex digests of the normalized address, as ad platforms exchange them.",
+)
+@click.option(
+    "--hashed-out",
+    type=click.Choice(["sha256"]),
+    help="Write such digests in place of the address; of what is no address, nothing.",
+)
+@click.option(
+    "--max-age",
+    type=DurationType(),
+    default="26h",
+    show_default=True,
+    help="Oldest build whose list may be relied on.",
+)
+@output_option
+def scrub(
+    project: Project,
+    file: Path,
+    column: str | None,
+    channel: str | None,
+    may: Path | None,
+    may_not: Path | None,
+    hashed_in: str | None,
+    hashed_out: str | None,
+    max_age: timedelta,
+    output: str,
+) -> None:
+    """Split a file of recipients into who may be contacted and who may not, before a send.
+
+    FILE is a CSV, also gzipped, with a header; comma, semicolon or tab between the fields. All
+    columns stay as they are. What cannot be read as an address may not be contacted. Nothing is
+    written where the newest build failed or is older than --max-age: its list may lack a refusal.
+
+    \b
+    Exit codes:
+      0  both files are written
+      2  usage or configuration, or a file that cannot be read
+      3  the list cannot be relied on, nothing is written
+
+    \b
+    Examples:
+      contact-sync scrub recipients.csv
+      contact-sync scrub audience.csv.gz --column em --channel email --hashed-in sha256
+    """
+    from sync.scrub import Options, scrub
+
+    warehouse = project.open(read_only=True)
+    options = Options(
+        column=column,
+        channel=channel,
+        may=may,
+        may_not=may_not,
+        hashed_in=hashed_in,
+        hashed_out=hashed_out,
+        country_code=project.country_code(),
+        max_age=max_age,
+    )
+    done = scrub(warehouse, file, options, os.environ)
+    if output == "json":
+        print_json(done.as_json())
+    else:
+        print_scrubbed(done)
+
+
+def print_scrubbed(done: Scrubbed) -> None:
+    """The counts, by reason, and where the rows are."""
+    echo(f"{done.rows:,} rows, by the {done.channel} addresses of {done.column}")
+    echo(f"  may      {done.rows - done.refused:>10,}  {done.may}")
+    echo(f"  may not  {done.refused:>10,}  {done.may_not}")
+    for reason, count in done.reasons.items():
+        echo(f"           {count:>10,}  {reason}")
