@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.cli.main import cli, stop_on_signals
 from sync.cli.options import Project, output_option, warehouse_options
-from sync.cli.tables import print_json, print_table
+from sync.cli.tables import print_table, show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -29,12 +28,7 @@ if TYPE_CHECKING:
     "of the enabled rows of seeds/destinations.csv]",
 )
 @output_option
-def adopt(
-    project: Project,
-    name: str,
-    scopes: tuple[str, ...],
-    output: str,
-) -> None:
+def adopt(project: Project, name: str, scopes: tuple[str, ...], output: str) -> None:
     """Take over a platform's own suppression lists, with their reasons and original dates.
 
     How a team starts, and how it moves from one platform to another. Bounces, complaints,
@@ -52,17 +46,13 @@ def adopt(
     from sync.progress import Counter
 
     rows = rows_of(project.open(read_only=True), name, scopes)
-    stop = threading.Event()
-    stop_on_signals(stop)
+    stop, _ = stop_on_signals()
     counter = Counter(f"entries of {name} landed")
     kept = project.kept()
     done = adopt(
         project.target, name, rows, os.environ, advance=counter.advance, stop=stop, kept=kept
     )
-    if output == "json":
-        print_json(adopted_json(done))
-    else:
-        print_adopted(done)
+    show(output, done, print_adopted, adopted_json)
 
 
 def print_adopted(done: Adopted) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.main import cli, needs_extra
-from sync.cli.options import PathType, Project, output_option, shortened, warehouse_options
+from sync.cli.options import FILE, ParsedType, Project, output_option, shortened, warehouse_options
 from sync.cli.tables import print_json, print_table
 from sync.terminal import echo
 
@@ -20,73 +20,41 @@ if TYPE_CHECKING:
     from sync.backfill.command import BackfillReport
 
 
-class PairType(click.ParamType[tuple[str, str]]):
-    """NAME=VALUE."""
-
-    name = "name=value"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Both sides, without blanks around them."""
-        if isinstance(value, tuple):
-            return value
-        name, _, right = str(value).partition("=")
-        if not name.strip() or not right.strip():
-            self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
-        return name.strip(), right.strip()
+def _pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE: both sides, without blanks around them."""
+    name, _, right = text.partition("=")
+    if not name.strip() or not right.strip():
+        raise ValueError(f"{text!r} is not NAME=VALUE")
+    return name.strip(), right.strip()
 
 
-class ListKindType(click.ParamType[tuple[str, str]]):
-    """KIND, or FILE=KIND."""
-
-    name = "[file=]kind"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """The file's name, '' for all, and the kind."""
-        if isinstance(value, tuple):
-            return value
-        name, _, kind = str(value).rpartition("=")
-        if not kind.strip():
-            self.fail(f"{value!r} is not KIND or FILE=KIND.", param, ctx)
-        return Path(name.strip()).name, kind.strip()
+def _list_kind(text: str) -> tuple[str, str]:
+    """KIND, or FILE=KIND: the file's name, '' for all, and the kind."""
+    name, _, kind = text.rpartition("=")
+    if not kind.strip():
+        raise ValueError(f"{text!r} is not KIND or FILE=KIND")
+    return Path(name.strip()).name, kind.strip()
 
 
-class InstantType(click.ParamType[datetime]):
-    """A time in ISO form; without an offset it is UTC."""
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """The time, to the second, in UTC."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            found = datetime.fromisoformat(str(value).strip()).replace(microsecond=0)
-            # The first and the last year's times have no UTC in some offsets.
-            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, OverflowError):
-            said = f"{shortened(value)} is not a time like 2026-05-01 or 2026-05-01T08:00:00Z."
-            self.fail(said, param, ctx)
+def _instant(text: str) -> datetime:
+    """A time in ISO form, to the second; without an offset it is UTC."""
+    try:
+        found = datetime.fromisoformat(text.strip()).replace(microsecond=0)
+        # The first and the last year's times have no UTC in some offsets.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{shortened(text)} is not a time like 2026-05-01 or 2026-05-01T08:00:00Z"
+        ) from None
 
 
 @cli.command()
-@click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    metavar="FILE...",
-    type=PathType(),
-)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FILE)
 @warehouse_options
 @click.option(
     "--column",
     "columns",
-    type=PairType(),
+    type=ParsedType("name=value", _pair),
     multiple=True,
     metavar="NAME=HEADER",
     help="What a column means, where its header does not tell or tells wrong; HEADER may be #N, "
@@ -95,7 +63,7 @@ class InstantType(click.ParamType[datetime]):
 @click.option(
     "--all",
     "lists",
-    type=ListKindType(),
+    type=ParsedType("[file=]kind", _list_kind),
     multiple=True,
     metavar="[FILE=]KIND",
     help="What all rows are of files whose columns do not say: opted_out, opted_in, bounced or "
@@ -104,14 +72,14 @@ class InstantType(click.ParamType[datetime]):
 @click.option(
     "--word",
     "words",
-    type=PairType(),
+    type=ParsedType("name=value", _pair),
     multiple=True,
     metavar="WORD=KIND",
     help="What an unknown status means: a KIND as of --all, or nothing. May be repeated.",
 )
 @click.option(
     "--as-of",
-    type=InstantType(),
+    type=ParsedType("time", _instant),
     metavar="TIME",
     help="When opt-outs count that have no time.  [default: the file's modification time]",
 )
@@ -120,13 +88,13 @@ class InstantType(click.ParamType[datetime]):
 )
 @click.option(
     "--conflicts",
-    type=PathType(),
+    type=FILE,
     metavar="FILE",
     help="Write all conflicts there, as CSV: every candidate, which one holds, by which rule.",
 )
 @click.option(
     "--rejects",
-    type=PathType(),
+    type=FILE,
     metavar="FILE",
     help="Where rows are named that did not count.  [default: <first FILE>.rejects.csv]",
 )

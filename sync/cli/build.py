@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from sync.cli.main import cli
-from sync.cli.options import DurationType, Project, profile_options
+from sync.cli.options import DURATION, Project, profile_options
 from sync.terminal import echo
 
 #: The selectors of selectors.yml, and everything there is.
@@ -21,18 +21,13 @@ SELECTIONS = ("frequent", "daily", "weekly", "everything")
 )
 @click.option(
     "--wait",
-    type=DurationType(),
+    type=DURATION,
     default="5m",
     show_default=True,
     help="How long to wait for another build.",
 )
 @click.option("--full-refresh", is_flag=True, help="Make every table anew from all that landed.")
-def build(
-    project: Project,
-    selection: str,
-    wait: timedelta,
-    full_refresh: bool,
-) -> None:
+def build(project: Project, selection: str, wait: timedelta, full_refresh: bool) -> None:
     """Run `dbt build` for a schedule: one build at a time, one line of output.
 
     SELECTION: frequent (every few minutes: what a push needs), daily, weekly, or everything. After

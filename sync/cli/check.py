@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync.cli.main import cli
 from sync.cli.options import Project, destinations_option, output_option, warehouse_options
-from sync.cli.tables import named, print_json
+from sync.cli.tables import named, show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
 @warehouse_options
 @destinations_option
 @output_option
-def check(
-    project: Project,
-    destinations: tuple[str, ...],
-    output: str,
-) -> None:
+def check(project: Project, destinations: tuple[str, ...], output: str) -> None:
     """Verify credentials, rights and scopes of the destinations, before the night's run does.
 
     Harmless calls only: nothing is changed at any platform, nothing is recorded.
@@ -45,10 +42,7 @@ def check(
 
     warehouse = project.open(read_only=True)
     found = check(warehouse, destinations, os.environ)
-    if output == "json":
-        print_json(check_json(found))
-    else:
-        print_check(found)
+    show(output, found, print_check, check_json)
     for path in readable_by_others(Path(".env"), *warehouse.local_files()):
         echo(f"Warning: other users of this machine may read {path}: chmod go= {path}", err=True)
     if any(one.is_configuration for one in found):
@@ -76,9 +70,7 @@ def check_json(found: Sequence[Checked]) -> dict[str, Any]:
                 "destination": one.destination,
                 "place": one.place,
                 "ok": one.is_ok,
-                "findings": [
-                    {"probe": finding.probe, "error": finding.error} for finding in one.findings
-                ],
+                "findings": [asdict(finding) for finding in one.findings],
             }
             for one in found
         ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from sync.cli.main import cli
-from sync.cli.options import PathType
+from sync.cli.options import FOLDER
 
 
 @cli.command()
@@ -21,7 +22,7 @@ from sync.cli.options import PathType
 )
 @click.option(
     "--directory",
-    type=PathType(is_folder=True),
+    type=FOLDER,
     default=Path(".demo"),
     show_default=True,
     help="Where the demo works; emptied first.",
@@ -35,7 +36,7 @@ from sync.cli.options import PathType
     help="3: a third day, on which the other ten platforms are connected.",
 )
 @click.option("--keep", is_flag=True, help="Leave the sandbox running at the end.")
-def demo(events: int, directory: Path, seed: int, days: int, keep: bool) -> None:
+def demo(**options: Any) -> None:
     """Show the whole loop: webhooks land, dbt builds, a push, a second day.
 
     \b
@@ -44,6 +45,6 @@ def demo(events: int, directory: Path, seed: int, days: int, keep: bool) -> None
       contact-sync demo --days 3
       contact-sync demo --events 20000
     """
-    from sync import demo as the_demo
+    from sync.demo import run
 
-    sys.exit(the_demo.run(events=events, directory=directory, seed=seed, days=days, keep=keep))
+    sys.exit(run(**options))

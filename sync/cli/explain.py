@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sync.cli.main import cli
-from sync.cli.options import PathType, Project, output_option, warehouse_options
+from sync.cli.options import CHANNEL, FILE, Project, output_option, warehouse_options
 from sync.cli.tables import print_json, print_table
 from sync.clock import duration, utc_now
 from sync.errors import ConfigError
@@ -20,7 +20,6 @@ from sync.terminal import echo
 if TYPE_CHECKING:
     from sync.explain import Confirmation, Explanation, Reason, Subject, Verdict
     from sync.warehouse.base import Warehouse
-
 
 _LONGEST_SAYING: Final = 100
 # Of a longer timeline, or of a contact with more addresses, JSON has the rest.
@@ -31,25 +30,17 @@ _SHOWN_ADDRESSES: Final = 12
 @cli.command()
 @warehouse_options
 @click.argument("subject", metavar="ADDRESS|EXTERNAL_ID")
-@click.option(
-    "--channel",
-    type=click.Choice(["email", "sms", "push"]),
-    help="Only what concerns this channel.  [default: all]",
-)
+@click.option("--channel", type=CHANNEL, help="Only what concerns this channel.  [default: all]")
 @click.option(
     "--evidence",
-    type=PathType(),
+    type=FILE,
     metavar="FILE",
     help="Write the full record as JSON lines, readable by you alone, and print its sha256: "
     "verdicts, state, reasons, events, hashes of the raw payloads, history, ledger.",
 )
 @output_option
 def explain(
-    project: Project,
-    subject: str,
-    channel: str | None,
-    evidence: Path | None,
-    output: str,
+    project: Project, subject: str, channel: str | None, evidence: Path | None, output: str
 ) -> None:
     """Say whether a person may be contacted, why not, what would end it, and who was told.
 

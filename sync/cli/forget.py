@@ -9,7 +9,7 @@ import click
 
 from sync.cli.main import cli
 from sync.cli.options import Project, output_option, warehouse_options
-from sync.cli.tables import print_json, print_table
+from sync.cli.tables import print_json, print_table, show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -29,12 +29,7 @@ if TYPE_CHECKING:
 @warehouse_options
 @output_option
 def forget(
-    person: str | None,
-    returned: bool,
-    dry_run: bool,
-    yes: bool,
-    project: Project,
-    output: str,
+    person: str | None, returned: bool, dry_run: bool, yes: bool, project: Project, output: str
 ) -> None:
     """Erase PERSON, by address or external_id, and keep the refusal.
 
@@ -65,10 +60,7 @@ def forget(
     if not (yes or dry_run):
         click.confirm("This cannot be undone. Erase the person?", abort=True, err=True)
     done = forget(project.target, warehouse, person, os.environ, dry_run=dry_run)
-    if output == "json":
-        print_json(forgotten_json(done))
-    else:
-        print_forgotten(done)
+    show(output, done, print_forgotten, forgotten_json)
 
 
 def print_forgotten(done: Forgotten) -> None:

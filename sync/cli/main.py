@@ -93,8 +93,12 @@ def _place_of(error: OSError) -> str | None:
     return os.fsdecode(named)
 
 
-def stop_on_signals(stop: threading.Event) -> list[int]:
-    """Lets a push finish what is in flight; a second Ctrl-C ends it. Gives the signals received."""
+def stop_on_signals() -> tuple[threading.Event, list[int]]:
+    """An event that SIGTERM and Ctrl-C set, and the signals received so far.
+
+    What is in flight may finish; a second Ctrl-C ends it.
+    """
+    stop = threading.Event()
     received: list[int] = []
 
     def handle(number: int, _: FrameType | None) -> None:
@@ -104,7 +108,7 @@ def stop_on_signals(stop: threading.Event) -> list[int]:
 
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
-    return received
+    return stop, received
 
 
 @contextmanager

@@ -23,17 +23,14 @@ if TYPE_CHECKING:
     from sync.warehouse.base import Warehouse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-#: A port to listen on; 0 is a free one.
-PORT: Final = click.IntRange(0, 65535)
+Parsed = TypeVar("Parsed")
 
 # The longest span that an option takes.
 _LONGEST: Final = timedelta(days=36500)
 
 
-def shortened(value: object) -> str:
+def shortened(text: str) -> str:
     """A value as an error names it."""
-    text = str(value)
     return repr(text if len(text) <= 80 else f"{text[:80]}...")
 
 
@@ -50,65 +47,60 @@ class PathType(click.Path):
         return super().convert(value, param, ctx)
 
 
-class DurationType(click.ParamType[timedelta]):
-    """A span of time like 26h, 90m or 2d."""
+class ParsedType(click.ParamType[Parsed]):
+    """What a function reads in a text; its ValueError says why it is refused."""
 
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """The span as a timedelta."""
-        if isinstance(value, timedelta):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", str(value).strip())
-        if found is None:
-            self.fail(f"{shortened(value)} is not a duration like 26h, 90m or 2d.", param, ctx)
-        seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
-        if seconds > _LONGEST.total_seconds():
-            self.fail(f"{shortened(value)} is more than {_LONGEST.days} days.", param, ctx)
-        return timedelta(seconds=seconds)
-
-
-class ShardType(click.ParamType["Shard"]):
-    """A part of the deltas, by its number and how many there are."""
-
-    name = "i/n"
+    def __init__(self, name: str, parse: Callable[[str], Parsed]) -> None:
+        self.name = name
+        self._parse = parse
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Shard:
-        """The part."""
-        from sync.delivery.shard import Shard
-
-        if isinstance(value, Shard):
-            return value
+    ) -> Parsed:
+        """What the text says; a value that is no text any more is left as it is."""
+        if not isinstance(value, str):
+            return cast("Parsed", value)
         try:
-            return Shard.parse(str(value))
+            return self._parse(value)
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
 
 
-class ShareType(click.ParamType["Share"]):
-    """A share of the list, and the number of items below which it does not count."""
+def _duration(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd])", text.strip())
+    if found is None:
+        raise ValueError(f"{shortened(text)} is not a duration like 26h, 90m or 2d")
+    seconds = float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    if seconds > _LONGEST.total_seconds():
+        raise ValueError(f"{shortened(text)} is more than {_LONGEST.days} days")
+    return timedelta(seconds=seconds)
 
-    name = "share[:floor]"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Share:
-        """The share as the guard takes it."""
-        from sync.delivery.guard import Share
+def _shard(text: str) -> Shard:
+    from sync.delivery.shard import Shard
 
-        if isinstance(value, Share):
-            return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)(?::(\d{1,15}))?", str(value).strip())
-        part = float(found[1]) / (100 if found[2] else 1) if found else 2.0
-        if found is None or part > 1:
-            self.fail(f"{shortened(value)} is not a share like 0.2, 20% or 20%:100.", param, ctx)
-        # A plain 0 means none at all.
-        floor = int(found[3]) if found[3] else (100 if part else 0)
-        return Share(part, floor)
+    return Shard.parse(text)
+
+
+def _share(text: str) -> Share:
+    from sync.delivery.guard import Share
+
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)(?::(\d{1,15}))?", text.strip())
+    part = float(found[1]) / (100 if found[2] else 1) if found else 2.0
+    if found is None or part > 1:
+        raise ValueError(f"{shortened(text)} is not a share like 0.2, 20% or 20%:100")
+    # A plain 0 means none at all.
+    floor = int(found[3]) if found[3] else (100 if part else 0)
+    return Share(part, floor)
+
+
+FILE: Final = PathType()
+FOLDER: Final = PathType(is_folder=True)
+#: A span of time like 26h, 90m or 2d.
+DURATION: Final = ParsedType("duration", _duration)
+#: A port to listen on; 0 is a free one.
+PORT: Final = click.IntRange(0, 65535)
+CHANNEL: Final = click.Choice(["email", "sms", "push"])
 
 
 @dataclass(frozen=True)
@@ -204,13 +196,13 @@ def profile_options(command: Command) -> Command:
         click.option("--target", help="Output of the dbt profile.  [default: the profile's own]"),
         click.option(
             "--profiles-dir",
-            type=PathType(is_folder=True),
+            type=FOLDER,
             metavar="DIR",
             help="Folder of profiles.yml.  [default: this one, else ~/.dbt]",
         ),
         click.option(
             "--project-dir",
-            type=PathType(is_folder=True),
+            type=FOLDER,
             metavar="DIR",
             help="Folder of dbt_project.yml.  [default: this one, or the nearest above it]",
         ),
@@ -227,7 +219,7 @@ def warehouse_options(command: Command) -> Command:
 
     wait_option = click.option(
         "--wait",
-        type=DurationType(),
+        type=DURATION,
         default="5m",
         show_default=True,
         help="How long to wait for a build, or another program, that has DuckDB's file open.",
@@ -262,7 +254,7 @@ selection_options = options(
     ),
     click.option(
         "--shard",
-        type=ShardType(),
+        type=ParsedType("i/n", _shard),
         metavar="I/N",
         help="Only this part of the items, for N jobs side by side: 1/4, 2/4 ...; they share "
         "the platforms' limits.  [default: the task's part in a Cloud Run job, else all]",
@@ -281,24 +273,25 @@ def guard_options(command: Command) -> Command:
 
         return command(limits=Limits(max_age, max_suppress, max_release), **others)
 
+    share = ParsedType("share[:floor]", _share)
     decorate = options(
         click.option(
             "--max-age",
-            type=DurationType(),
+            type=DURATION,
             default="26h",
             show_default=True,
             help="Oldest build that may be pushed.",
         ),
         click.option(
             "--max-suppress",
-            type=ShareType(),
+            type=share,
             default="20%:100",
             show_default=True,
             help="Most suppressions: a share of the list; up to the floor, any number.",
         ),
         click.option(
             "--max-release",
-            type=ShareType(),
+            type=share,
             default="10%:100",
             show_default=True,
             help="Most releases and subscribes: a share of the list; up to the floor, any number.",
@@ -318,12 +311,7 @@ def receiver_options(
     return options(
         click.option("--host", default="127.0.0.1", show_default=True, help=host),
         click.option(
-            "--port",
-            type=PORT,
-            default=8080,
-            envvar=port_variable,
-            show_default=default,
-            help=port,
+            "--port", type=PORT, default=8080, envvar=port_variable, show_default=default, help=port
         ),
         click.option(
             "--allow-unsigned", "unsigned", multiple=True, metavar="SOURCE", help=unsigned

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,7 +19,7 @@ from sync.cli.options import (
     selection_options,
     warehouse_options,
 )
-from sync.cli.tables import print_json
+from sync.cli.tables import print_json, show
 from sync.errors import SyncError
 from sync.terminal import echo
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from sync.destinations.base import Request
     from sync.profile import Target
     from sync.warehouse.base import Warehouse
-
 
 # Addresses of one body that a dry run prints as text; JSON has them all.
 _SHOWN_ADDRESSES = 3
@@ -95,14 +94,10 @@ def push(
             click.echo("Dry run: nothing was sent.")
         return
     unseen = _land_returned(project.target, warehouse)
-    stop = threading.Event()
-    signals = stop_on_signals(stop)
+    stop, signals = stop_on_signals()
     with make_progress() as progress:
         report = push(warehouse, options, os.environ, progress=progress, stop=stop)
-    if output == "json":
-        print_json(report_json(report))
-    else:
-        print_report(report)
+    show(output, report, print_report, report_json)
     # After the push: what ends that as well is said once, by it.
     if unseen is not None:
         click.echo(f"Error: nobody looked for the forgotten who may be back: {unseen}", err=True)
@@ -171,15 +166,7 @@ def report_json(report: Report) -> dict[str, Any]:
                 "status": part.status,
                 "exit_code": part.exit_code,
                 "items": part.items,
-                "suppressed": part.tally.suppressed,
-                "released": part.tally.released,
-                "subscribed": part.tally.subscribed,
-                "confirmed": part.tally.confirmed,
-                "accepted": part.tally.accepted,
-                "rejected": part.tally.rejected,
-                "absent": part.tally.absent,
-                "failed": part.tally.failed,
-                "withdrawn": part.tally.withdrawn,
+                **asdict(part.tally),
                 "held_policy": part.held_policy,
                 "warnings": part.warnings,
                 "calls": part.calls,

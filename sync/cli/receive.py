@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
 
 import click
 
 from sync.cli.main import cli, needs_extra
-from sync.cli.options import Project, profile_options, receiver_options, shortened
+from sync.cli.options import ParsedType, Project, profile_options, receiver_options, shortened
 
 
-class SizeType(click.ParamType[int]):
-    """A number of bytes like 16MB, 512KB or 1000000."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The size in bytes."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d{1,12})\s*(|K|KB|M|MB)", str(value).strip().upper())
-        if found is None:
-            self.fail(f"{shortened(value)} is not a size like 16MB, 512KB or 1000000.", param, ctx)
-        return int(found[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20}[found[2].rstrip("B")]
+def _size(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,12})\s*(|K|KB|M|MB)", text.strip().upper())
+    if found is None:
+        raise ValueError(f"{shortened(text)} is not a size like 16MB, 512KB or 1000000")
+    return int(found[1]) * {"": 1, "K": 1 << 10, "M": 1 << 20}[found[2].rstrip("B")]
 
 
 @cli.command()
@@ -37,17 +28,13 @@ class SizeType(click.ParamType[int]):
 )
 @click.option(
     "--body-limit",
-    type=SizeType(),
+    type=ParsedType("size", _size),
     default="16MB",
     show_default=True,
     help="Larger bodies are answered 413.",
 )
 def receive(
-    project: Project,
-    host: str,
-    port: int,
-    unsigned: tuple[str, ...],
-    body_limit: int,
+    project: Project, host: str, port: int, unsigned: tuple[str, ...], body_limit: int
 ) -> None:
     """Take the platforms' webhooks: verify, land, and only then answer.
 

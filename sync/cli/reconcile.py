@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.cli.main import cli, stop_on_signals
-from sync.cli.options import PathType, Project, guard_options, output_option, warehouse_options
+from sync.cli.options import FILE, Project, guard_options, output_option, warehouse_options
 from sync.cli.push import print_report, report_json
-from sync.cli.tables import print_json, print_table, unknown_items
+from sync.cli.tables import print_table, show, unknown_items
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -31,11 +30,7 @@ if TYPE_CHECKING:
     "--adopt", "with_adoption", is_flag=True, help="Land what is foreign there, as events."
 )
 @click.option(
-    "--csv",
-    "csv_file",
-    type=PathType(),
-    metavar="FILE",
-    help="Write every difference to this file.",
+    "--csv", "csv_file", type=FILE, metavar="FILE", help="Write every difference to this file."
 )
 @guard_options
 @output_option
@@ -68,8 +63,7 @@ def reconcile(
     from sync.progress import Counter, make_progress
 
     warehouse = project.open(read_only=not repair)
-    stop = threading.Event()
-    stop_on_signals(stop)
+    stop, _ = stop_on_signals()
     with make_progress() as progress:
         done = reconcile(
             project.target,
@@ -85,10 +79,7 @@ def reconcile(
             stop=stop,
             kept=project.kept(),
         )
-    if output == "json":
-        print_json(reconciled_json(done))
-    else:
-        print_reconciled(done)
+    show(output, done, print_reconciled, reconciled_json)
     sys.exit(done.exit_code)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import threading
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
 from sync.cli.main import cli, stop_on_signals
 from sync.cli.options import (
-    DurationType,
+    DURATION,
+    ParsedType,
     Project,
     guard_options,
     profile_options,
@@ -26,30 +27,17 @@ if TYPE_CHECKING:
     from sync.run.schedule import Moment
 
 
-class MomentType(click.ParamType["Moment"]):
-    """A time of every day, or of one day of the week."""
+def _moment(text: str, *, is_weekly: bool) -> Moment:
+    from sync.run.schedule import Moment
 
-    name = "time"
-
-    def __init__(self, *, is_weekly: bool) -> None:
-        self._is_weekly = is_weekly
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Moment:
-        """The moment."""
-        from sync.run.schedule import Moment
-
-        if isinstance(value, Moment):
-            return value
-        example = "'sunday 04:00'" if self._is_weekly else "03:00"
-        try:
-            moment = Moment.parse(str(value))
-        except ValueError:
-            moment = None
-        if moment is None or (moment.weekday is not None) != self._is_weekly:
-            self.fail(f"{shortened(value)} is not a time (UTC) like {example}.", param, ctx)
-        return moment
+    try:
+        moment = Moment.parse(text)
+    except ValueError:
+        moment = None
+    if moment is None or (moment.weekday is not None) != is_weekly:
+        example = "'sunday 04:00'" if is_weekly else "03:00"
+        raise ValueError(f"{shortened(text)} is not a time (UTC) like {example}")
+    return moment
 
 
 @cli.command()
@@ -64,13 +52,13 @@ class MomentType(click.ParamType["Moment"]):
 )
 @click.option(
     "--every",
-    type=DurationType(),
+    type=DURATION,
     help="A frequent build at least so often.  [default: on BigQuery 2m; on DuckDB only when "
     "something landed]",
 )
 @click.option(
     "--daily",
-    type=MomentType(is_weekly=False),
+    type=ParsedType("time", partial(_moment, is_weekly=False)),
     metavar="HH:MM",
     default="03:00",
     show_default=True,
@@ -78,7 +66,7 @@ class MomentType(click.ParamType["Moment"]):
 )
 @click.option(
     "--weekly",
-    type=MomentType(is_weekly=True),
+    type=ParsedType("time", partial(_moment, is_weekly=True)),
     metavar="'DAY HH:MM'",
     default="sunday 04:00",
     show_default=True,
@@ -133,13 +121,5 @@ def run(
 
         settings = read_settings(os.environ, unsigned=unsigned)
         server = server_of(settings, place.target, place.project, host=host, port=port)
-    stop = threading.Event()
-    stop_on_signals(stop)
-    run(
-        place,
-        Times(daily, weekly, least),
-        limits,
-        stop,
-        tell=make_line().tell,
-        server=server,
-    )
+    stop, _ = stop_on_signals()
+    run(place, Times(daily, weekly, least), limits, stop, tell=make_line().tell, server=server)

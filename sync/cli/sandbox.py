@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sync.cli.main import cli
-from sync.cli.options import PORT, PathType
+from sync.cli.options import FILE, PORT
 
 
 @cli.command()
@@ -33,7 +33,7 @@ from sync.cli.options import PORT, PathType
 )
 @click.option(
     "--state",
-    type=PathType(),
+    type=FILE,
     metavar="FILE",
     help="JSON file that keeps the lists between runs.  [default: in memory only]",
 )

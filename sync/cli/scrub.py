@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.cli.main import cli
-from sync.cli.options import DurationType, PathType, Project, output_option, warehouse_options
-from sync.cli.tables import print_json
+from sync.cli.options import CHANNEL, DURATION, FILE, Project, output_option, warehouse_options
+from sync.cli.tables import show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -20,26 +19,24 @@ if TYPE_CHECKING:
 
 @cli.command()
 @warehouse_options
-@click.argument("file", type=PathType())
+@click.argument("file", type=FILE)
 @click.option(
     "--column",
     metavar="NAME",
     help="Header of the column that holds the address.  [default: recognized, as email or phone]",
 )
 @click.option(
-    "--channel",
-    type=click.Choice(["email", "sms", "push"]),
-    help="Whose suppression list counts.  [default: told by the column]",
+    "--channel", type=CHANNEL, help="Whose suppression list counts.  [default: told by the column]"
 )
 @click.option(
     "--may",
-    type=PathType(),
+    type=FILE,
     metavar="FILE",
     help="Who may be contacted.  [default: FILE's name with .may.csv]",
 )
 @click.option(
     "--may-not",
-    type=PathType(),
+    type=FILE,
     metavar="FILE",
     help="Who may not, with reason and since.  [default: FILE's name with .may-not.csv]",
 )
@@ -55,24 +52,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--max-age",
-    type=DurationType(),
+    type=DURATION,
     default="26h",
     show_default=True,
     help="Oldest build whose list may be relied on.",
 )
 @output_option
-def scrub(
-    project: Project,
-    file: Path,
-    column: str | None,
-    channel: str | None,
-    may: Path | None,
-    may_not: Path | None,
-    hashed_in: str | None,
-    hashed_out: str | None,
-    max_age: timedelta,
-    output: str,
-) -> None:
+def scrub(project: Project, file: Path, output: str, **options: Any) -> None:
     """Split a file of recipients into who may be contacted and who may not, before a send.
 
     FILE is a CSV, also gzipped, with a header; comma, semicolon or tab between the fields. All
@@ -90,24 +76,12 @@ def scrub(
       contact-sync scrub recipients.csv
       contact-sync scrub audience.csv.gz --column em --channel email --hashed-in sha256
     """
-    from sync.scrub import Options, scrub
+    from sync.scrub import Options, Scrubbed, scrub
 
     warehouse = project.open(read_only=True)
-    options = Options(
-        column=column,
-        channel=channel,
-        may=may,
-        may_not=may_not,
-        hashed_in=hashed_in,
-        hashed_out=hashed_out,
-        country_code=project.country_code(),
-        max_age=max_age,
-    )
-    done = scrub(warehouse, file, options, os.environ)
-    if output == "json":
-        print_json(done.as_json())
-    else:
-        print_scrubbed(done)
+    how = Options(country_code=project.country_code(), **options)
+    done = scrub(warehouse, file, how, os.environ)
+    show(output, done, print_scrubbed, Scrubbed.as_json)
 
 
 def print_scrubbed(done: Scrubbed) -> None:

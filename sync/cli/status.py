@@ -14,7 +14,6 @@ from sync.terminal import echo
 if TYPE_CHECKING:
     from sync.status import Status
 
-
 #: Characters of what a part of a run says.
 _DETAIL = 160
 

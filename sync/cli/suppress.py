@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.cli.main import cli
-from sync.cli.options import Project, options, output_option, warehouse_options
-from sync.cli.tables import print_json
+from sync.cli.options import CHANNEL, Project, options, output_option, warehouse_options
+from sync.cli.tables import show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
 #: ADDRESS, --channel, --because, --by, --person-asked: who acts, on what, and why.
 act_options = options(
     click.argument("address"),
-    click.option(
-        "--channel",
-        type=click.Choice(["email", "sms", "push"]),
-        required=True,
-        help="The channel of the address.",
-    ),
+    click.option("--channel", type=CHANNEL, required=True, help="The channel of the address."),
     click.option("--because", metavar="TEXT", help="Why; needed unless the person asked."),
     click.option("--by", required=True, metavar="NAME", help="Who does this."),
     click.option(
@@ -95,10 +91,7 @@ def _act(
 
     act = make_act(verb, channel, address, by=by, because=because, evidence=evidence)
     done = perform(act, project.target, project.open(read_only=True))
-    if output == "json":
-        print_json(act_json(done))
-    else:
-        print_act(done)
+    show(output, done, print_act, act_json)
     sys.exit(1 if done.remaining else 0)
 
 
@@ -135,15 +128,5 @@ def act_json(done: Done) -> dict[str, Any]:
         "by": act.by,
         "because": act.because,
         "evidence": act.evidence,
-        "holding": None if done.holding is None else [_holding(one) for one in done.holding],
-    }
-
-
-def _holding(one: Holding) -> dict[str, Any]:
-    return {
-        "reason": one.reason,
-        "since": one.since,
-        "event_id": one.event_id,
-        "is_ended": one.is_ended,
-        "is_consent": one.is_consent,
+        "holding": None if done.holding is None else [asdict(one) for one in done.holding],
     }

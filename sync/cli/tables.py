@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sync.terminal import echo, json_text
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sync.delivery.check import Checked
     from sync.delivery.plan import DestinationPlan
 
+Result = TypeVar("Result")
 
 # Where the output is no terminal: wide enough that no row is folded.
 _WIDE = 200
@@ -21,6 +22,16 @@ _WIDE = 200
 def print_json(value: Any) -> None:
     """One JSON document on standard output; instants in ISO form, UTC."""
     echo(json_text(value, indent=2))
+
+
+def show(
+    output: str, done: Result, text: Callable[[Result], None], data: Callable[[Result], Any]
+) -> None:
+    """The result as --output asks for: printed by `text`, or what `data` makes of it as JSON."""
+    if output == "json":
+        print_json(data(done))
+    else:
+        text(done)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
