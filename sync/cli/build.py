@@ -19,13 +19,7 @@ SELECTIONS = ("frequent", "daily", "weekly", "everything")
 @click.argument(
     "selection", metavar="[SELECTION]", type=click.Choice(SELECTIONS), default="frequent"
 )
-@click.option(
-    "--wait",
-    type=DURATION,
-    default="5m",
-    show_default=True,
-    help="How long to wait for another build.",
-)
+@click.option("--wait", type=DURATION, default="5m", help="How long to wait for another build.")
 @click.option("--full-refresh", is_flag=True, help="Make every table anew from all that landed.")
 def build(project: Project, selection: str, wait: timedelta, full_refresh: bool) -> None:
     """Run `dbt build` for a schedule: one build at a time, one line of output.

@@ -17,22 +17,16 @@ from sync.cli.options import FOLDER
     "--events",
     type=click.IntRange(100, 100_000_000),
     default=2000,
-    show_default=True,
     help="How many webhook events to make up.",
 )
 @click.option(
-    "--directory",
-    type=FOLDER,
-    default=Path(".demo"),
-    show_default=True,
-    help="Where the demo works; emptied first.",
+    "--directory", type=FOLDER, default=Path(".demo"), help="Where the demo works; emptied first."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same events.")
+@click.option("--seed", type=int, default=1, help="Same seed, same events.")
 @click.option(
     "--days",
     type=click.IntRange(2, 3),
     default=2,
-    show_default=True,
     help="3: a third day, on which the other ten platforms are connected.",
 )
 @click.option("--keep", is_flag=True, help="Leave the sandbox running at the end.")

@@ -32,7 +32,9 @@ class _Group(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(package_name="contact-sync")
 def cli() -> None:
     """One place that knows whether a person may be contacted, and makes every platform obey it.

@@ -172,12 +172,12 @@ class Project:
             return None
 
 
-def options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+def options(*decorators: Callable[[Any], Any]) -> Callable[[Command], Command]:
     """A decorator that adds these options; --help lists them in this order."""
 
     def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
+        for decorator in reversed(decorators):
+            command = decorator(command)
         return command
 
     return decorate
@@ -221,7 +221,6 @@ def warehouse_options(command: Command) -> Command:
         "--wait",
         type=DURATION,
         default="5m",
-        show_default=True,
         help="How long to wait for a build, or another program, that has DuckDB's file open.",
     )
     return cast("Command", profile_options(wait_option(waiting)))
@@ -229,7 +228,7 @@ def warehouse_options(command: Command) -> Command:
 
 #: --output: text for people, JSON for programs.
 output_option = options(
-    click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+    click.option("--output", type=click.Choice(["text", "json"]), default="text")
 )
 
 #: --destination, as often as there are platforms to name.
@@ -276,24 +275,18 @@ def guard_options(command: Command) -> Command:
     share = ParsedType("share[:floor]", _share)
     decorate = options(
         click.option(
-            "--max-age",
-            type=DURATION,
-            default="26h",
-            show_default=True,
-            help="Oldest build that may be pushed.",
+            "--max-age", type=DURATION, default="26h", help="Oldest build that may be pushed."
         ),
         click.option(
             "--max-suppress",
             type=share,
             default="20%:100",
-            show_default=True,
             help="Most suppressions: a share of the list; up to the floor, any number.",
         ),
         click.option(
             "--max-release",
             type=share,
             default="10%:100",
-            show_default=True,
             help="Most releases and subscribes: a share of the list; up to the floor, any number.",
         ),
     )
@@ -307,9 +300,9 @@ def receiver_options(
 
     host, port, unsigned: the help. port_variable: of the environment, counts without --port.
     """
-    default = f"{port_variable} of the environment, else 8080" if port_variable else True
+    default = f"{port_variable} of the environment, else 8080" if port_variable else None
     return options(
-        click.option("--host", default="127.0.0.1", show_default=True, help=host),
+        click.option("--host", default="127.0.0.1", help=host),
         click.option(
             "--port", type=PORT, default=8080, envvar=port_variable, show_default=default, help=port
         ),

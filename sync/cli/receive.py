@@ -30,7 +30,6 @@ def _size(text: str) -> int:
     "--body-limit",
     type=ParsedType("size", _size),
     default="16MB",
-    show_default=True,
     help="Larger bodies are answered 413.",
 )
 def receive(

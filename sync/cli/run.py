@@ -61,7 +61,6 @@ def _moment(text: str, *, is_weekly: bool) -> Moment:
     type=ParsedType("time", partial(_moment, is_weekly=False)),
     metavar="HH:MM",
     default="03:00",
-    show_default=True,
     help="When the daily build runs, UTC.",
 )
 @click.option(
@@ -69,7 +68,6 @@ def _moment(text: str, *, is_weekly: bool) -> Moment:
     type=ParsedType("time", partial(_moment, is_weekly=True)),
     metavar="'DAY HH:MM'",
     default="sunday 04:00",
-    show_default=True,
     help="When the weekly build runs, UTC.",
 )
 @guard_options

@@ -13,11 +13,7 @@ from sync.cli.options import FILE, PORT
 
 @cli.command()
 @click.option(
-    "--port",
-    type=PORT,
-    default=8025,
-    show_default=True,
-    help="Port on the loopback interface; 0 for a free one.",
+    "--port", type=PORT, default=8025, help="Port on the loopback interface; 0 for a free one."
 )
 @click.option(
     "--rate",

@@ -51,11 +51,7 @@ if TYPE_CHECKING:
     help="Write such digests in place of the address; of what is no address, nothing.",
 )
 @click.option(
-    "--max-age",
-    type=DURATION,
-    default="26h",
-    show_default=True,
-    help="Oldest build whose list may be relied on.",
+    "--max-age", type=DURATION, default="26h", help="Oldest build whose list may be relied on."
 )
 @output_option
 def scrub(project: Project, file: Path, output: str, **options: Any) -> None:
