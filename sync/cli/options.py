@@ -127,8 +127,8 @@ class Project:
         )
 
     @property
-    def given(self) -> list[tuple[str, object]]:
-        """The options that name it, for a command that is printed; None: not given."""
+    def options(self) -> list[tuple[str, object]]:
+        """The options that name it; those with None were not given."""
         return [
             ("--target", self.target_name),
             ("--profiles-dir", self.profiles_dir),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from sync.cli.main import cli
@@ -57,16 +56,12 @@ def plan(
     if output == "json":
         print_json(plan_json(made))
     else:
-        given: list[tuple[str, object]] = [("--destination", name) for name in destinations]
-        given += [("--limit", limit), ("--shard", shard), *project.given]
-        print_plan(made, _repeated(given))
+        options: list[tuple[str, object]] = [("--destination", name) for name in destinations]
+        options += [("--limit", limit), ("--shard", shard), *project.options]
+        given = (f" {name} {shlex.quote(str(value))}" for name, value in options if value)
+        print_plan(made, "".join(given))
     if any(part.problem for part in made.destinations):
         sys.exit(2)
-
-
-def _repeated(options: Iterable[tuple[str, object]]) -> str:
-    """Options as they were given, for a command that is printed; those that are None left out."""
-    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in options if value)
 
 
 def print_plan(plan: Plan, options: str = "") -> None:
