@@ -18,7 +18,7 @@ from sync.errors import ConfigError
 from sync.terminal import echo
 
 if TYPE_CHECKING:
-    from sync.explain import Confirmation, Explanation, Reason, Subject, Verdict
+    from sync.reports.explain import Confirmation, Explanation, Reason, Subject, Verdict
     from sync.warehouse.base import Warehouse
 
 _LONGEST_SAYING: Final = 100
@@ -55,8 +55,8 @@ def explain(
       contact-sync explain 42 --channel sms --output json
       contact-sync explain ann@example.com --evidence ann.jsonl
     """
-    from sync.explain import read_explanation
-    from sync.explain_json import explanation_json
+    from sync.reports.explain import read_explanation
+    from sync.reports.explain_json import explanation_json
 
     if not subject.strip():
         raise click.UsageError("ADDRESS|EXTERNAL_ID is empty.")
@@ -65,7 +65,7 @@ def explain(
     found = read_explanation(warehouse, subject, channel=channel, country_code=code)
     written = None
     if evidence is not None:
-        from sync.evidence import write_evidence
+        from sync.reports.evidence import write_evidence
 
         written = write_evidence(warehouse, found, evidence)
     kept = _kept_refusal(warehouse, found.subject, code)

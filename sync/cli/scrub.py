@@ -14,7 +14,7 @@ from sync.cli.tables import show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
-    from sync.scrub import Scrubbed
+    from sync.reports.scrub import Scrubbed
 
 
 @cli.command()
@@ -72,7 +72,7 @@ def scrub(project: Project, file: Path, output: str, **options: Any) -> None:
       contact-sync scrub recipients.csv
       contact-sync scrub audience.csv.gz --column em --channel email --hashed-in sha256
     """
-    from sync.scrub import Options, Scrubbed, scrub
+    from sync.reports.scrub import Options, Scrubbed, scrub
 
     warehouse = project.open(read_only=True)
     how = Options(country_code=project.country_code(), **options)

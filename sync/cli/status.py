@@ -12,7 +12,7 @@ from sync.clock import duration
 from sync.terminal import echo
 
 if TYPE_CHECKING:
-    from sync.status import Status
+    from sync.reports.status import Status
 
 #: Characters of what a part of a run says.
 _DETAIL = 160
@@ -28,8 +28,8 @@ def status(project: Project, output: str) -> None:
     Example:
       contact-sync status --output json
     """
+    from sync.reports.status import read_status
     from sync.run.parts import read
-    from sync.status import read_status
 
     place = project.place()
     found = read_status(project.open(read_only=True))
@@ -42,7 +42,7 @@ def status(project: Project, output: str) -> None:
 
 def print_status(status: Status, run: Mapping[str, Any] | None) -> None:
     """The sections that have rows, and what to do about them. run: as sync.run.parts.read says."""
-    from sync.status import SECTIONS
+    from sync.reports.status import SECTIONS
 
     build = status.build
     if build is None:

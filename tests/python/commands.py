@@ -29,18 +29,18 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 #: What commands import when they need it; no module of these looks at the environment.
 IMPORTED = (
-    "sync.cli",
     "sync.acts",
+    "sync.backfill.command",
+    "sync.cli",
     "sync.delivery.check",
     "sync.delivery.plan",
     "sync.delivery.push",
-    "sync.backfill.command",
     "sync.erasure.command",
-    "sync.explain_json",
     "sync.lists.command",
+    "sync.reports.explain_json",
+    "sync.reports.scrub",
+    "sync.reports.status",
     "sync.run.parts",
-    "sync.scrub",
-    "sync.status",
     "sync.warehouse.bigquery",
     "anyio._backends._asyncio",
     "google.cloud.bigquery",

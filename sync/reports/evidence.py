@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sync.errors import ConfigError, WarehouseMissing
-from sync.explain import OF_PERSON, Explanation, person_of
-from sync.explain_json import verdict_json
+from sync.reports.explain import OF_PERSON, Explanation, person_of
+from sync.reports.explain_json import verdict_json
 from sync.scratch import partial_file
 from sync.terminal import json_text
 from sync.warehouse.base import Warehouse

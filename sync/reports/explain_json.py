@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
-from sync.explain import Confirmation, Explanation, Reason, Verdict
+from sync.reports.explain import Confirmation, Explanation, Reason, Verdict
 
 _EVENT: Final = (
     "event_id",
