@@ -14,7 +14,7 @@ from sync.cli.tables import show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
-    from sync.acts import Channel, Done, Holding, Verb
+    from sync.operator import Channel, Done, Holding, Verb
 
 
 #: ADDRESS, --channel, --because, --by, --person-asked: who acts, on what, and why.
@@ -87,7 +87,7 @@ def _act(
     because: str | None,
     evidence: str | None,
 ) -> None:
-    from sync.acts import make_act, perform
+    from sync.operator import make_act, perform
 
     act = make_act(verb, channel, address, by=by, because=because, evidence=evidence)
     done = perform(act, project.target, project.open(read_only=True))

@@ -29,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 #: What commands import when they need it; no module of these looks at the environment.
 IMPORTED = (
-    "sync.acts",
+    "sync.operator",
     "sync.backfill.command",
     "sync.cli",
     "sync.delivery.check",
