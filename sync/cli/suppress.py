@@ -1,4 +1,4 @@
-"""`contact-sync suppress` and `release`: an operator's act."""
+"""`contact-sync suppress` and `release`: an operator's action."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 #: ADDRESS, --channel, --because, --by, --person-asked: who acts, on what, and why.
-act_options = options(
+action_options = options(
     click.argument("address"),
     click.option("--channel", type=CHANNEL, required=True, help="The channel of the address."),
     click.option("--because", metavar="TEXT", help="Why; needed unless the person asked."),
@@ -34,10 +34,10 @@ act_options = options(
 
 
 @cli.command()
-@act_options
+@action_options
 @warehouse_options
 @output_option
-def suppress(project: Project, output: str, **act: Any) -> None:
+def suppress(project: Project, output: str, **action: Any) -> None:
     """Stop ADDRESS on a channel, as an operator's act that is on record.
 
     It is landed as an event (`block`, by whom and why) and counts from the next build; `push`
@@ -49,14 +49,14 @@ def suppress(project: Project, output: str, **act: Any) -> None:
       contact-sync suppress noa@example.com --channel email --because "legal hold" --by mia
       contact-sync suppress +14155550100 --channel sms --person-asked "call 4711" --by mia
     """
-    _act("suppress", project, output, **act)
+    _perform("suppress", project, output, **action)
 
 
 @cli.command()
-@act_options
+@action_options
 @warehouse_options
 @output_option
-def release(project: Project, output: str, **act: Any) -> None:
+def release(project: Project, output: str, **action: Any) -> None:
     """Lift what staff or a machine put on ADDRESS, as an operator's act that is on record.
 
     It ends a block and a bounce (`reactivate`). It cannot end a person's refusal: only the person
@@ -73,10 +73,10 @@ def release(project: Project, output: str, **act: Any) -> None:
       contact-sync release noa@example.com --channel email --because "mailbox is back" --by mia
       contact-sync release noa@example.com --channel email --person-asked "letter 12" --by mia
     """
-    _act("release", project, output, **act)
+    _perform("release", project, output, **action)
 
 
-def _act(
+def _perform(
     verb: Verb,
     project: Project,
     output: str,
@@ -87,20 +87,20 @@ def _act(
     because: str | None,
     evidence: str | None,
 ) -> None:
-    from sync.operator import make_act, perform
+    from sync.operator import make_action, perform
 
-    act = make_act(verb, channel, address, by=by, because=because, evidence=evidence)
-    done = perform(act, project.target, project.open(read_only=True))
-    show(output, done, print_act, act_json)
+    action = make_action(verb, channel, address, by=by, because=because, evidence=evidence)
+    done = perform(action, project.target, project.open(read_only=True))
+    show(output, done, print_action, action_json)
     sys.exit(1 if done.remaining else 0)
 
 
-def print_act(done: Done) -> None:
+def print_action(done: Done) -> None:
     """What was landed, and what goes on holding all the same."""
-    act = done.act
+    action = done.action
     echo(
-        f"Landed: {act.event_type} of {act.address} on {act.channel}, by {act.by}. It counts from "
-        "the next `dbt build`."
+        f"Landed: {action.event_type} of {action.address} on {action.channel}, by {action.by}. "
+        "It counts from the next `dbt build`."
     )
     if done.holding is None:
         echo("There is no build yet to say what holds for this address now.")
@@ -118,15 +118,15 @@ def _who_ends(one: Holding) -> str:
     return "seeds/suppression_releases.csv says what does"
 
 
-def act_json(done: Done) -> dict[str, Any]:
+def action_json(done: Done) -> dict[str, Any]:
     """What was landed, as data."""
-    act = done.act
+    action = done.action
     return {
-        "event_type": act.event_type,
-        "channel": act.channel,
-        "address": act.address,
-        "by": act.by,
-        "because": act.because,
-        "evidence": act.evidence,
+        "event_type": action.event_type,
+        "channel": action.channel,
+        "address": action.address,
+        "by": action.by,
+        "because": action.because,
+        "evidence": action.evidence,
         "holding": None if done.holding is None else [asdict(one) for one in done.holding],
     }
