@@ -47,10 +47,14 @@ def adopt(project: Project, name: str, scopes: tuple[str, ...], output: str) -> 
 
     rows = rows_of(project.open(read_only=True), name, scopes)
     stop, _ = stop_on_signals()
-    counter = Counter(f"entries of {name} landed")
-    kept = project.kept()
     done = adopt(
-        project.target, name, rows, os.environ, advance=counter.advance, stop=stop, kept=kept
+        project.target,
+        name,
+        rows,
+        os.environ,
+        advance=Counter(f"entries of {name} landed").advance,
+        stop=stop,
+        tombstones=project.tombstones(),
     )
     show(output, done, print_adopted, adopted_json)
 

@@ -171,8 +171,8 @@ def backfill(
     signal.signal(signal.SIGTERM, end)
     try:
         with make_progress() as progress:
-            kept = None if dry_run else project.kept()
-            report = backfill(target, options, progress=progress, kept=kept)
+            tombstones = None if dry_run else project.tombstones()
+            report = backfill(target, options, progress=progress, tombstones=tombstones)
     except Exception:
         # SIGTERM can surface as an error of the database or of the file's reader.
         if is_ended.is_set():

@@ -68,39 +68,40 @@ def explain(
         from sync.reports.evidence import write_evidence
 
         written = write_evidence(warehouse, found, evidence)
-    kept = _kept_refusal(warehouse, found.subject, code)
+    forgotten = _forgotten_refusal(warehouse, found.subject, code)
     if output == "json":
         data = explanation_json(found)
-        data["forgotten"] = None if kept is None else {"reason": kept[0], "since": kept[1]}
+        data["forgotten"] = forgotten
         if written is not None:
             data["evidence"] = written.as_json()
         print_json(data)
         return
     print_explanation(found)
-    if kept is not None:
+    if forgotten is not None:
         click.echo(
-            f"\nIt was forgotten after the {kept[0]} of {kept[1]:%Y-%m-%d %H:%M:%S}, which is kept "
-            "by a hash: do not contact it. Should it come back, it is suppressed again."
+            f"\nIt was forgotten after the {forgotten['reason']} of "
+            f"{forgotten['since']:%Y-%m-%d %H:%M:%S}, which is kept by a hash: do not contact it. "
+            "Should it come back, it is suppressed again."
         )
     if written is not None:
         click.echo(f"\n{written.path}: {written.records:,} records, sha256 {written.sha256}")
 
 
-def _kept_refusal(
+def _forgotten_refusal(
     warehouse: Warehouse, subject: Subject, country_code: str | None
-) -> tuple[str, datetime] | None:
-    """What a forgotten address refused; None too where the key to tell is not here."""
-    from sync.erasure.kept import Kept
+) -> dict[str, Any] | None:
+    """Reason and time of what a forgotten address refused; None too where the key is not here."""
+    from sync.privacy.tombstones import Tombstones
 
     if subject.is_known or subject.channel is None or subject.address is None:
         return None
     try:
-        return Kept(warehouse, os.environ, country_code).refusal_of(
-            subject.channel, subject.address
-        )
+        tombstones = Tombstones(warehouse, os.environ, country_code)
+        refusal = tombstones.refusal_of(subject.channel, subject.address)
     except ConfigError as error:
         click.echo(f"Whether it was forgotten cannot be told: {error}", err=True)
         return None
+    return None if refusal is None else {"reason": refusal[0], "since": refusal[1]}
 
 
 def print_explanation(found: Explanation) -> None:

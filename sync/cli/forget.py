@@ -13,7 +13,7 @@ from sync.cli.tables import print_json, print_table, show
 from sync.terminal import echo
 
 if TYPE_CHECKING:
-    from sync.erasure.command import Forgotten
+    from sync.privacy.forget import Forgotten
 
 
 @cli.command()
@@ -44,8 +44,8 @@ def forget(
       contact-sync forget user-4711 --yes
       contact-sync forget --returned
     """
-    from sync.erasure.command import forget
-    from sync.erasure.returns import land_returned
+    from sync.privacy.forget import forget
+    from sync.privacy.returns import land_returned
 
     if (person is None) != returned:
         raise click.UsageError("Name a person, or say --returned.")

@@ -17,8 +17,8 @@ import click
 if TYPE_CHECKING:
     from sync.delivery.guard import Share
     from sync.delivery.shard import Shard
-    from sync.erasure.kept import Kept
     from sync.place import Place
+    from sync.privacy.tombstones import Tombstones
     from sync.profile import Target
     from sync.warehouse.base import Warehouse
 
@@ -157,17 +157,17 @@ class Project:
 
         return project_variable("default_country_code", self.project_dir)
 
-    def kept(self) -> Kept | None:
+    def tombstones(self) -> Tombstones | None:
         """What the forgotten refused; None before the first build.
 
         Raises MissingCredential where somebody was forgotten and the key is not set.
         """
-        from sync.erasure.kept import Kept
         from sync.errors import WarehouseMissing
+        from sync.privacy.tombstones import Tombstones
 
         code = self.country_code()
         try:
-            return Kept(self.open(read_only=True), os.environ, code)
+            return Tombstones(self.open(read_only=True), os.environ, code)
         except WarehouseMissing:
             return None
 

@@ -112,7 +112,7 @@ def _land_returned(target: Target, warehouse: Warehouse) -> SyncError | None:
 
     What is pending is sent all the same: a missing key must not keep suppressions back.
     """
-    from sync.erasure.returns import land_returned
+    from sync.privacy.returns import land_returned
 
     try:
         landed = land_returned(target, warehouse, os.environ)

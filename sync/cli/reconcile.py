@@ -77,7 +77,7 @@ def reconcile(
             advance=Counter(f"entries of {name} read").advance,
             progress=progress,
             stop=stop,
-            kept=project.kept(),
+            tombstones=project.tombstones(),
         )
     show(output, done, print_reconciled, reconciled_json)
     sys.exit(done.exit_code)

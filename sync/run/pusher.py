@@ -12,8 +12,8 @@ from sync.delivery.guard import Limits
 from sync.delivery.push import push
 from sync.delivery.report import Options
 from sync.delivery.report import Part as Outcome
-from sync.erasure.returns import land_returned
 from sync.errors import SyncError, WarehouseBusy
+from sync.privacy.returns import land_returned
 from sync.profile import Target
 from sync.run.parts import Parts
 from sync.run.retry import Retry

@@ -29,14 +29,14 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 #: What commands import when they need it; no module of these looks at the environment.
 IMPORTED = (
-    "sync.operator",
     "sync.backfill.command",
     "sync.cli",
     "sync.delivery.check",
     "sync.delivery.plan",
     "sync.delivery.push",
-    "sync.erasure.command",
     "sync.lists.command",
+    "sync.operator",
+    "sync.privacy.forget",
     "sync.reports.explain_json",
     "sync.reports.scrub",
     "sync.reports.status",
