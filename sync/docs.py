@@ -48,7 +48,7 @@ def pages() -> dict[Path, str]:
 
 
 def _commands() -> str:
-    context = click.Context(cli, info_name="contact-sync", terminal_width=88)
+    context = click.Context(cli, info_name="contact-sync", terminal_width=88, show_default=True)
     parts = [_CLI_HEAD, _command("contact-sync", cli, context)]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)

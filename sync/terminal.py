@@ -1,9 +1,11 @@
-"""What came from outside, made harmless where a person or a spreadsheet reads it."""
+"""Texts for people, spreadsheets and programs: what came from outside is harmless in them."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import click
@@ -29,6 +31,22 @@ def echo(text: str = "", *, err: bool = False) -> None:
 def csv_cells(row: Iterable[Any]) -> list[Any]:
     """A row of a CSV file in which no cell is a formula: such a text begins with an apostrophe."""
     return [f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in row]
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """The value as JSON; instants in ISO form, UTC, and as text what JSON has no word for."""
+    return json.dumps(value, default=_json_value, indent=indent, ensure_ascii=False)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things: `1 call`, `2,300 calls`. what: in the singular."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _json_value(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat() + ("" if value.tzinfo else "Z")
+    return str(value)
 
 
 def _escaped(char: str) -> str:

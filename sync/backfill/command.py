@@ -19,9 +19,9 @@ from sync.backfill.headers import KINDS, Layout, column_names, has_header, more_
 from sync.backfill.merge import Merge
 from sync.backfill.reading import Source, read_file
 from sync.backfill.records import Records
-from sync.erasure.kept import Kept
 from sync.errors import ConfigError, SyncError
 from sync.landing import land
+from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
 from sync.progress import Bar, Lines
 from sync.terminal import csv_cells
@@ -94,17 +94,17 @@ def backfill(
     options: Options,
     *,
     progress: Bar | Lines,
-    kept: Kept | None = None,
+    tombstones: Tombstones | None = None,
 ) -> BackfillReport:
     """Lands what the files say; a dry run (target None) only tells it.
 
-    kept: what the forgotten refused, which lands again where a file names them.
+    tombstones: what the forgotten refused, which lands again where a file names them.
     Raises ConfigError where a file cannot be read or nobody can tell what its columns mean; nothing
     has landed then. Raises SyncError where not all of it landed.
     """
     _check(options)
     try:
-        return _backfill(target, options, progress, kept)
+        return _backfill(target, options, progress, tombstones)
     except duckdb.Error as error:
         # Its text may hold a value of the files.
         raise SyncError(
@@ -114,7 +114,7 @@ def backfill(
 
 
 def _backfill(
-    target: Target | None, options: Options, progress: Bar | Lines, kept: Kept | None
+    target: Target | None, options: Options, progress: Bar | Lines, tombstones: Tombstones | None
 ) -> BackfillReport:
     with Merge() as merge:
         read = _read(merge, options, progress)
@@ -132,7 +132,7 @@ def _backfill(
             conflicts=merge.conflict_count(),
             shown=list(merge.conflicts(SHOWN_CONFLICTS)),
             rejects=rejects if rejected else None,
-            landed=_land(target, merge, sum(count for *_, count in counts), progress, kept),
+            landed=_land(target, merge, sum(count for *_, count in counts), progress, tombstones),
         )
 
 
@@ -200,7 +200,11 @@ def _layouts(options: Options) -> list[Layout]:
 
 
 def _land(
-    target: Target | None, merge: Merge, count: int, progress: Bar | Lines, kept: Kept | None
+    target: Target | None,
+    merge: Merge,
+    count: int,
+    progress: Bar | Lines,
+    tombstones: Tombstones | None,
 ) -> int:
     if target is None or not count:
         return 0
@@ -209,11 +213,11 @@ def _land(
     landed = land(
         target,
         "backfill",
-        statements if kept is None else kept.watch(statements),
+        statements if tombstones is None else tombstones.watch(statements),
         advance=partial(progress.advance, "landing"),
     )
-    if kept is not None:
-        kept.land_returned(target)
+    if tombstones is not None:
+        tombstones.land_returned(target)
     return landed
 
 

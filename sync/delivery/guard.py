@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Spool
 

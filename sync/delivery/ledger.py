@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.destinations.base import Item, Outcome
 from sync.errors import SyncError
 from sync.warehouse.base import LedgerRow, Warehouse

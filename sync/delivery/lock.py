@@ -7,8 +7,9 @@ import secrets
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from sync.clock import utc_now
 from sync.delivery.shard import Shard, is_beside
 from sync.errors import LockHeld, LockLost, SyncError
 from sync.scratch import is_alive, machine
@@ -17,11 +18,6 @@ from sync.warehouse.base import RunRow, Warehouse
 #: A run that was killed on another machine blocks its destination for no longer than this.
 LEASE = timedelta(seconds=60)
 RENEW_EVERY = timedelta(seconds=20)
-
-
-def utc_now() -> datetime:
-    """Now as naive UTC, as all timestamps of the warehouse are."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def new_run_id() -> str:

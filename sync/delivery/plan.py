@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+from sync.clock import utc_now
 from sync.delivery import settings
 from sync.delivery.guard import (
     Facts,
@@ -16,7 +17,6 @@ from sync.delivery.guard import (
     personal_refusals,
     read_facts,
 )
-from sync.delivery.lock import utc_now
 from sync.delivery.shard import Shard
 from sync.destinations import get, names
 from sync.destinations.base import Action

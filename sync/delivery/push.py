@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from sync.clock import utc_now
 from sync.delivery.calls import Caller
 from sync.delivery.connection import connected
 from sync.delivery.drain import Drain
@@ -24,7 +25,7 @@ from sync.delivery.guard import (
     read_facts,
 )
 from sync.delivery.ledger import Clock, LedgerWriter, clock_of
-from sync.delivery.lock import LEASE, RENEW_EVERY, Lease, new_run_id, renew, take, utc_now
+from sync.delivery.lock import LEASE, RENEW_EVERY, Lease, new_run_id, renew, take
 from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
 from sync.delivery.report import Options, Part, Progress, Report
 from sync.delivery.settings import Settings, read_settings

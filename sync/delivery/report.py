@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from sync.clock import duration
 from sync.delivery.guard import Limits
 from sync.delivery.lock import Tally
 from sync.delivery.shard import Shard
 from sync.errors import GuardStop, SyncError
+from sync.terminal import counted
 
 # Of the codes of several destinations, the first of these that occurred is the command's.
 _WORST_FIRST = (143, 2, 3, 4, 1, 0)
@@ -67,6 +69,24 @@ class Part:
         if self.held is not None:
             return self.held.exit_code
         return 1 if self.tally.rejected or self.tally.failed else 0
+
+    @property
+    def summary(self) -> str:
+        """What was sent, in how many calls and how long."""
+        tally = self.tally
+        counts = [
+            (tally.suppressed, "suppressed"),
+            (tally.released, "released"),
+            (tally.subscribed, "subscribed"),
+            (tally.rejected, "rejected"),
+            (tally.absent, "absent"),
+            (tally.failed, "failed"),
+            (tally.withdrawn, "no longer wanted"),
+        ]
+        shown = [f"{count:,} {name}" for count, name in counts if count]
+        if not shown:
+            return "nothing sent" if self.items or self.error else "nothing to send"
+        return f"{', '.join(shown)} ({counted(self.calls, 'call')}, {duration(self.seconds)})"
 
 
 @dataclass(slots=True)

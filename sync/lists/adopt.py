@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sync.erasure.kept import Kept
 from sync.landing import Statement, land
 from sync.lists.reading import Reader, Row, reading, statement_of
+from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
 
 
@@ -38,7 +38,7 @@ def adopt(
     *,
     advance: Callable[[int], None],
     stop: threading.Event,
-    kept: Kept | None,
+    tombstones: Tombstones | None,
 ) -> Adopted:
     """Reads every list of the rows and lands what is on them; the next build takes it.
 
@@ -46,7 +46,7 @@ def adopt(
     was landed before stays.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
-    with reading(name, environment, stop, kept) as reader:
+    with reading(name, environment, stop, tombstones) as reader:
         land(target, "adopt", _statements(reader, name, rows, counts), advance=advance)
         forgotten = reader.forgotten
     return Adopted(name, dict(sorted(counts.items())), forgotten)

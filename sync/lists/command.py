@@ -10,10 +10,10 @@ from pathlib import Path
 from sync.delivery.guard import Limits
 from sync.delivery.push import push
 from sync.delivery.report import Options, Progress, Report
-from sync.erasure.kept import Kept
 from sync.landing import land
 from sync.lists.reading import reading, rows_of
 from sync.lists.reconcile import Comparison, Reconciliation
+from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
 from sync.warehouse.base import Warehouse
 
@@ -53,7 +53,7 @@ def reconcile(
     advance: Callable[[int], None],
     progress: Progress,
     stop: threading.Event,
-    kept: Kept | None,
+    tombstones: Tombstones | None,
 ) -> Reconciled:
     """Compares the enabled rows of a destination with the platform.
 
@@ -62,7 +62,7 @@ def reconcile(
     """
     rows = rows_of(warehouse, name, ())
     with Reconciliation(warehouse, name, rows) as reconciliation:
-        with reading(name, environment, stop, kept) as reader:
+        with reading(name, environment, stop, tombstones) as reader:
             found = reconciliation.compare(reader, advance)
         written = None if csv_file is None else reconciliation.write(csv_file)
         adopted = 0

@@ -11,9 +11,9 @@ from sync.delivery.connection import connected
 from sync.delivery.settings import read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination, Entry
-from sync.erasure.kept import Kept
 from sync.errors import ConfigError, ListNotReadable, PlatformError, Stopped
 from sync.landing import Statement, instant_text
+from sync.privacy.tombstones import Tombstones
 from sync.warehouse.base import Warehouse
 
 _CONNECTIONS = 4
@@ -37,11 +37,13 @@ class Listed(NamedTuple):
 class Reader:
     """Reads the lists of one destination."""
 
-    def __init__(self, destination: Destination, stop: threading.Event, kept: Kept | None) -> None:
+    def __init__(
+        self, destination: Destination, stop: threading.Event, tombstones: Tombstones | None
+    ) -> None:
         """stop: ends the reading after the page that is under way."""
         self._destination = destination
         self._stop = stop
-        self._kept = kept
+        self._tombstones = tombstones
         #: Entries of people who were forgotten.
         self.forgotten = 0
 
@@ -60,7 +62,7 @@ class Reader:
         """
         for entry in self._entries(row):
             advance(1)
-            if self._kept and self._kept.has_refused(entry.channel, entry.address):
+            if self._tombstones and self._tombstones.has_refused(entry.channel, entry.address):
                 self.forgotten += 1
             else:
                 yield Listed(row, entry)
@@ -81,9 +83,12 @@ class Reader:
 
 @contextmanager
 def reading(
-    name: str, environment: Mapping[str, str], stop: threading.Event, kept: Kept | None = None
+    name: str,
+    environment: Mapping[str, str],
+    stop: threading.Event,
+    tombstones: Tombstones | None = None,
 ) -> Iterator[Reader]:
-    """A reader of a platform's lists. kept: what the forgotten refused.
+    """A reader of a platform's lists. tombstones: what the forgotten refused.
 
     Raises UnknownDestination, ConfigError.
     """
@@ -91,7 +96,7 @@ def reading(
     settings = read_settings(kind, environment)
     workers = min(_CONNECTIONS, settings.connections)
     with connected(kind, settings, stop=stop, workers=workers) as (destination, _):
-        yield Reader(destination, stop, kept)
+        yield Reader(destination, stop, tombstones)
 
 
 def rows_of(warehouse: Warehouse, name: str, scopes: Sequence[str]) -> list[Row]:

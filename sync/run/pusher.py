@@ -12,9 +12,8 @@ from sync.delivery.guard import Limits
 from sync.delivery.push import push
 from sync.delivery.report import Options
 from sync.delivery.report import Part as Outcome
-from sync.erasure.returns import land_returned
 from sync.errors import SyncError, WarehouseBusy
-from sync.output import summary
+from sync.privacy.returns import land_returned
 from sync.profile import Target
 from sync.run.parts import Parts
 from sync.run.retry import Retry
@@ -170,7 +169,7 @@ class Pusher:
 
     def _say(self, name: str, part: Outcome) -> None:
         troubles = [str(told) for told in (part.error, part.held, part.failure) if told is not None]
-        told = [summary(part), *part.warnings, *troubles]
+        told = [part.summary, *part.warnings, *troubles]
         if part.held_policy:
             told.append(
                 f"{part.held_policy:,} releases (reason policy) wait for `push --plan HASH`"

@@ -29,13 +29,18 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 #: What commands import when they need it; no module of these looks at the environment.
 IMPORTED = (
-    "sync.output",
-    "sync.explain_output",
-    "sync.delivery.push",
     "sync.backfill.command",
-    "sync.erasure.command",
+    "sync.cli",
+    "sync.delivery.check",
+    "sync.delivery.plan",
+    "sync.delivery.push",
     "sync.lists.command",
-    "sync.scrub",
+    "sync.operator",
+    "sync.privacy.forget",
+    "sync.reports.explain_json",
+    "sync.reports.scrub",
+    "sync.reports.status",
+    "sync.run.parts",
     "sync.warehouse.bigquery",
     "anyio._backends._asyncio",
     "google.cloud.bigquery",

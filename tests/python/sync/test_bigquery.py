@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from sync.delivery.lock import LEASE, Lease, Tally, new_run_id, utc_now
+from sync.clock import utc_now
+from sync.delivery.lock import LEASE, Lease, Tally, new_run_id
 from sync.warehouse.base import LEDGER_COLUMNS, LedgerRow
 from sync.warehouse.bigquery import BigQueryWarehouse
 from tests.python.sync.engines import BigQuery

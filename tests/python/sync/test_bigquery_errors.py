@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.errors import (
     BytesExceeded,
     MissingCredential,

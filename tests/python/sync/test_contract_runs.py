@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from sync.cli.push import print_report, report_json
+from sync.cli.tables import print_json
 from sync.destinations import get
 from sync.destinations.base import Item
 from sync.errors import UnexpectedAnswer
-from sync.output import print_json, print_report, report_json
 from tests.python.sync.cases import Case, Row
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.test_contract import CASES, ROWS, identities, settings_of

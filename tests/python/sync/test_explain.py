@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from sync.evidence import write_evidence
-from sync.explain import read_explanation
+from sync.reports.evidence import write_evidence
+from sync.reports.explain import read_explanation
 from sync.warehouse.duckdb import DuckDbWarehouse
 from tests.python.bigquery.analyzer import analyze
 from tests.python.commands import run

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync.explain_words import ends_by, route
+from sync.reports.explain_words import ends_by, route
 
 ROW = {
     "channel": "email",

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from sync.erasure.cutting import cut
-from sync.erasure.person import Name, Person
+from sync.privacy.person import Name, Person
+from sync.privacy.redaction import redacted
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import Warehouse
 from tests.python.sync.real import cli, run
@@ -263,17 +263,17 @@ PERSON = Person(
     ],
 )  # fmt: skip
 def test_of_a_body_the_elements_of_the_person_are_taken_out(payload: Any, left: Any) -> None:
-    found = cut(json.dumps(payload), PERSON, is_about=True)
+    found = redacted(json.dumps(payload), PERSON, is_about=True)
     assert (None if found is None else json.loads(found)) == left
 
 
 def test_an_id_that_is_a_plain_number_names_nobody_in_a_delivery_about_others() -> None:
     body = json.dumps([{"count": 42}])
-    assert cut(body, PERSON, is_about=False) == body
+    assert redacted(body, PERSON, is_about=False) == body
 
 
 def test_a_file_that_a_receiver_still_writes_keeps_its_length(tmp_path: Path) -> None:
-    from sync.erasure.landing import erase_files
+    from sync.privacy.landing import erase_files
 
     path = tmp_path / "x.ndjson"
     rows = [{"delivery_id": n, "payload": json.dumps([{"email": one}])}

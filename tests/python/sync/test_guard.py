@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync.cli.plan import plan_json
 from sync.delivery.guard import Limits, Share
 from sync.delivery.plan import make_plan
 from sync.delivery.report import Report
 from sync.errors import GuardStop
-from sync.output import plan_json
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World, addresses
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from sync.addresses import normalize_email, normalize_phone, normalize_push_token
 from sync.errors import ConfigError
-from sync.scrub import Options
-from sync.scrub import scrub as the_command
+from sync.reports.scrub import Options
+from sync.reports.scrub import scrub as the_command
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import World
 

@@ -6,9 +6,10 @@ import logging
 
 import pytest
 
+from sync.cli.push import print_report, report_json
+from sync.cli.tables import print_json
 from sync.errors import ConfigError
 from sync.http import base_url
-from sync.output import print_json, print_report, report_json
 from sync.redaction import redact
 from tests.python.sync.world import KEY, SandboxClient, World
 

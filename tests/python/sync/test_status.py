@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World
 

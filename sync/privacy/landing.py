@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sync.erasure.cutting import cut
-from sync.erasure.person import Person
 from sync.errors import SyncError
+from sync.privacy.person import Person
+from sync.privacy.redaction import redacted
 from sync.warehouse.base import Warehouse
 
 
@@ -48,7 +48,7 @@ def erase_rows(warehouse: Warehouse, person: Person, *, dry_run: bool = False) -
     changed = 0
     for row in _candidates(warehouse, person):
         payload = row["payload"] or ""
-        kept = cut(payload, person, is_about=row["delivery_id"] in person.deliveries)
+        kept = redacted(payload, person, is_about=row["delivery_id"] in person.deliveries)
         if kept == payload:
             continue
         changed += 1
@@ -114,7 +114,9 @@ def _line_without(line: bytes, person: Person) -> bytes | None:
         return person.masked(text).rstrip("\n").encode() if person.is_quoted_in(text) else None
     if not isinstance(row.get("payload"), str):
         return b"" if _is_of_the_person(row, person) else None
-    kept = cut(row["payload"], person, is_about=str(row.get("delivery_id")) in person.deliveries)
+    kept = redacted(
+        row["payload"], person, is_about=str(row.get("delivery_id")) in person.deliveries
+    )
     if kept == row["payload"]:
         return None
     if kept is None:

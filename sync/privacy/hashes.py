@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sync.delivery.lock import utc_now
-from sync.erasure.person import Refusal
+from sync.clock import utc_now
 from sync.errors import ConfigError, MissingCredential
+from sync.privacy.person import Refusal
 from sync.warehouse.base import Warehouse
 
 KEY_VARIABLE = "CONTACT_SYNC_FORGET_KEY"

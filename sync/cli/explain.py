@@ -1,136 +1,107 @@
-"""What `explain` prints: one screen for people, the same as data for programs."""
+"""`contact-sync explain`: why somebody may or may not be contacted."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-from sync.delivery.lock import utc_now
-from sync.explain import Confirmation, Explanation, Reason, Subject, Verdict
-from sync.output import duration, print_table
+import click
+
+from sync.cli.main import cli
+from sync.cli.options import CHANNEL, FILE, Project, output_option, warehouse_options
+from sync.cli.tables import print_json, print_table
+from sync.clock import duration, utc_now
+from sync.errors import ConfigError
 from sync.terminal import echo
 
-_LONGEST_SAYING = 100
+if TYPE_CHECKING:
+    from sync.reports.explain import Confirmation, Explanation, Reason, Subject, Verdict
+    from sync.warehouse.base import Warehouse
+
+_LONGEST_SAYING: Final = 100
 # Of a longer timeline, or of a contact with more addresses, JSON has the rest.
 _SHOWN_EVENTS: Final = 50
 _SHOWN_ADDRESSES: Final = 12
 
-_EVENT: Final = (
-    "event_id",
-    "source",
-    "channel",
-    "event_type",
-    "provider_event",
-    "address",
-    "external_id",
-    "topic",
-    "reason",
-    "source_of_change",
-    "is_own",
-    "is_echo",
-    "is_machine",
-    "effective_at",
-    "event_timestamp",
-    "received_at",
-    "delivery_id",
+
+@cli.command()
+@warehouse_options
+@click.argument("subject", metavar="ADDRESS|EXTERNAL_ID")
+@click.option("--channel", type=CHANNEL, help="Only what concerns this channel.  [default: all]")
+@click.option(
+    "--evidence",
+    type=FILE,
+    metavar="FILE",
+    help="Write the full record as JSON lines, readable by you alone, and print its sha256: "
+    "verdicts, state, reasons, events, hashes of the raw payloads, history, ledger.",
 )
-_ANSWER: Final = (
-    "action",
-    "reason",
-    "event_id",
-    "run_id",
-    "delta_id",
-    "known_at",
-    "is_attempted",
-    "is_unknown",
-)
-_LEDGER_ROW: Final = (
-    "outcome",
-    "action",
-    "reason",
-    "event_id",
-    "run_id",
-    "http_status",
-    "error",
-    "attempts",
-    "pushed_at",
-)
-_DELTA: Final = ("delta_id", "action", "reason", "event_id", "event_timestamp")
+@output_option
+def explain(
+    project: Project, subject: str, channel: str | None, evidence: Path | None, output: str
+) -> None:
+    """Say whether a person may be contacted, why not, what would end it, and who was told.
+
+    ADDRESS|EXTERNAL_ID: an email address, a phone number or a push token; what is known as none of
+    them is looked up as an external_id. Of each reason: the event, the row of the policy, how it
+    reaches the address. Exit code 0 whatever the answer is, also where nothing is known: then
+    nothing on record forbids contact. Nothing is changed.
+
+    \b
+    Examples:
+      contact-sync explain ann@example.com
+      contact-sync explain 42 --channel sms --output json
+      contact-sync explain ann@example.com --evidence ann.jsonl
+    """
+    from sync.reports.explain import read_explanation
+    from sync.reports.explain_json import explanation_json
+
+    if not subject.strip():
+        raise click.UsageError("ADDRESS|EXTERNAL_ID is empty.")
+    warehouse = project.open(read_only=True)
+    code = project.country_code()
+    found = read_explanation(warehouse, subject, channel=channel, country_code=code)
+    written = None
+    if evidence is not None:
+        from sync.reports.evidence import write_evidence
+
+        written = write_evidence(warehouse, found, evidence)
+    forgotten = _forgotten_refusal(warehouse, found.subject, code)
+    if output == "json":
+        data = explanation_json(found)
+        data["forgotten"] = forgotten
+        if written is not None:
+            data["evidence"] = written.as_json()
+        print_json(data)
+        return
+    print_explanation(found)
+    if forgotten is not None:
+        click.echo(
+            f"\nIt was forgotten after the {forgotten['reason']} of "
+            f"{forgotten['since']:%Y-%m-%d %H:%M:%S}, which is kept by a hash: do not contact it. "
+            "Should it come back, it is suppressed again."
+        )
+    if written is not None:
+        click.echo(f"\n{written.path}: {written.records:,} records, sha256 {written.sha256}")
 
 
-def explanation_json(found: Explanation) -> dict[str, Any]:
-    """The explanation as data; every event of the timeline, every address."""
-    return {
-        "subject": asdict(found.subject),
-        "build": found.build,
-        "verdicts": [verdict_json(verdict) for verdict in found.verdicts],
-        "timeline": [_picked(row, _EVENT) for row in found.timeline],
-        "destinations": [_confirmation_json(one) for one in found.confirmations],
-    }
+def _forgotten_refusal(
+    warehouse: Warehouse, subject: Subject, country_code: str | None
+) -> dict[str, Any] | None:
+    """Reason and time of what a forgotten address refused; None too where the key is not here."""
+    from sync.privacy.tombstones import Tombstones
 
-
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """May an address be contacted, and why, as data."""
-    return {
-        "channel": verdict.channel,
-        "address": verdict.address,
-        "may_contact": verdict.answer,
-        "is_asked": verdict.is_asked,
-        "is_listed": verdict.is_listed,
-        "is_subscribed": verdict.is_subscribed,
-        "subscribed_at": verdict.subscribed_at,
-        "contacts": verdict.contacts,
-        "reasons": [_reason_json(reason) for reason in verdict.reasons],
-        "released": [_reason_json(reason) for reason in verdict.released],
-        "topics_left": verdict.topics,
-    }
-
-
-def _reason_json(reason: Reason) -> dict[str, Any]:
-    return {
-        "reason": reason.reason,
-        "holds": reason.holds,
-        "since": reason.since,
-        "policy": {
-            "reason": reason.reason,
-            "attribute": reason.attribute,
-            "precedence": reason.precedence,
-            "suppresses": reason.suppresses,
-        },
-        "event_id": reason.event_id,
-        "event": _picked(reason.event, _EVENT),
-        "source": reason.source,
-        "source_of_change": reason.source_of_change,
-        "received_at": reason.received_at,
-        "derived_from": reason.derived,
-        "contacts": reason.contacts,
-        "through": [asdict(way) for way in reason.routes],
-        "released_by": reason.released_by,
-        "ends_by": reason.ends_by if reason.holds else None,
-        "ended_at": reason.ended_at,
-        "ended_event_id": reason.ended_event_id,
-        "ended_by": _picked(reason.ended, _EVENT),
-    }
-
-
-def _confirmation_json(one: Confirmation) -> dict[str, Any]:
-    return {
-        "destination": one.destination,
-        "channel": one.channel,
-        "scope": one.scope,
-        "mode": one.mode,
-        "subject": one.subject,
-        "state": _state(one),
-        "known": [_picked(row, _ANSWER) for row in one.known],
-        "latest": _picked(one.latest, _LEDGER_ROW),
-        "pending": [_picked(row, _DELTA) for row in one.pending],
-    }
-
-
-def _picked(row: Mapping[str, Any] | None, names: Sequence[str]) -> dict[str, Any] | None:
-    return None if row is None else {name: row[name] for name in names}
+    if subject.is_known or subject.channel is None or subject.address is None:
+        return None
+    try:
+        tombstones = Tombstones(warehouse, os.environ, country_code)
+        refusal = tombstones.refusal_of(subject.channel, subject.address)
+    except ConfigError as error:
+        click.echo(f"Whether it was forgotten cannot be told: {error}", err=True)
+        return None
+    return None if refusal is None else {"reason": refusal[0], "since": refusal[1]}
 
 
 def print_explanation(found: Explanation) -> None:
@@ -323,21 +294,6 @@ def _latest(row: Mapping[str, Any] | None) -> str:
         return "never told"
     error = f": {row['error']}" if row["error"] else ""
     return f"{row['outcome']} {_time(row['pushed_at'])}{error}"
-
-
-def _state(one: Confirmation) -> str:
-    """One word: `failed`, `pending`, the outcome of the newest row, `reported` or `never told`.
-
-    `unknown`: a call had no answer, and nothing is pending.
-    """
-    outcome = None if one.latest is None else str(one.latest["outcome"])
-    if outcome == "unsent":
-        outcome = None
-    if one.pending and outcome != "failed":
-        return "pending"
-    if outcome == "intended":
-        return "unknown"
-    return outcome or ("reported" if one.known else "never told")
 
 
 def _time(value: datetime | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.warehouse.base import Warehouse
 
 

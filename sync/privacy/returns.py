@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sync.delivery.lock import utc_now
-from sync.erasure.hashes import check_key, hashed, read_key, stored_by_hash
-from sync.erasure.person import Name, Refusal
+from sync.clock import utc_now
 from sync.errors import WarehouseMissing
 from sync.landing import Statement, instant_text, land
+from sync.privacy.hashes import check_key, hashed, read_key, stored_by_hash
+from sync.privacy.person import Name, Refusal
 from sync.profile import Target
 from sync.warehouse.base import Warehouse
 
@@ -49,11 +49,11 @@ def land_returned(target: Target, warehouse: Warehouse, environment: Mapping[str
 
 
 def statements_for(
-    names: Iterable[Name], key: bytes, kept: Mapping[str, list[dict[str, Any]]]
+    names: Iterable[Name], key: bytes, tombstones: Mapping[str, list[dict[str, Any]]]
 ) -> Iterator[Statement]:
     """What those among the names refused who were forgotten, as statements of an operator."""
     for name in names:
-        for row in kept.get(hashed(key, name.kind, name.value), []):
+        for row in tombstones.get(hashed(key, name.kind, name.value), []):
             yield statement_of(Refusal(*name, row["channel"], row["reason"], row["refused_at"]))
 
 

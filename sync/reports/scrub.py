@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
 from sync.addresses import normalizer
+from sync.clock import utc_now
 from sync.delivery.guard import Limits, build_faults, read_facts
-from sync.delivery.lock import utc_now
-from sync.erasure.kept import Kept
 from sync.errors import ConfigError, GuardStop
 from sync.files import lines_of
+from sync.privacy.tombstones import Tombstones
 from sync.scratch import new_folder, partial_file
 from sync.warehouse.base import Warehouse
 
@@ -150,9 +150,9 @@ def scrub(
         index, channel = _address_column(table.header, options)
         options = replace(options, channel=channel, may=may, may_not=may_not)
         listed = _read_list(warehouse, channel, options)
-        kept = Kept(warehouse, environment, options.country_code)
+        tombstones = Tombstones(warehouse, environment, options.country_code)
         reasons: Counter[str] = Counter()
-        rows = _split(table, index, options, listed, kept, reasons)
+        rows = _split(table, index, options, listed, tombstones, reasons)
     return Scrubbed(
         channel=channel,
         column=table.header[index],
@@ -359,11 +359,11 @@ def _split(
     index: int,
     options: Options,
     listed: _List,
-    kept: Kept,
+    tombstones: Tombstones,
     reasons: Counter[str],
 ) -> int:
     """Writes both files; gives the number of rows."""
-    judge = _judgement(options, listed, kept)
+    judge = _judgement(options, listed, tombstones)
     width = len(table.header)
     added = _added_columns(table.header)
     count = 0
@@ -392,7 +392,7 @@ def _split(
 
 
 def _judgement(
-    options: Options, listed: _List, kept: Kept
+    options: Options, listed: _List, tombstones: Tombstones
 ) -> Callable[[str], tuple[str, tuple[str, str] | None]]:
     """What a cell becomes in the outputs; and reason and time, if it may not be contacted."""
     assert options.channel is not None
@@ -405,7 +405,7 @@ def _judgement(
             text = cell.strip().lower()
             if not digits.fullmatch(text):
                 return ("" if hashed_out else cell), (INVALID, "")
-            found = kept.refusal_of_digest(channel, algorithm, text) if kept else None
+            found = tombstones.refusal_of_digest(channel, algorithm, text) if tombstones else None
             why = listed.find(bytes.fromhex(text)) or _dated(found)
             return (text if hashed_out else cell), why
 
@@ -419,7 +419,7 @@ def _judgement(
             # No digest can be made of it, and the text itself was not to be shown.
             return ("" if hashed_out else cell), (INVALID, "")
         shown = hashlib.sha256(address.encode()).hexdigest() if hashed_out else cell
-        found = kept.refusal_of(channel, address) if kept else None
+        found = tombstones.refusal_of(channel, address) if tombstones else None
         return shown, listed.find(digest(address)) or _dated(found)
 
     return judge_address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 
-from sync.erasure.person import Person
+from sync.privacy.person import Person
 from sync.warehouse.base import Table, Warehouse
 
 #: Columns that hold one address, and how texts that were never normalized are compared.

@@ -6,7 +6,6 @@ The same rows make the same bytes, so that two copies of a record can be compare
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -14,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from sync.errors import ConfigError, WarehouseMissing
-from sync.explain import OF_PERSON, Explanation, person_of
-from sync.explain_output import verdict_json
-from sync.output import json_value
+from sync.reports.explain import OF_PERSON, Explanation, person_of
+from sync.reports.explain_json import verdict_json
 from sync.scratch import partial_file
+from sync.terminal import json_text
 from sync.warehouse.base import Warehouse
 
 _HISTORY: Final = f"""
@@ -70,7 +69,7 @@ def write_evidence(warehouse: Warehouse, found: Explanation, path: Path) -> Evid
     try:
         with partial_file(path) as partial, partial.open("wb") as file:
             for record in _records(warehouse, found):
-                line = json.dumps(record, default=json_value, ensure_ascii=False).encode()
+                line = json_text(record).encode()
                 digest.update(line + b"\n")
                 file.write(line + b"\n")
                 records += 1

@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from sync.addresses import normalizer
-from sync.erasure.hashes import check_key, digest_kind, hashed, read_key, stored_by_hash
-from sync.erasure.person import Name
-from sync.erasure.returns import has_forgotten, statements_for
 from sync.landing import Statement, land
+from sync.privacy.hashes import check_key, digest_kind, hashed, read_key, stored_by_hash
+from sync.privacy.person import Name
+from sync.privacy.returns import has_forgotten, statements_for
 from sync.profile import Target
 from sync.warehouse.base import Warehouse
 
 _MEMBERS = {"email": "email", "phone": "sms", "push_token": "push"}
 
 
-class Kept:
+class Tombstones:
     """The refusals that are kept under hashes."""
 
     def __init__(

@@ -1,4 +1,4 @@
-"""An operator's act: an event like any other, with who and why."""
+"""An operator's action: an event like any other, with who and why."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sync.delivery.lock import utc_now
+from sync.clock import utc_now
 from sync.destinations.identifiers import why_not_addressable
 from sync.errors import ConfigError, WarehouseMissing
 from sync.landing import Statement, instant_text, land
@@ -27,11 +27,11 @@ _EVENT_TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Action:
     """What an operator does, or took down of a person.
 
     because: why. by: who. evidence: of the person's own act, where it can be looked up (a letter,
-    a call); None for an act of staff.
+    a call); None for an action of staff.
     """
 
     verb: Verb
@@ -49,13 +49,13 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A reason that holds for the address now, and whether the act will end it."""
+    """A reason that holds for the address now, and whether the action will end it."""
 
     reason: str
     since: datetime
     event_id: str
     is_ended: bool
-    #: Whether it is the person's own: staff's acts end none of those.
+    #: Whether it is the person's own: staff's actions end none of those.
     is_consent: bool
 
 
@@ -63,18 +63,18 @@ class Holding:
 class Done:
     """What was landed. holding: the reasons of the newest build; None where there is none yet."""
 
-    act: Act
+    action: Action
     holding: Sequence[Holding] | None
 
     @property
     def remaining(self) -> list[Holding]:
         """Of a release, what goes on holding all the same."""
-        if self.act.verb == "suppress":
+        if self.action.verb == "suppress":
             return []
         return [one for one in self.holding or () if not one.is_ended]
 
 
-def make_act(
+def make_action(
     verb: Verb,
     channel: Channel,
     address: str,
@@ -82,8 +82,8 @@ def make_act(
     by: str,
     because: str | None,
     evidence: str | None,
-) -> Act:
-    """The act, with its address in the form of the models. ConfigError says what is wrong."""
+) -> Action:
+    """The action, with its address in the form of the models. ConfigError says what is wrong."""
     cleaned = address.strip()
     if channel == "email":
         cleaned = cleaned.lower()
@@ -99,31 +99,32 @@ def make_act(
             "Say why with --because, or with --person-asked where the person's own act can be "
             "looked up."
         )
-    return Act(verb, channel, cleaned, by.strip(), because, evidence)
+    return Action(verb, channel, cleaned, by.strip(), because, evidence)
 
 
-def perform(act: Act, target: Target, warehouse: Warehouse) -> Done:
-    """Lands the act; it counts from the next build. Raises SyncError where it cannot land."""
-    holding = _holding(act, warehouse)
-    land(target, "operator", [_statement(act)])
-    return Done(act, holding)
+def perform(action: Action, target: Target, warehouse: Warehouse) -> Done:
+    """Lands the action; it counts from the next build. Raises SyncError where it cannot land."""
+    holding = _holding(action, warehouse)
+    land(target, "operator", [_statement(action)])
+    return Done(action, holding)
 
 
-def _statement(act: Act) -> Statement:
-    said = [act.because, f"evidence: {act.evidence}" if act.evidence else None]
+def _statement(action: Action) -> Statement:
+    said = [action.because, f"evidence: {action.evidence}" if action.evidence else None]
+    detail = {"suppress": "stop", "release": "resume"}[action.verb]
     return {
-        "event": act.verb if act.evidence is None else "person_asked",
-        "detail": None if act.evidence is None else {"suppress": "stop"}.get(act.verb, "resume"),
-        "channel": act.channel,
-        _MEMBER[act.channel]: act.address,
+        "event": action.verb if action.evidence is None else "person_asked",
+        "detail": None if action.evidence is None else detail,
+        "channel": action.channel,
+        _MEMBER[action.channel]: action.address,
         "reason": "; ".join(part for part in said if part),
-        "by": act.by,
+        "by": action.by,
         "at": instant_text(utc_now()),
     }
 
 
-def _holding(act: Act, warehouse: Warehouse) -> list[Holding] | None:
-    """The reasons that hold, and what the policy says of the act."""
+def _holding(action: Action, warehouse: Warehouse) -> list[Holding] | None:
+    """The reasons that hold, and what the policy says of the action."""
     sql = """
         select
             reasons.reason,
@@ -144,9 +145,9 @@ def _holding(act: Act, warehouse: Warehouse) -> list[Holding] | None:
         order by reasons.reason
     """
     parameters = {
-        "channel": act.channel,
-        "address": act.address,
-        "event_type": act.event_type,
+        "channel": action.channel,
+        "address": action.address,
+        "event_type": action.event_type,
     }
     try:
         rows = warehouse.rows(sql, parameters)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sync.erasure.hashes import check_key, keep, read_key
-from sync.erasure.landing import erase_files, erase_logs, erase_rows
-from sync.erasure.person import Person, counts, find_person
-from sync.erasure.returns import statement_of
-from sync.erasure.tables import erase_tables
 from sync.errors import ConfigError
 from sync.landing import land
+from sync.privacy.hashes import check_key, keep, read_key
+from sync.privacy.landing import erase_files, erase_logs, erase_rows
+from sync.privacy.person import Person, counts, find_person
+from sync.privacy.returns import statement_of
+from sync.privacy.tables import erase_tables
 from sync.profile import Target, landing_directory
 from sync.warehouse.base import Warehouse
 

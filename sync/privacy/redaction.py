@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from sync.erasure.person import Person
+from sync.privacy.person import Person
 
 _GONE = object()
 # Members that carry our own id, without case and separators: what staging reads them from.
@@ -23,7 +23,7 @@ _IDENTITIES = frozenset({"useridentities", "identities"})
 _PLAIN_NUMBER = re.compile(r"\d{1,9}")
 
 
-def cut(payload: str, person: Person, *, is_about: bool) -> str | None:
+def redacted(payload: str, person: Person, *, is_about: bool) -> str | None:
     """The body without the person; None where nothing of it is somebody else's.
 
     is_about: whether the delivery is known to say something of the person: only then is an

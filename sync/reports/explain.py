@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from sync.addresses import CHANNELS, readings
-from sync.explain_words import Route, ends_by, route
+from sync.reports.explain_words import Route, ends_by, route
 from sync.warehouse.base import Warehouse
 
 Row = dict[str, Any]

@@ -1,0 +1,26 @@
+"""The console command: a file for each command, with what it prints.
+
+Options in, a function of the package called, its result printed.
+"""
+
+from sync.cli import (  # noqa: F401  (each adds its commands to the group)
+    adopt,
+    backfill,
+    build,
+    check,
+    demo,
+    explain,
+    forget,
+    plan,
+    push,
+    receive,
+    reconcile,
+    run,
+    sandbox,
+    scrub,
+    status,
+    suppress,
+)
+from sync.cli.main import cli, main
+
+__all__ = ["cli", "main"]

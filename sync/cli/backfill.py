@@ -1,0 +1,269 @@
+"""`contact-sync backfill`: lands what the lists of the years before say."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sync.cli.main import cli, needs_extra
+from sync.cli.options import FILE, ParsedType, Project, output_option, shortened, warehouse_options
+from sync.cli.tables import print_json, print_table
+from sync.terminal import echo
+
+if TYPE_CHECKING:
+    from sync.backfill.command import BackfillReport
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """NAME=VALUE: both sides, without blanks around them."""
+    name, _, right = text.partition("=")
+    if not name.strip() or not right.strip():
+        raise ValueError(f"{text!r} is not NAME=VALUE")
+    return name.strip(), right.strip()
+
+
+def _list_kind(text: str) -> tuple[str, str]:
+    """KIND, or FILE=KIND: the file's name, '' for all, and the kind."""
+    name, _, kind = text.rpartition("=")
+    if not kind.strip():
+        raise ValueError(f"{text!r} is not KIND or FILE=KIND")
+    return Path(name.strip()).name, kind.strip()
+
+
+def _instant(text: str) -> datetime:
+    """A time in ISO form, to the second; without an offset it is UTC."""
+    try:
+        found = datetime.fromisoformat(text.strip()).replace(microsecond=0)
+        # The first and the last year's times have no UTC in some offsets.
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{shortened(text)} is not a time like 2026-05-01 or 2026-05-01T08:00:00Z"
+        ) from None
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FILE)
+@warehouse_options
+@click.option(
+    "--column",
+    "columns",
+    type=ParsedType("name=value", _pair),
+    multiple=True,
+    metavar="NAME=HEADER",
+    help="What a column means, where its header does not tell or tells wrong; HEADER may be #N, "
+    "its place from 1. May be repeated. The names are listed above.",
+)
+@click.option(
+    "--all",
+    "lists",
+    type=ParsedType("[file=]kind", _list_kind),
+    multiple=True,
+    metavar="[FILE=]KIND",
+    help="What all rows are of files whose columns do not say: opted_out, opted_in, bounced or "
+    "complained. May be repeated.",
+)
+@click.option(
+    "--word",
+    "words",
+    type=ParsedType("name=value", _pair),
+    multiple=True,
+    metavar="WORD=KIND",
+    help="What an unknown status means: a KIND as of --all, or nothing. May be repeated.",
+)
+@click.option(
+    "--as-of",
+    type=ParsedType("time", _instant),
+    metavar="TIME",
+    help="When opt-outs count that have no time.  [default: the file's modification time]",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Tell what would land and how conflicts end; land nothing."
+)
+@click.option(
+    "--conflicts",
+    type=FILE,
+    metavar="FILE",
+    help="Write all conflicts there, as CSV: every candidate, which one holds, by which rule.",
+)
+@click.option(
+    "--rejects",
+    type=FILE,
+    metavar="FILE",
+    help="Where rows are named that did not count.  [default: <first FILE>.rejects.csv]",
+)
+@output_option
+def backfill(
+    files: tuple[Path, ...],
+    project: Project,
+    columns: tuple[tuple[str, str], ...],
+    lists: tuple[tuple[str, str], ...],
+    words: tuple[tuple[str, str], ...],
+    as_of: datetime | None,
+    dry_run: bool,
+    conflicts: Path | None,
+    rejects: Path | None,
+    output: str,
+) -> None:
+    """Land what years of lists say: CSV exports of platforms and of the production directory.
+
+    FILE may be gzip, and separated by commas, semicolons or tabs. Columns are recognized by the
+    platforms' own headers. Rows are one person's by external_id, or by the email address, phone
+    number or push token that they share with one. Of what they say of email, SMS and push the
+    newest holds, at the same time the refusal; an opt-out without a time counts at --as-of, an
+    opt-in without one ends nothing. Repeating the command adds nothing. Next: dbt build.
+
+    \b
+    Names for --column (CHANNEL is email, sms or push):
+      external_id, email, phone, push_token, push_token_type    whom a row is about
+      CHANNEL_status         a word (subscribed, opted_out, bounced ...) or true
+      CHANNEL_status_at      the time of that word
+      CHANNEL_refused        the same the other way round: true is an opt-out
+      CHANNEL_opted_in_at, CHANNEL_opted_out_at, CHANNEL_bounced_at,
+      CHANNEL_complained_at  what happened, by its time
+      status, status_at, refused, opted_in_at ...   the same of the row's own channel,
+                             which `channel` names, else the first address of the file
+      listed_at              the time of a row of a list (--all)
+      updated_at             when the directory changed the row
+      reason                 the platform's explanation, kept beside the origin
+
+    \b
+    Exit codes:
+      0    all rows counted
+      1    rows were rejected (the rest has landed), or not all could land
+      2    usage or configuration; nothing has landed
+
+    \b
+    Examples:
+      contact-sync backfill users.csv subscribed.csv unsubscribed.csv --dry-run
+      contact-sync backfill users.csv mailchimp.csv.gz braze.csv --conflicts conflicts.csv
+      contact-sync backfill bounces.csv spam.csv --all bounces.csv=bounced --all spam.csv=complained
+      contact-sync backfill crm.csv --column email=MAIL --column email_opted_out_at=NO_MAIL_SINCE
+    """
+    with needs_extra("backfill", "backfill"):
+        from sync.backfill.command import Options, backfill
+    from sync.progress import make_progress
+
+    # A dry run needs no warehouse, not even a profile.
+    target = None if dry_run else project.target
+    options = Options(
+        files=files,
+        columns=dict(columns),
+        lists=dict(lists),
+        words=words,
+        as_of=as_of,
+        rejects=rejects,
+        conflicts=conflicts,
+    )
+    is_ended = threading.Event()
+
+    def end(*_: object) -> None:
+        is_ended.set()
+        sys.exit(143)
+
+    # Ended as by Ctrl-C: the temporary file, which names persons, is deleted.
+    signal.signal(signal.SIGTERM, end)
+    try:
+        with make_progress() as progress:
+            tombstones = None if dry_run else project.tombstones()
+            report = backfill(target, options, progress=progress, tombstones=tombstones)
+    except Exception:
+        # SIGTERM can surface as an error of the database or of the file's reader.
+        if is_ended.is_set():
+            sys.exit(143)
+        raise
+    if output == "json":
+        print_json(backfill_json(report))
+    else:
+        print_backfill(report, is_dry_run=dry_run)
+    sys.exit(report.exit_code)
+
+
+def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
+    """Files, what landed, conflicts by where they stand (no address), and what to do next."""
+    print_table(
+        ("file", "read as", "rows", "rejected"),
+        [(part.name, part.platform, part.rows, part.rejected) for part in report.files],
+    )
+    echo()
+    for part in report.files:
+        read = ", ".join(f"{header} = {meaning}" for header, meaning in part.columns)
+        echo(f"{part.name}: {read}")
+        if part.unread:
+            echo(f"  not read: {', '.join(part.unread)}")
+    echo()
+    if report.statements:
+        echo("Would land:" if is_dry_run else "Landed:")
+        print_table(
+            ("event", "channel", "statements"),
+            [
+                (event, channel or "(identity)", count)
+                for event, channel, count in report.statements
+            ],
+        )
+        echo()
+    _print_conflicts(report)
+    if report.rejects is not None:
+        total = sum(part.rejected for part in report.files)
+        echo(f"{total:,} rows did not count: {report.rejects} has their lines.", err=True)
+    if is_dry_run:
+        echo("Dry run: nothing landed.")
+    else:
+        echo("Next: dbt build" if report.landed else "Nothing to land.")
+
+
+def _print_conflicts(report: BackfillReport) -> None:
+    if not report.conflicts:
+        echo("No conflicts.")
+        return
+    echo(f"Conflicts: {report.conflicts:,} (--conflicts FILE writes all of them)")
+    print_table(
+        ("attribute", "value", "at", "source", "", "rule"),
+        [
+            (
+                one["attribute"],
+                one["value"],
+                f"{one['at'] or ''}{' (--as-of)' if one['is_at_as_of'] else ''}",
+                one["source"],
+                "holds" if one["is_winner"] else "",
+                one["rule"] if one["is_winner"] else "",
+            )
+            for one in report.shown
+        ],
+    )
+    echo()
+
+
+def backfill_json(report: BackfillReport) -> dict[str, Any]:
+    """The report as data; conflicts by where they stand, without whom they are about."""
+    return {
+        "files": [
+            {
+                "file": part.name,
+                "read_as": part.platform,
+                "columns": [
+                    {"header": header, "means": meaning} for header, meaning in part.columns
+                ],
+                "not_read": list(part.unread),
+                "rows": part.rows,
+                "rejected": part.rejected,
+            }
+            for part in report.files
+        ],
+        "statements": [
+            {"event": event, "channel": channel, "statements": count}
+            for event, channel, count in report.statements
+        ],
+        "conflicts": report.conflicts,
+        "first_conflicts": [
+            {name: value for name, value in one.items() if name != "key"} for one in report.shown
+        ],
+        "rejects": None if report.rejects is None else str(report.rejects),
+        "landed": report.landed,
+    }
