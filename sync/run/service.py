@@ -116,8 +116,9 @@ def _run(
         ending.join()
         join_receiver(deadline)
         pusher.join(deadline)
-        for name in ("build", "push"):
-            parts.say(name, "stopped")
+        for name in ("build", "push", "publish"):
+            if name in parts.as_json():
+                parts.say(name, "stopped")
     if parts.as_json()["receive"]["state"] == "failing":
         raise SyncError("The receiver ended by itself; see the log above.")
 
