@@ -75,7 +75,7 @@ def is_current(database: Path) -> bool:
     except FileNotFoundError:
         return False
     is_same = (there.st_mtime_ns, there.st_size) == (here.st_mtime_ns, here.st_size)
-    return is_same and not _log_of(database).exists()
+    return is_same and not _log_of(database).exists() and not _log_of(copy_of(database)).exists()
 
 
 def for_readers(warehouse: DuckDbWarehouse, *, may_be_older: bool) -> DuckDbWarehouse:
@@ -103,15 +103,18 @@ def _copy(database: Path, copy: Path, patience: tuple[float, float]) -> None:
         if _log_of(database).exists():
             # What a program that was killed left there would be missing.
             DuckDbWarehouse(database, patience=patience).execute("checkpoint")
-        # While this reader has it open, nobody writes.
+        # Nobody writes until copyfile closes its descriptor, and this process's lock with it:
+        # the copy is as of the time that was read before.
         with DuckDbWarehouse(database, read_only=True, patience=patience).session():
             if not _log_of(database).exists():
                 with partial_file(copy) as partial:
+                    made = database.stat()
                     shutil.copyfile(database, partial)
                     shutil.copymode(database, partial)
                     _to_disk(partial)
-                    made = database.stat()
                     os.utime(partial, ns=(made.st_atime_ns, made.st_mtime_ns))
+                # Of a program that wrote to the copy before.
+                _log_of(copy).unlink(missing_ok=True)
                 return
 
 
