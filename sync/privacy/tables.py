@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from sync.privacy.person import Person
 from sync.progress import QUIET, Steps
@@ -92,7 +91,7 @@ def _erase_rows(
     warehouse: Warehouse,
     table: Table,
     conditions: str,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, list[str]],
     dry_run: bool,
 ) -> int:
     pseudonym = f"forgotten-{secrets.token_hex(8)}"
@@ -109,7 +108,7 @@ def _change_rows(
     table: Table,
     change: str,
     conditions: str,
-    parameters: Mapping[str, Any],
+    parameters: Mapping[str, list[str]],
     dry_run: bool,
 ) -> int:
     """Gives how many rows meet the conditions, and changes them unless it is a dry run."""
@@ -125,9 +124,9 @@ def _place_of(table: Table) -> int:
     return _LAST.index(table.name) if table.name in _LAST else -1
 
 
-def _condition(table: Table, person: Person) -> tuple[str, Mapping[str, Any]]:
+def _condition(table: Table, person: Person) -> tuple[str, Mapping[str, list[str]]]:
     """Whether a row is the person's, and the parameters of that."""
-    parameters: dict[str, str] = {}
+    parameters: dict[str, list[str]] = {}
     return " or ".join(_equalities(table, person, parameters)), parameters
 
 
@@ -173,17 +172,16 @@ def _quoting_columns(warehouse: Warehouse, table: Table, person: Person) -> list
     return [column for column in columns if found[column]]
 
 
-def _equalities(table: Table, person: Person, parameters: dict[str, str]) -> Iterator[str]:
+def _equalities(table: Table, person: Person, parameters: dict[str, list[str]]) -> Iterator[str]:
     kinds = (
-        ("address", _ADDRESSES, person.addresses),
-        ("id", dict.fromkeys(_IDS, _AS_IT_IS), person.external_ids),
-        ("contact", dict.fromkeys(_CONTACTS, _AS_IT_IS), person.contact_ids),
-        ("delivery", {"delivery_id": _AS_IT_IS}, person.own_deliveries),
+        ("addresses", _ADDRESSES, person.addresses),
+        ("ids", dict.fromkeys(_IDS, _AS_IT_IS), person.external_ids),
+        ("contacts", dict.fromkeys(_CONTACTS, _AS_IT_IS), person.contact_ids),
+        ("deliveries", {"delivery_id": _AS_IT_IS}, person.own_deliveries),
     )
-    for prefix, columns, values in kinds:
-        named = {f"{prefix}_{n}": value for n, value in enumerate(values)}
+    for name, columns, values in kinds:
         for column, forms in columns.items():
-            if column in table.texts and named:
-                parameters.update(named)
-                marks = ", ".join(f"@{name}" for name in named)
-                yield from (f"{form.format(column)} in ({marks})" for form in forms)
+            if column in table.texts and values:
+                parameters[name] = values
+                # Not `in (…)`: beside an `or`, DuckDB compares with each value anew.
+                yield from (f"{form.format(column)} in unnest(@{name})" for form in forms)
