@@ -323,11 +323,11 @@ class DuckDbWarehouse:
                 with attempt:
                     try:
                         connection = duckdb.connect(str(self.path), read_only=self._read_only)
-                    except duckdb.IOException as error:
+                    except duckdb.Error as error:
                         if attempt.num == 6 and _is_locked(error):
                             log.warning("Waits for %s, which has %s open.", _who(error), self.path)
                         raise
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if not _is_locked(error):
                 raise ConfigError(f"{self.path} cannot be opened: {_first_line(error)}") from None
             raise WarehouseBusy(
@@ -353,11 +353,16 @@ def _quoted(path: Path) -> str:
 
 def _who(error: Exception) -> str:
     """Who holds the file, as DuckDB says."""
+    if "Unique file handle conflict" in str(error):
+        return "another thread of this process"
     holder = re.search(r"held in (.*?) \(PID (\d+)\)", str(error))
     return f"process {holder[2]} ({holder[1]})" if holder else "another process"
 
 
 def _is_locked(error: Exception) -> bool:
+    if "Unique file handle conflict" in str(error):
+        # Another thread, of a push to another platform, opens or closes the file right now.
+        return True
     return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
 
 
