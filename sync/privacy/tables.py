@@ -9,6 +9,10 @@ from sync.privacy.person import Person
 from sync.progress import QUIET, Steps
 from sync.warehouse.base import Table, Warehouse
 
+#: A number as it was written without what stands between digits; `translate` takes twice as long.
+_DIGITS = (
+    "replace(replace(replace(replace(replace({}, ' ', ''), '-', ''), '(', ''), ')', ''), '.', '')"
+)
 #: Columns that hold one address, and how texts that were never normalized are compared.
 _ADDRESSES = {
     "address": ("{}", "lower(trim({}))"),
@@ -17,7 +21,7 @@ _ADDRESSES = {
     "subject": ("{}",),
     "silent_address": ("{}",),
     "push_token": ("trim({})",),
-    "phone": ("translate({}, ' -().', '')",),
+    "phone": (_DIGITS,),
 }
 _AS_IT_IS = ("{}",)
 _IDS = ("external_id",)
