@@ -181,6 +181,8 @@ class StepLine:
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(shown(what), total=items, count="")
+        # A short step is seen, too.
+        self._progress.refresh()
 
     def advance(self, items: int) -> None:
         """See Steps."""
