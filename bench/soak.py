@@ -279,12 +279,12 @@ class Soak:
     def _prepare(self, environment: dict[str, str]) -> None:
         say("a first build, and a push of all that is pending")
         self._command(environment, "build", "everything")
-        plan = json.loads(self._command(environment, "plan", *_GUARDS, "--output", "json"))
+        plan = _json(environment, "plan", *_GUARDS)
         self._command(environment, "push", *_GUARDS, "--plan", plan["hash"])
 
-    def _command(self, environment: dict[str, str], *arguments: str) -> str:
+    def _command(self, environment: dict[str, str], *arguments: str) -> None:
         log = self.directory / "logs" / f"{arguments[0]}.log"
-        return run([sys.executable, "-m", "sync", *arguments], log, environment).output
+        run([sys.executable, "-m", "sync", *arguments], log, environment)
 
     def _soak(self, sandbox: str, environment: dict[str, str], landing: Path) -> None:
         port = _free_port()
@@ -353,17 +353,13 @@ class Soak:
         ended = datetime.now(UTC).replace(tzinfo=None)
         until = time.monotonic() + _UNTIL_QUIET
         while time.monotonic() < until:
-            plan = json.loads(self._command(environment, "plan", *_GUARDS, "--output", "json"))
-            if not sum(part["items"] for part in plan["destinations"]):
-                built = self._status(environment)["build"]["started_at"]
-                if datetime.fromisoformat(built.rstrip("Z")) > ended:
+            plan = _json(environment, "plan", *_GUARDS)
+            if plan and not sum(part["items"] for part in plan["destinations"]):
+                build = _json(environment, "status").get("build")
+                if build and datetime.fromisoformat(build["started_at"].rstrip("Z")) > ended:
                     return
             time.sleep(_LOOK_EVERY)
         self.faults.append(f"something is still pending after {_UNTIL_QUIET:.0f} s")
-
-    def _status(self, environment: dict[str, str]) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._command(environment, "status", "--output", "json"))
-        return found
 
     def _compare(self, sandbox: str, traffic: Traffic, landing: Path) -> None:
         landed = _landed(landing)
@@ -479,6 +475,20 @@ def _noting(work: Callable[[], None], failed: list[BaseException]) -> Callable[[
             failed.append(error)
 
     return noted
+
+
+def _json(environment: dict[str, str], *arguments: str) -> dict[str, Any]:
+    """What a command says; nothing where it could not read now, for a build has the file."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sync", *arguments, "--output", "json"],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found: dict[str, Any] = json.loads(done.stdout or "{}")
+    return found
 
 
 def _free_port() -> int:

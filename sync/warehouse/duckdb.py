@@ -41,8 +41,17 @@ _LEDGER_TYPES = {
 }
 
 
+# Locks of this process, by file: the operating system keeps out other processes only, and drops
+# their lock as soon as any thread of this one closes the file.
+_LOCKS: dict[Path, threading.RLock] = {}
+
+
+def _lock_of(path: Path) -> threading.RLock:
+    return _LOCKS.setdefault(path.absolute(), threading.RLock())
+
+
 class DuckDbWarehouse:
-    """Implements Warehouse. One connection at a time, open only while it is needed."""
+    """Implements Warehouse. A process has one connection to a file at a time, open only while it is needed."""
 
     is_shared = False
 
@@ -64,7 +73,7 @@ class DuckDbWarehouse:
         self._marts = marts
         self._raw = raw
         self._read_only = read_only
-        self._lock = threading.RLock()
+        self._lock = _lock_of(path)
         self._session: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
