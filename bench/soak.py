@@ -408,8 +408,21 @@ class Soak:
                     [name, channel],
                 ).fetchall()
             }
+            # Postmark, say, lets nobody off its list who complained: the ledger has its answer.
+            refused = {
+                row[0]
+                for row in connection.execute(
+                    "select address from raw.sync_ledger"
+                    " where destination = ? and action = 'release' and outcome = 'rejected'",
+                    [name],
+                ).fetchall()
+            }
             held = everyone(lists[name])
-            print(f"{name}: {len(held):,} on its lists, {len(wanted):,} in suppression_list")
+            print(
+                f"{name}: {len(held):,} on its lists, {len(wanted):,} in suppression_list, "
+                f"{len(refused & held - wanted):,} whose release it refused"
+            )
+            held -= refused - wanted
             for what, some in (("not there", wanted - held), ("there alone", held - wanted)):
                 if some:
                     self.faults.append(f"{name}, {what}: {len(some):,}, e.g. {sorted(some)[:3]}")

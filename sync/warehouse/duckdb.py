@@ -51,7 +51,10 @@ def _lock_of(path: Path) -> threading.RLock:
 
 
 class DuckDbWarehouse:
-    """Implements Warehouse. A process has one connection to a file at a time, open only while it is needed."""
+    """Implements Warehouse.
+
+    A process has one connection to a file at a time, open only while it is needed.
+    """
 
     is_shared = False
 
