@@ -29,7 +29,7 @@ EVENTS ?= 2000
 # Days of the demo: on the third, the other ten platforms are connected.
 DAYS ?= 2
 export BENCH_EVENTS ?= 1000000
-# Of `make soak`.
+# Minutes of traffic of `make soak`.
 SOAK_MINUTES ?= 60
 # What pytest is given: `make test TESTS="tests/python/demo -k generator"`.
 TESTS ?=
@@ -94,7 +94,7 @@ $(TOOLS)/dlt/.installed: bench/requirements-dlt.txt | $(STAMP)
 bench: $(STAMP) $(TOOLS)/dlt/.installed ## Measure the speed goals (minutes; BENCH_EVENTS=10000000 for the full size, more in docs/performance.md)
 	@$(BIN)/python -m bench
 
-soak: $(STAMP) ## contact-sync run under traffic for an hour: nothing lost, nothing leaked (SOAK_MINUTES=5: shorter)
+soak: $(STAMP) ## Run contact-sync run under an hour of made-up traffic, and check that nothing is lost or leaked (SOAK_MINUTES=60)
 	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES)
 
 mutants: $(STAMP) ## Break the rules on purpose, one at a time: each break must be caught by the tests

@@ -1,4 +1,8 @@
-"""How far a push or a backfill is: a bar on a terminal, a plain line now and then anywhere else."""
+"""How far a command is.
+
+`push` and `backfill` show a bar on a terminal, a plain line now and then anywhere else. What is
+done in steps shows its step on a terminal, and nothing anywhere else.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,11 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Protocol, Self
 
 import click
+
+from sync.terminal import shown
 
 # Seconds between two plain lines of one destination.
 _LINE_EVERY = 5.0
@@ -103,6 +109,94 @@ class Bar:
 def make_progress() -> Lines | Bar:
     """The form that standard error can show."""
     return Bar() if sys.stderr.isatty() else Lines()
+
+
+class Steps(Protocol):
+    """Who is told which step of a command is under way."""
+
+    def begin(self, what: str, items: int | None = None) -> None:
+        """A step, which ends the one before. items: how many it has, where that is known."""
+
+    def advance(self, items: int) -> None:
+        """So many items of the step more are done."""
+
+
+class Quiet:
+    """Steps that nobody looks at."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def begin(self, what: str, items: int | None = None) -> None:
+        """Says nothing."""
+
+    def advance(self, items: int) -> None:
+        """Says nothing."""
+
+
+#: Where no steps are given.
+QUIET: Final = Quiet()
+
+
+class StepLine:
+    """The step that is under way, with its seconds, in one line that the end wipes away."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._task: Any = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def begin(self, what: str, items: int | None = None) -> None:
+        """See Steps."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(shown(what), total=items, count="")
+        # A short step is seen, too.
+        self._progress.refresh()
+
+    def advance(self, items: int) -> None:
+        """See Steps."""
+        if self._task is None:
+            return
+        self._progress.advance(self._task, items)
+        task = self._progress.tasks[0]
+        of_all = "" if task.total is None else f" of {int(task.total):,}"
+        self._progress.update(self._task, count=f"{int(task.completed):,}{of_all}")
+
+
+def make_steps() -> StepLine | Quiet:
+    """The form that standard error can show."""
+    return StepLine() if sys.stderr.isatty() else Quiet()
 
 
 class Counter:

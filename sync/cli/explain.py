@@ -55,6 +55,7 @@ def explain(
       contact-sync explain 42 --channel sms --output json
       contact-sync explain ann@example.com --evidence ann.jsonl
     """
+    from sync.progress import make_steps
     from sync.reports.explain import read_explanation
     from sync.reports.explain_json import explanation_json
 
@@ -62,12 +63,16 @@ def explain(
         raise click.UsageError("ADDRESS|EXTERNAL_ID is empty.")
     warehouse = project.open_to_read(may_be_older=True)
     code = project.country_code()
-    found = read_explanation(warehouse, subject, channel=channel, country_code=code)
     written = None
-    if evidence is not None:
-        from sync.reports.evidence import write_evidence
+    with make_steps() as steps:
+        found = read_explanation(
+            warehouse, subject, channel=channel, country_code=code, steps=steps
+        )
+        if evidence is not None:
+            from sync.reports.evidence import write_evidence
 
-        written = write_evidence(warehouse, found, evidence)
+            steps.begin("the record, with every delivery")
+            written = write_evidence(warehouse, found, evidence)
     forgotten = _forgotten_refusal(warehouse, found.subject, code)
     if output == "json":
         data = explanation_json(found)

@@ -46,12 +46,15 @@ def forget(
     """
     from sync.privacy.forget import forget
     from sync.privacy.returns import land_returned
+    from sync.progress import make_steps
 
     if (person is None) != returned:
         raise click.UsageError("Name a person, or say --returned.")
     warehouse = project.open(read_only=dry_run)
     if person is None:
-        landed = land_returned(project.target, warehouse, os.environ)
+        with make_steps() as steps:
+            steps.begin("the forgotten among those who were named since")
+            landed = land_returned(project.target, warehouse, os.environ)
         if output == "json":
             print_json({"landed": landed})
         else:
@@ -59,7 +62,8 @@ def forget(
         return
     if not (yes or dry_run):
         click.confirm("This cannot be undone. Erase the person?", abort=True, err=True)
-    done = forget(project.target, warehouse, person, os.environ, dry_run=dry_run)
+    with make_steps() as steps:
+        done = forget(project.target, warehouse, person, os.environ, dry_run=dry_run, steps=steps)
     show(output, done, print_forgotten, forgotten_json)
 
 

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 100_000),
     metavar="N",
     default=0,
-    help="Name the first so many items of each platform, the most urgent first, with addresses.",
+    help="Show the first N items of each platform, the most urgent first. They are people: this "
+    "prints their addresses.",
 )
 @output_option
 def plan(

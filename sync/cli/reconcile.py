@@ -60,25 +60,27 @@ def reconcile(
       contact-sync reconcile --destination sendgrid --adopt --repair
     """
     from sync.lists.command import reconcile
-    from sync.progress import Counter, make_progress
+    from sync.progress import Counter, Quiet, make_progress, make_steps
 
     warehouse = project.open(read_only=not repair)
     stop, _ = stop_on_signals()
-    with make_progress() as progress:
-        done = reconcile(
-            project.target,
-            warehouse,
-            name,
-            os.environ,
-            repairs=repair,
-            adopts=with_adoption,
-            csv_file=csv_file,
-            limits=limits,
-            advance=Counter(f"entries of {name} read").advance,
-            progress=progress,
-            stop=stop,
-            tombstones=project.tombstones(),
-        )
+    steps = make_steps()
+    is_quiet = isinstance(steps, Quiet)
+    done = reconcile(
+        project.target,
+        warehouse,
+        name,
+        os.environ,
+        repairs=repair,
+        adopts=with_adoption,
+        csv_file=csv_file,
+        limits=limits,
+        advance=Counter(f"entries of {name} read").advance if is_quiet else steps.advance,
+        steps=steps,
+        progress=make_progress(),
+        stop=stop,
+        tombstones=project.tombstones(),
+    )
     show(output, done, print_reconciled, reconciled_json)
     sys.exit(done.exit_code)
 

@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -48,8 +48,11 @@ def settings(url: str) -> dict[str, str]:
     return found
 
 
-def enable_all(project: Path, copy: Path) -> None:
-    """A copy of the dbt project in which every row of seeds/destinations.csv is enabled."""
+def enable(project: Path, copy: Path, names: Container[str] | None = None) -> None:
+    """A copy of the dbt project in which rows of seeds/destinations.csv are enabled.
+
+    names: whose; None: all of them.
+    """
     copy.mkdir()
     for name in ("models", "macros", "snapshots", "dbt_project.yml", "selectors.yml", "tests"):
         (copy / name).symlink_to(project / name)
@@ -60,7 +63,9 @@ def enable_all(project: Path, copy: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as lines:
         writer = csv.DictWriter(lines, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows({**row, "enabled": "true"} for row in rows)
+        for row in rows:
+            is_on = names is None or row["destination"] in names
+            writer.writerow({**row, "enabled": str(is_on).lower()})
 
 
 def is_held(lists: Mapping[str, Any], destination: str, channel: str, person: Someone) -> bool:
@@ -72,12 +77,12 @@ def is_held(lists: Mapping[str, Any], destination: str, channel: str, person: So
     # Braze knows push by profile.
     is_profile = destination == "braze" and channel == "push"
     wanted = person.external_id if is_profile else person.address(channel)
-    return wanted in _everyone(found)
+    return wanted in everyone(found)
 
 
-def _everyone(lists: Any) -> set[str]:
+def everyone(lists: Any) -> set[str]:
     """Everybody on any list of those who must not be contacted."""
     if isinstance(lists, dict):
         kept = (people for name, people in lists.items() if name not in _NO_LISTS)
-        return set().union(*map(_everyone, kept))
+        return set().union(*map(everyone, kept))
     return set(lists)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sync.demo.platforms import enable_all, settings
+from sync.demo.platforms import enable, settings
 from sync.destinations import names
 from sync.errors import ConfigError, SyncError
 from sync.files import read_text
@@ -104,7 +104,7 @@ class Workspace:
 
     def use_all_platforms(self, url: str) -> None:
         """From now on every row of the destinations is enabled, and found in the sandbox."""
-        enable_all(self.project, self.directory / "project")
+        enable(self.project, self.directory / "project")
         self.project = self.directory / "project"
         self.settings = settings(url)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from sync.delivery.guard import Limits
 from sync.delivery.push import push
-from sync.delivery.report import Options, Progress, Report
+from sync.delivery.report import Options, Report
 from sync.landing import land
 from sync.lists.reading import reading, rows_of
 from sync.lists.reconcile import Comparison, Reconciliation
 from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
+from sync.progress import Bar, Lines, Quiet, StepLine
 from sync.warehouse.base import Warehouse
 
 _TO_SEND = ("missing", "removed", "reason_differs")
@@ -51,31 +52,36 @@ def reconcile(
     csv_file: Path | None,
     limits: Limits,
     advance: Callable[[int], None],
-    progress: Progress,
+    steps: StepLine | Quiet,
+    progress: Bar | Lines,
     stop: threading.Event,
     tombstones: Tombstones | None,
 ) -> Reconciled:
     """Compares the enabled rows of a destination with the platform.
 
-    repairs: sends what is missing, under the guard. adopts: lands what is foreign. Raises what
-    reading the platform or the warehouse raises.
+    repairs: sends what is missing, under the guard. adopts: lands what is foreign. steps, progress:
+    shown one after the other, for a terminal has one line. Raises what reading the platform or the
+    warehouse raises.
     """
     rows = rows_of(warehouse, name, ())
     with Reconciliation(warehouse, name, rows) as reconciliation:
-        with reading(name, environment, stop, tombstones) as reader:
-            found = reconciliation.compare(reader, advance)
-        written = None if csv_file is None else reconciliation.write(csv_file)
-        adopted = 0
-        if adopts and found.of_kind("foreign", "reason_differs"):
-            adopted = land(target, "adopt", reconciliation.foreign())
+        with steps:
+            with reading(name, environment, stop, tombstones) as reader:
+                found = reconciliation.compare(reader, advance, steps)
+            written = None if csv_file is None else reconciliation.write(csv_file)
+            adopted = 0
+            if adopts and found.of_kind("foreign", "reason_differs"):
+                steps.begin("landing what is foreign there")
+                adopted = land(target, "adopt", reconciliation.foreign())
         report = None
         if repairs and found.of_kind(*_TO_SEND):
-            report = push(
-                warehouse,
-                Options((name,), limits=limits),
-                environment,
-                progress=progress,
-                stop=stop,
-                deltas=reconciliation.missing(),
-            )
+            with progress:
+                report = push(
+                    warehouse,
+                    Options((name,), limits=limits),
+                    environment,
+                    progress=progress,
+                    stop=stop,
+                    deltas=reconciliation.missing(),
+                )
     return Reconciled(found, adopted, report, csv_file, written)

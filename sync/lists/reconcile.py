@@ -20,6 +20,7 @@ from sync.destinations.base import Entry
 from sync.errors import ListNotReadable, UnknownScope
 from sync.landing import Statement
 from sync.lists.reading import Reader, Row, statement_of
+from sync.progress import QUIET, Steps
 from sync.scratch import new_folder
 from sync.terminal import csv_cells
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
@@ -101,14 +102,19 @@ class Reconciliation:
         self._connection.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def compare(self, reader: Reader, advance: Callable[[int], None]) -> Comparison:
+    def compare(
+        self, reader: Reader, advance: Callable[[int], None], steps: Steps = QUIET
+    ) -> Comparison:
         """Reads both sides and compares them. Raises what reading the platform raises."""
         found = Comparison(self._name)
+        steps.begin("reading what should be there")
         with self._warehouse.session():
             self._load_ours()
             unknown = self._warehouse.rows(UNKNOWN)
             found.unknown = sum(row["items"] for row in unknown if row["destination"] == self._name)
+        steps.begin(f"reading the entries of {self._name}")
         deleted = self._load_theirs(reader, advance)
+        steps.begin("comparing")
         self._connection.execute(_SQL.read_text(encoding="utf-8"))
         found.entries = self._count("entries")
         found.wanted = self._count("wanted")

@@ -15,6 +15,7 @@ from sync.privacy.person import Person, counts, find_person
 from sync.privacy.returns import statement_of
 from sync.privacy.tables import erase_tables
 from sync.profile import Target, landing_directory
+from sync.progress import QUIET, Steps
 from sync.warehouse.base import Warehouse
 from sync.warehouse.published import withdraw
 
@@ -44,15 +45,18 @@ def forget(
     environment: Mapping[str, str],
     *,
     dry_run: bool,
+    steps: Steps = QUIET,
 ) -> Forgotten:
-    """Erases the person that an address or external_id names.
+    """Erases the person that an address or external_id names. steps: told what is under way.
 
     Repeating it after a run that was cut off ends the work. Raises MissingCredential without a key,
     ConfigError where an address is several contacts'.
     """
     key = read_key(environment)
     check_key(warehouse, key)
-    person = find_person(warehouse, given)
+    steps.begin("the person's names and deliveries")
+    with warehouse.session():
+        person = find_person(warehouse, given)
     kept = len(person.refusals) + len(person.of_shared)
     found = Forgotten(counts(person.names), kept, person.shared, is_dry_run=dry_run)
     if not person.names:
@@ -67,20 +71,25 @@ def forget(
         keep(warehouse, key, person.refusals)
         if person.of_shared:
             land(target, "operator", (statement_of(one) for one in person.of_shared))
-    found.landed = _erase_landing(target, warehouse, person, dry_run=dry_run)
-    found.tables = erase_tables(warehouse, person, dry_run=dry_run)
+    found.landed = _erase_landing(target, warehouse, person, dry_run=dry_run, steps=steps)
+    found.tables = erase_tables(warehouse, person, dry_run=dry_run, steps=steps)
     if not dry_run:
+        steps.begin("the warehouse's file, written anew")
         warehouse.compact()
         for file in warehouse.local_files()[:1]:
             # The next build makes it again, without the person.
             withdraw(file)
+        steps.begin("dbt's logs")
         found.logs = erase_logs(_log_folder(), person)
     return found
 
 
-def _erase_landing(target: Target, warehouse: Warehouse, person: Person, *, dry_run: bool) -> int:
+def _erase_landing(
+    target: Target, warehouse: Warehouse, person: Person, *, dry_run: bool, steps: Steps
+) -> int:
     if target.engine == "duckdb":
-        return erase_files(landing_directory(), person, dry_run=dry_run)
+        return erase_files(landing_directory(), person, dry_run=dry_run, steps=steps)
+    steps.begin("landed rows")
     return erase_rows(warehouse, person, dry_run=dry_run)
 
 

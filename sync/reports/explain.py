@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from sync.addresses import CHANNELS, readings
+from sync.progress import QUIET, Steps
 from sync.reports.explain_words import Route, ends_by, route
 from sync.warehouse.base import Warehouse
 
@@ -251,15 +252,21 @@ class Explanation:
 
 
 def read_explanation(
-    warehouse: Warehouse, asked: str, *, channel: str | None, country_code: str | None = None
+    warehouse: Warehouse,
+    asked: str,
+    *,
+    channel: str | None,
+    country_code: str | None = None,
+    steps: Steps = QUIET,
 ) -> Explanation:
     """What is known of an address or an external_id; of an unknown one, that nothing is.
 
     channel: only what concerns it. Raises WarehouseMissing before the first build.
     """
     with warehouse.session():
+        steps.begin("whom it names")
         subject = find_subject(warehouse, asked, country_code)
-        rows = _read(warehouse, subject)
+        rows = _read(warehouse, subject, steps)
     if channel is not None:
         rows = {name: _of_channel(found, channel) for name, found in rows.items()}
     return Explanation(
@@ -287,7 +294,7 @@ def find_subject(warehouse: Warehouse, asked: str, country_code: str | None = No
     return Subject(text, None, None, text, is_known=False)
 
 
-def _read(warehouse: Warehouse, subject: Subject) -> dict[str, list[Row]]:
+def _read(warehouse: Warehouse, subject: Subject, steps: Steps) -> dict[str, list[Row]]:
     """The rows of every query, by its name."""
     person = person_of(warehouse, subject)
     queries = {
@@ -304,9 +311,11 @@ def _read(warehouse: Warehouse, subject: Subject) -> dict[str, list[Row]]:
         "known": _KNOWN,
         "pending": _PENDING,
     }
+    steps.begin("state, reasons and ledger")
     found = warehouse.rows_of_each(list(queries.values()), person)
     rows = dict(zip(queries, found, strict=True))
     named = {"event_ids": _named_events(rows["reasons"])}
+    steps.begin("events")
     (rows["events"],) = warehouse.rows_of_each([_EVENTS], {**person, **named})
     rows["unengaged"] = _unengaged(warehouse, rows)
     return rows

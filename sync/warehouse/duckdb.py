@@ -41,8 +41,20 @@ _LEDGER_TYPES = {
 }
 
 
+# Locks of this process, by file: the operating system keeps out other processes only, and drops
+# their lock as soon as any thread of this one closes the file.
+_LOCKS: dict[Path, threading.RLock] = {}
+
+
+def _lock_of(path: Path) -> threading.RLock:
+    return _LOCKS.setdefault(path.absolute(), threading.RLock())
+
+
 class DuckDbWarehouse:
-    """Implements Warehouse. One connection at a time, open only while it is needed."""
+    """Implements Warehouse.
+
+    A process has one connection to a file at a time, open only while it is needed.
+    """
 
     is_shared = False
 
@@ -64,7 +76,7 @@ class DuckDbWarehouse:
         self._marts = marts
         self._raw = raw
         self._read_only = read_only
-        self._lock = threading.RLock()
+        self._lock = _lock_of(path)
         self._session: duckdb.DuckDBPyConnection | None = None
 
     @classmethod
@@ -323,11 +335,11 @@ class DuckDbWarehouse:
                 with attempt:
                     try:
                         connection = duckdb.connect(str(self.path), read_only=self._read_only)
-                    except duckdb.IOException as error:
+                    except duckdb.Error as error:
                         if attempt.num == 6 and _is_locked(error):
                             log.warning("Waits for %s, which has %s open.", _who(error), self.path)
                         raise
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if not _is_locked(error):
                 raise ConfigError(f"{self.path} cannot be opened: {_first_line(error)}") from None
             raise WarehouseBusy(
@@ -353,11 +365,16 @@ def _quoted(path: Path) -> str:
 
 def _who(error: Exception) -> str:
     """Who holds the file, as DuckDB says."""
+    if "Unique file handle conflict" in str(error):
+        return "another thread of this process"
     holder = re.search(r"held in (.*?) \(PID (\d+)\)", str(error))
     return f"process {holder[2]} ({holder[1]})" if holder else "another process"
 
 
 def _is_locked(error: Exception) -> bool:
+    if "Unique file handle conflict" in str(error):
+        # Another thread, of a push to another platform, opens or closes the file right now.
+        return True
     return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
 
 

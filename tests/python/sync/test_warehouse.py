@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from sync.delivery.guard import Limits
@@ -197,3 +198,25 @@ def test_a_ledger_that_could_not_record_stops_the_push_before_any_call(
     assert len(world.runs()) == 2, "the lock was not given back"
     with pytest.raises(WarehouseMissing, match="another version"):
         make_plan(world.warehouse(), (), Limits(), world.environment)
+
+
+def test_a_file_that_another_thread_is_opening_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.duckdb"
+    duckdb.connect(str(path)).close()
+    conflict = duckdb.OperationalError(
+        'Resource In Use Error: Unique file handle conflict: Cannot attach "x"'
+    )
+    answers = [conflict, conflict, None]
+    connect = duckdb.connect
+
+    def answer(*arguments: Any, **more: Any) -> duckdb.DuckDBPyConnection:
+        error = answers.pop(0)
+        if error is not None:
+            raise error
+        return connect(*arguments, **more)
+
+    monkeypatch.setattr(duckdb, "connect", answer)
+    assert DuckDbWarehouse(path).rows("select 1 as one") == [{"one": 1}]
+    assert answers == []
