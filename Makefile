@@ -29,6 +29,8 @@ EVENTS ?= 2000
 # Days of the demo: on the third, the other ten platforms are connected.
 DAYS ?= 2
 export BENCH_EVENTS ?= 1000000
+# Of `make soak`.
+SOAK_MINUTES ?= 60
 # What pytest is given: `make test TESTS="tests/python/demo -k generator"`.
 TESTS ?=
 # Three workers for two cores, as some tests wait for limits and deadlines. One file, or group of files, stays on one
@@ -40,7 +42,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := False
 # A caller's PYTHONPATH would shadow what .venv holds.
 unexport PYTHONPATH
 
-.PHONY: help setup demo test test-deep lint format bench mutants docs constraints clean
+.PHONY: help setup demo test test-deep lint format bench soak mutants docs constraints clean
 
 help: ## Print this list
 	@echo "contact-sync: one place that knows whether a person may be contacted, and makes every platform obey."
@@ -91,6 +93,9 @@ $(TOOLS)/dlt/.installed: bench/requirements-dlt.txt | $(STAMP)
 
 bench: $(STAMP) $(TOOLS)/dlt/.installed ## Measure the speed goals (minutes; BENCH_EVENTS=10000000 for the full size, more in docs/performance.md)
 	@$(BIN)/python -m bench
+
+soak: $(STAMP) ## contact-sync run under traffic for an hour: nothing lost, nothing leaked (SOAK_MINUTES=5: shorter)
+	@$(BIN)/python -m bench.soak --minutes $(SOAK_MINUTES)
 
 mutants: $(STAMP) ## Break the rules on purpose, one at a time: each break must be caught by the tests
 	@$(BIN)/python -m tests.mutants.run $(MUTANTS_ARGS)

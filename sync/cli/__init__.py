@@ -12,6 +12,7 @@ from sync.cli import (  # noqa: F401  (each adds its commands to the group)
     explain,
     forget,
     plan,
+    publish,
     push,
     receive,
     reconcile,

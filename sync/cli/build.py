@@ -7,7 +7,8 @@ from datetime import timedelta
 import click
 
 from sync.cli.main import cli
-from sync.cli.options import DURATION, Project, profile_options
+from sync.cli.options import DURATION, Project, profile_options, publish_option
+from sync.errors import SyncError
 from sync.terminal import echo
 
 #: The selectors of selectors.yml, and everything there is.
@@ -21,7 +22,10 @@ SELECTIONS = ("frequent", "daily", "weekly", "everything")
 )
 @click.option("--wait", type=DURATION, default="5m", help="How long to wait for another build.")
 @click.option("--full-refresh", is_flag=True, help="Make every table anew from all that landed.")
-def build(project: Project, selection: str, wait: timedelta, full_refresh: bool) -> None:
+@publish_option
+def build(
+    project: Project, selection: str, wait: timedelta, full_refresh: bool, publish: bool
+) -> None:
     """Run `dbt build` for a schedule: one build at a time, one line of output.
 
     SELECTION: frequent (every few minutes: what a push needs), daily, weekly, or everything. After
@@ -55,3 +59,11 @@ def build(project: Project, selection: str, wait: timedelta, full_refresh: bool)
         database=place.database,
     )
     echo(str(done))
+    if publish and place.database is not None:
+        from sync.warehouse.published import publish as publish_copy
+
+        try:
+            publish_copy(place.database, wait=wait, schema=place.target.schema, parquet=())
+        except SyncError as error:
+            # The build is what it is; readers have the copy of the one before.
+            echo(f"Not published: {error}", err=True)

@@ -60,7 +60,7 @@ def explain(
 
     if not subject.strip():
         raise click.UsageError("ADDRESS|EXTERNAL_ID is empty.")
-    warehouse = project.open(read_only=True)
+    warehouse = project.open_to_read(may_be_older=True)
     code = project.country_code()
     found = read_explanation(warehouse, subject, channel=channel, country_code=code)
     written = None

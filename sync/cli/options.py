@@ -141,6 +141,12 @@ class Project:
 
         return open_warehouse(self.target, read_only=read_only, wait=self.wait)
 
+    def open_to_read(self, *, may_be_older: bool) -> Warehouse:
+        """The warehouse, or its published copy, as sync.warehouse.open_to_read says."""
+        from sync.warehouse import open_to_read
+
+        return open_to_read(self.target, wait=self.wait, may_be_older=may_be_older)
+
     def place(self) -> Place:
         """Where the project and its warehouse are."""
         from sync.place import Place
@@ -225,6 +231,15 @@ def warehouse_options(command: Command) -> Command:
     )
     return cast("Command", profile_options(wait_option(waiting)))
 
+
+#: --no-publish: whether readers get a copy of DuckDB's file.
+publish_option = options(
+    click.option(
+        "--publish/--no-publish",
+        default=True,
+        help="After a build that is ok, copy DuckDB's file for readers (docs/reading.md).",
+    )
+)
 
 #: --output: text for people, JSON for programs.
 output_option = options(

@@ -7,6 +7,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from sync.cli.main import cli
 from sync.cli.options import (
     Project,
@@ -23,12 +25,20 @@ if TYPE_CHECKING:
     from sync.delivery.guard import Limits
     from sync.delivery.plan import DestinationPlan, Plan
     from sync.delivery.shard import Shard
+    from sync.destinations.base import Item
 
 
 @cli.command()
 @warehouse_options
 @selection_options
 @guard_options
+@click.option(
+    "--rows",
+    type=click.IntRange(0, 100_000),
+    metavar="N",
+    default=0,
+    help="Name the first so many items of each platform, the most urgent first, with addresses.",
+)
 @output_option
 def plan(
     project: Project,
@@ -36,6 +46,7 @@ def plan(
     limit: int | None,
     shard: Shard | None,
     limits: Limits,
+    rows: int,
     output: str,
 ) -> None:
     """Show what a push would send, and a hash of exactly that.
@@ -44,15 +55,18 @@ def plan(
     guard would say. Nothing is sent, no credential is needed.
 
     \b
-    Example:
+    Examples:
       contact-sync plan --destination sendgrid
+      contact-sync plan --rows 20
     """
     from sync.delivery.plan import make_plan
     from sync.delivery.shard import Shard
 
     warehouse = project.open(read_only=True)
     part = shard or Shard.of_environment(os.environ)
-    made = make_plan(warehouse, destinations, limits, os.environ, limit=limit, shard=part)
+    made = make_plan(
+        warehouse, destinations, limits, os.environ, limit=limit, shard=part, rows=rows
+    )
     if output == "json":
         print_json(plan_json(made))
     else:
@@ -109,7 +123,20 @@ def _print_destination_plan(part: DestinationPlan) -> None:
             for count in part.counts
         ],
     )
+    if part.first:
+        echo("the first of them:" if len(part.first) < part.items else "all of them:")
+        print_table(ROW_COLUMNS, [[*_row(item).values()] for item in part.first])
     echo()
+
+
+#: What is told of an item; a profile has no address.
+ROW_COLUMNS = (
+    "action", "reason", "channel", "scope", "address", "contact_id", "event_timestamp", "event_id",
+)  # fmt: skip
+
+
+def _row(item: Item) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in ROW_COLUMNS}
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
@@ -140,6 +167,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                     }
                     for count in part.counts
                 ],
+                "rows": [_row(item) for item in part.first],
             }
             for part in plan.destinations
         ],

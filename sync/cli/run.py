@@ -16,6 +16,7 @@ from sync.cli.options import (
     Project,
     guard_options,
     profile_options,
+    publish_option,
     receiver_options,
     shortened,
 )
@@ -71,6 +72,7 @@ def _moment(text: str, *, is_weekly: bool) -> Moment:
     help="When the weekly build runs, UTC.",
 )
 @guard_options
+@publish_option
 def run(
     project: Project,
     host: str,
@@ -81,6 +83,7 @@ def run(
     daily: Moment,
     weekly: Moment,
     limits: Limits,
+    publish: bool,
 ) -> None:
     """Do all of it, until stopped: receive webhooks, build when something landed, push.
 
@@ -120,4 +123,6 @@ def run(
         settings = read_settings(os.environ, unsigned=unsigned)
         server = server_of(settings, place.target, place.project, host=host, port=port)
     stop, _ = stop_on_signals()
-    run(place, Times(daily, weekly, least), limits, stop, tell=make_line().tell, server=server)
+    times = Times(daily, weekly, least)
+    tell = make_line().tell
+    run(place, times, limits, stop, tell=tell, server=server, is_published=publish)

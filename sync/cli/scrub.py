@@ -74,7 +74,8 @@ def scrub(project: Project, file: Path, output: str, **options: Any) -> None:
     """
     from sync.reports.scrub import Options, Scrubbed, scrub
 
-    warehouse = project.open(read_only=True)
+    # Never of an older build: its list may lack a refusal.
+    warehouse = project.open_to_read(may_be_older=False)
     how = Options(country_code=project.country_code(), **options)
     done = scrub(warehouse, file, how, os.environ)
     show(output, done, print_scrubbed, Scrubbed.as_json)

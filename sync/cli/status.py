@@ -32,7 +32,7 @@ def status(project: Project, output: str) -> None:
     from sync.run.parts import read
 
     place = project.place()
-    found = read_status(project.open(read_only=True))
+    found = read_status(project.open_to_read(may_be_older=True))
     run = read(place.state)
     if output == "json":
         print_json(status_json(found, run))

@@ -19,7 +19,7 @@ from sync.delivery.guard import (
 )
 from sync.delivery.shard import Shard
 from sync.destinations import get, names
-from sync.destinations.base import Action
+from sync.destinations.base import Action, Item
 from sync.errors import ConfigError, PlanChanged, UnknownDestination
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Snapshot, Spool
@@ -50,6 +50,8 @@ class DestinationPlan:
     #: Keys that a call without an answer left unknown: what holds of them is sent again.
     unknown: int = 0
     warnings: list[str] = field(default_factory=list)
+    #: The first that would be sent, in the order of delivery, as many as were asked for.
+    first: list[Item] = field(default_factory=list)
 
     @property
     def items(self) -> int:
@@ -119,8 +121,12 @@ def make_plan(
     *,
     limit: int | None = None,
     shard: Shard | None = None,
+    rows: int = 0,
 ) -> Plan:
-    """The plan of a push with the same options. Needs no credential and calls no platform."""
+    """The plan of a push with the same options. Needs no credential and calls no platform.
+
+    rows: how many items of each destination it names.
+    """
     with warehouse.session():
         chosen = selected(warehouse, wanted)
         bounds = None if shard is None else shard.bounds
@@ -130,8 +136,9 @@ def make_plan(
             jobs = 1 if shard is None else shard.count
             parts = [_part(spool, facts, limits, environment, jobs) for spool in spools]
             unknown = {row["destination"]: row["items"] for row in warehouse.rows(UNKNOWN)}
-            for part in parts:
+            for part, spool in zip(parts, spools, strict=True):
                 part.unknown = unknown.get(part.destination, 0)
+                part.first = next(spool.pages(rows), []) if rows else []
             found = plan_hash(spool.fingerprint() for spool in spools)
     return Plan(found, build_faults(facts, limits, utc_now()), parts)
 

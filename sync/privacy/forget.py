@@ -16,6 +16,7 @@ from sync.privacy.returns import statement_of
 from sync.privacy.tables import erase_tables
 from sync.profile import Target, landing_directory
 from sync.warehouse.base import Warehouse
+from sync.warehouse.published import withdraw
 
 
 @dataclass(slots=True)
@@ -70,6 +71,9 @@ def forget(
     found.tables = erase_tables(warehouse, person, dry_run=dry_run)
     if not dry_run:
         warehouse.compact()
+        for file in warehouse.local_files()[:1]:
+            # The next build makes it again, without the person.
+            withdraw(file)
         found.logs = erase_logs(_log_folder(), person)
     return found
 

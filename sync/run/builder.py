@@ -7,13 +7,13 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from sync.build import Built
-from sync.errors import BuildFailed, BuildWaits
+from sync.errors import BuildFailed, BuildWaits, SyncError
 
 #: Builds of one process, and bytes that it may grow by: dbt keeps a little of each.
 _MOST_BUILDS: Final = 100
@@ -32,6 +32,7 @@ class Builder:
         project: Path,
         lock: Path,
         database: Path | None,
+        schema: str,
         options: Sequence[str],
         wait: timedelta,
         announce: Callable[[str], None],
@@ -39,7 +40,7 @@ class Builder:
     ) -> None:
         """As `sync.build.build` takes them."""
         self._command = [sys.executable, "-m", "sync.run.worker", str(project), str(lock)]
-        self._command += [str(database or ""), str(wait.total_seconds()), *options]
+        self._command += [str(database or ""), schema, str(wait.total_seconds()), *options]
         self._tell = {"announced": announce, "waiting": waiting}
         self._process: subprocess.Popen[str] | None = None
         self._builds = 0
@@ -52,10 +53,11 @@ class Builder:
 
     def build(self, selection: str) -> Built:
         """Raises as `sync.build.build`; BuildFailed too where the process died."""
-        answer = self._ask(selection)
+        asked = {"selection": selection}
+        answer = self._ask(asked)
         if answer.get("error") == "ProjectChanged":
             self._let_go(_PATIENCE)
-            answer = self._ask(selection)
+            answer = self._ask(asked)
         self._recycle(int(answer.get("memory", 0)))
         if "built" in answer:
             told = answer["built"]
@@ -63,6 +65,17 @@ class Builder:
                 told["selection"], told["seconds"], Counter(told["counts"]), Path(told["log"])
             )
         raise _ERRORS.get(answer["error"], BuildFailed)(answer["text"])
+
+    def publish(self) -> float:
+        """Copies DuckDB's file for readers; gives the seconds that took.
+
+        Not in this process: it writes to the file, and DuckDB opens a file in one way at a time.
+        Raises SyncError where that cannot be done now.
+        """
+        answer = self._ask({"publish": True})
+        if "published" in answer:
+            return float(answer["published"])
+        raise SyncError(answer["text"])
 
     def stop(self, patience: float = _PATIENCE) -> None:
         """Lets the build that is under way end, for so many seconds; then it is ended.
@@ -88,18 +101,18 @@ class Builder:
             process.wait()
         _close(process)
 
-    def _ask(self, selection: str) -> dict[str, Any]:
+    def _ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         try:
             process = self._started()
             assert process.stdin is not None
-            process.stdin.write(json.dumps({"selection": selection}) + "\n")
+            process.stdin.write(json.dumps(asked) + "\n")
             process.stdin.flush()
             return self._answer(process)
         except (OSError, ValueError) as error:
             self._forget()
             return {
                 "error": "BuildFailed",
-                "text": f"{selection} build: its process ended ({error})",
+                "text": f"{asked.get('selection', 'no')} build: its process ended ({error})",
             }
 
     def _started(self) -> subprocess.Popen[str]:

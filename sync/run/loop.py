@@ -13,6 +13,7 @@ from typing import Final
 from sync.errors import BuildWaits, SyncError
 from sync.run.builder import Builder
 from sync.run.parts import Parts
+from sync.run.publications import Publications, State
 from sync.run.pusher import Pusher
 from sync.run.retry import Retry
 from sync.run.schedule import Moment
@@ -46,8 +47,13 @@ class Loop:
         parts: Parts,
         times: Times,
         signature: Callable[[], int] | None,
+        *,
+        is_published: bool,
     ) -> None:
-        """signature: another number after something landed; None where only `woken` tells."""
+        """signature: another number after something landed; None where only `woken` tells.
+
+        is_published: whether readers get a copy of DuckDB's file.
+        """
         self._builder = builder
         self._pusher = pusher
         self._parts = parts
@@ -59,6 +65,7 @@ class Loop:
         # A daily build that fails must keep no frequent one waiting.
         self._retries: dict[str, Retry] = defaultdict(Retry)
         self._built_at = time.monotonic()
+        self._publications = Publications() if is_published else None
         #: Set by the receiver when something landed that must not wait.
         self.woken = threading.Event()
 
@@ -68,6 +75,8 @@ class Loop:
             selection = self._due(datetime.now(UTC))
             if selection is not None:
                 self._build(selection, stop)
+            elif self._publications is not None and self._is_publication_due(self._publications):
+                self._publish(self._publications)
             elif self.woken.is_set():
                 # After a failure: it is not tried again yet.
                 stop.wait(_LOOK_EVERY)
@@ -123,6 +132,27 @@ class Loop:
             self._note(built.selection, began)
             self._parts.say("build", "idle", str(built))
             self._pusher.ask()
+
+    def _is_publication_due(self, publications: Publications) -> bool:
+        # What a build that failed left is not for readers.
+        if not self._has_built or any(retry.is_waiting for retry in self._retries.values()):
+            return False
+        return publications.is_due(self._state())
+
+    def _state(self) -> State:
+        return self._built_at, self._pusher.recorded
+
+    def _publish(self, publications: Publications) -> None:
+        state, began = self._state(), time.monotonic()
+        self._parts.say("publish", "working")
+        try:
+            self._builder.publish()
+        except SyncError as error:
+            publications.failed()
+            self._parts.say("publish", "failing", str(error))
+        else:
+            publications.made(state, time.monotonic() - began)
+            self._parts.say("publish", "idle")
 
     def _failed(self, selection: str, error: SyncError) -> None:
         if isinstance(error, BuildWaits):

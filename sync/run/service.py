@@ -43,15 +43,18 @@ def run(
     *,
     tell: Callable[..., None],
     server: Server | None,
+    is_published: bool,
 ) -> None:
     """Until `stop` is set. server: the receiver; None: another process receives.
+
+    is_published: whether readers get a copy of DuckDB's file.
 
     Raises ConfigError where a run of this warehouse is at it already, or the receiver cannot start;
     SyncError where it ended by itself.
     """
     with alone(place.state):
         parts = Parts(place.state, tell)
-        _run(place, times, limits, stop, parts, server)
+        _run(place, times, limits, stop, parts, server, is_published)
 
 
 def _run(
@@ -61,6 +64,7 @@ def _run(
     stop: threading.Event,
     parts: Parts,
     server: Server | None,
+    is_published: bool,
 ) -> None:
     for selection in ("daily", "weekly"):
         if parts.noted(selection) is None:
@@ -76,6 +80,7 @@ def _run(
         project=place.project,
         lock=place.lock,
         database=place.database,
+        schema=place.target.schema,
         options=place.options,
         wait=timedelta(minutes=5),
         announce=lambda text: parts.say("build", "working", text),
@@ -90,7 +95,8 @@ def _run(
     )
     is_local = place.target.engine == "duckdb"
     landing = landing_directory()
-    loop = Loop(builder, pusher, parts, times, (lambda: signature(landing)) if is_local else None)
+    looks = (lambda: signature(landing)) if is_local else None
+    loop = Loop(builder, pusher, parts, times, looks, is_published=is_published and is_local)
     end_receiver, join_receiver = _receive(server, loop, parts, stop)
 
     def end() -> None:

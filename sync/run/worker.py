@@ -1,7 +1,7 @@
 """A process that builds again and again: dbt is imported, and the project parsed, once.
 
-`python -m sync.run.worker PROJECT LOCK DATABASE WAIT_SECONDS OPTION...`: a JSON object per line on
-standard input and output, as `sync.run.builder` writes and reads them.
+`python -m sync.run.worker PROJECT LOCK DATABASE SCHEMA WAIT_SECONDS OPTION...`: a JSON object per
+line on standard input and output, as `sync.run.builder` writes and reads them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,16 @@ from dbt_common.events.base_types import EventMsg
 
 from sync.build import Built, Ran, build
 from sync.errors import SyncError
+from sync.warehouse.published import publish
 
 #: Levels of dbt's messages that its command prints.
 _PRINTED: Final = {"info", "warn", "error"}
 #: What a change of makes the project another one, beside everything in these folders.
 _FOLDERS: Final = ("models", "macros", "seeds", "snapshots", "tests")
+
+
+#: For a push that has the file open for moments.
+_TO_PUBLISH: Final = timedelta(seconds=10)
 
 
 class ProjectChanged(Exception):
@@ -122,7 +127,7 @@ def main(arguments: Sequence[str]) -> None:
     # What libraries print must not stand among the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    project, lock, database, wait, *options = arguments
+    project, lock, database, schema, wait, *options = arguments
 
     def answer(**said: Any) -> None:
         answers.write(json.dumps(said) + "\n")
@@ -137,6 +142,10 @@ def main(arguments: Sequence[str]) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         try:
+            if "publish" in asked:
+                done = publish(Path(database), wait=_TO_PUBLISH, schema=schema, parquet=())
+                answer(published=done.seconds)
+                continue
             built = build(
                 asked["selection"],
                 project=Path(project),

@@ -33,3 +33,19 @@ def open_warehouse(target: Target, *, read_only: bool, wait: timedelta = WAIT) -
         f"Target {target.name!r} is of type {target.engine!r}; contact-sync works on duckdb and "
         "bigquery. Choose one with --target."
     )
+
+
+def open_to_read(target: Target, *, wait: timedelta = WAIT, may_be_older: bool) -> Warehouse:
+    """The warehouse for a command that only looks: of DuckDB the current copy, if any.
+
+    may_be_older: where a build has the file open, the copy of the build before, and a warning says
+    so; else it waits. Raises as `open_warehouse`.
+    """
+    warehouse = open_warehouse(target, read_only=True, wait=wait)
+    if target.engine == "duckdb":
+        from sync.warehouse.duckdb import DuckDbWarehouse
+        from sync.warehouse.published import for_readers
+
+        assert isinstance(warehouse, DuckDbWarehouse)
+        return for_readers(warehouse, may_be_older=may_be_older)
+    return warehouse

@@ -85,6 +85,13 @@ class DuckDbWarehouse:
         patience = (wait.total_seconds(), max(wait.total_seconds(), _LONGEST_TO_WRITE))
         return cls(path, marts=target.schema, read_only=read_only, patience=patience)
 
+    def at(self, path: Path) -> DuckDbWarehouse:
+        """The same warehouse in another file, to read."""
+        patience = (self._patience_to_read, self._patience_to_write)
+        return DuckDbWarehouse(
+            path, marts=self._marts, raw=self._raw, read_only=True, patience=patience
+        )
+
     @property
     def schema(self) -> str:
         """See Warehouse."""
@@ -329,6 +336,15 @@ class DuckDbWarehouse:
             ) from None
         connection.execute("set TimeZone = 'UTC'")
         return connection
+
+
+def who_holds(path: Path) -> str | None:
+    """The program that has a file open and keeps readers out; None where they come in."""
+    try:
+        duckdb.connect(str(path), read_only=True).close()
+    except duckdb.IOException as error:
+        return _who(error) if _is_locked(error) else None
+    return None
 
 
 def _quoted(path: Path) -> str:

@@ -41,14 +41,17 @@ ROOT = Path(__file__).parents[2]
 
 #: Files that take longest, longest first: a worker that got one of them last would end alone.
 LONGEST = (
-    "bigquery/test_unit_tests.py", "bigquery/test_builds.py", "sync/test_real_models.py",
-    "sync/test_contract_runs.py", "sync/test_forget.py", "models/test_builds.py",
-    "models/test_dbt.py", "sync/test_explain.py", "bigquery/test_semantics.py",
-    "models/test_interrupted.py", "sync/test_cli_push.py", "demo/test_demo.py",
-    "sync/test_crash.py", "histories/test_order_independence.py", "histories/test_returns.py",
-    "sync/test_backfill.py", "models/test_built_code.py", "sync/test_guard.py",
-    "sync/test_lists.py", "sync/test_every_destination.py", "sync/test_restored.py",
-    "sync/test_bigquery_outage.py", "bigquery/test_types.py", "bigquery/test_partitions.py",
+    "sync/test_real_models.py", "bigquery/test_unit_tests.py", "bigquery/test_builds.py",
+    "models/test_builds.py", "sync/test_contract_runs.py", "sync/test_forget.py",
+    "models/test_dbt.py", "models/test_built_code.py", "histories/test_order_independence.py",
+    "sync/test_guard.py", "run/test_run.py", "models/test_interrupted.py", "sync/test_explain.py",
+    "bigquery/test_semantics.py", "sync/test_cli_push.py", "demo/test_demo.py",
+    "sync/test_crash.py", "sync/test_build.py", "histories/test_returns.py",
+    "sync/test_backfill.py", "sync/test_bigquery.py", "sync/test_lists.py",
+    "sync/test_every_destination.py", "sync/test_restored.py", "sync/test_bigquery_outage.py",
+    "run/test_run_bigquery.py", "bigquery/test_types.py", "bigquery/test_partitions.py",
+    "sync/test_acts.py", "models/test_upgrade.py", "histories/test_monotonic.py",
+    "sync/test_published.py",
 )  # fmt: skip
 
 

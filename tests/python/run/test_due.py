@@ -35,6 +35,7 @@ def loop(tmp_path: Path, parts: Parts) -> Iterator[Loop]:
         project=tmp_path,
         lock=tmp_path / "lock",
         database=None,
+        schema="main",
         options=[],
         wait=timedelta(),
         announce=print,
@@ -48,6 +49,7 @@ def loop(tmp_path: Path, parts: Parts) -> Iterator[Loop]:
         parts,
         Times(Moment.parse("03:00"), Moment.parse("sunday 04:00"), None),
         lambda: 1,
+        is_published=False,
     )
     loop._has_built = True
     yield loop

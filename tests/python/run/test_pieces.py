@@ -11,9 +11,11 @@ import pytest
 from sync.receiver.landed import Landed
 from sync.run.builder import Builder
 from sync.run.landing import signature
+from sync.run.publications import Publications
 from sync.run.retry import Retry
 from sync.run.schedule import Moment
 from sync.run.sink import may_refuse
+from sync.warehouse.published import is_current
 from tests.python.conftest import ROOT, Warehouse, project_with_seeds
 
 MONDAY = datetime(2026, 11, 30, 3, 30, tzinfo=UTC)
@@ -99,7 +101,7 @@ def test_what_may_be_a_refusal_does_not_wait(source: str, payload: str, *, expec
     assert may_refuse(ROOT / "seeds")(row) is expected
 
 
-def test_a_builder_whose_project_changed_reads_it_anew(
+def test_a_builder_publishes_and_reads_a_project_that_changed_anew(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = project_with_seeds(warehouse.directory / "project")
@@ -111,6 +113,7 @@ def test_a_builder_whose_project_changed_reads_it_anew(
         project=project,
         lock=warehouse.directory / "lock",
         database=warehouse.database,
+        schema="main",
         options=["--profiles-dir", str(warehouse.profiles)],
         wait=timedelta(seconds=1),
         announce=announced.append,
@@ -119,9 +122,63 @@ def test_a_builder_whose_project_changed_reads_it_anew(
     try:
         assert builder.build("frequent").selection == "frequent"
         assert builder.processes == 1
+        builder.publish()
+        assert is_current(warehouse.database)
         os.utime(project / "seeds" / "topics.csv", (1, 4_000_000_000))
         assert builder.build("frequent").selection == "frequent"
         assert builder.processes == 2
+        assert not is_current(warehouse.database)
     finally:
         builder.stop()
     assert announced == []
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_copy_is_made_once_it_has_been_quiet_for_a_while() -> None:
+    clock = Clock()
+    publications = Publications(clock)
+    assert not publications.is_due((1.0, 0))
+    clock.now += 4
+    assert not publications.is_due((1.0, 7)), "a platform answered: more may come"
+    clock.now += 4
+    assert not publications.is_due((1.0, 7))
+    clock.now += 1
+    assert publications.is_due((1.0, 7))
+    publications.made((1.0, 7), seconds=0.1)
+    clock.now += 3_600
+    assert not publications.is_due((1.0, 7)), "it shows all there is"
+
+
+def test_traffic_that_never_ends_puts_a_copy_off_for_a_minute_at_most() -> None:
+    clock = Clock()
+    publications = Publications(clock)
+    due = []
+    for build in range(31):
+        due.append(publications.is_due((float(build), 0)))
+        clock.now += 2
+    assert due == [False] * 30 + [True]
+
+
+def test_copies_take_a_tenth_of_the_time_at_most_and_a_failed_one_waits_a_minute() -> None:
+    clock = Clock()
+    publications = Publications(clock)
+    publications.made((1.0, 0), seconds=30)
+    publications.is_due((2.0, 0))
+    clock.now += 299
+    assert not publications.is_due((2.0, 0))
+    clock.now += 1
+    assert publications.is_due((2.0, 0))
+    publications.failed()
+    clock.now += 59
+    assert not publications.is_due((2.0, 0))
+    clock.now += 1
+    assert publications.is_due((2.0, 0))

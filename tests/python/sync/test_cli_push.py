@@ -231,6 +231,22 @@ def test_a_plan_that_was_cut_off_can_be_pushed_again(world: World, sandbox: Sand
 
 
 @on_both
+def test_plan_names_as_many_items_as_asked_for_the_most_urgent_first(world: World) -> None:
+    world.want("bounced@example.com", reason="bounce")
+    world.want("complained@example.com", reason="complaint")
+    assert "@example.com" not in world.cli("plan").stdout
+    text = world.cli("plan", "--rows", "1").stdout
+    assert "complained@example.com" in text
+    assert "bounced@example.com" not in text
+    plan = json.loads(world.cli("plan", "--rows", "9", "--output", "json").stdout)
+    rows = plan["destinations"][0]["rows"]
+    assert [(row["address"], row["action"], row["reason"]) for row in rows] == [
+        ("complained@example.com", "suppress", "complaint"),
+        ("bounced@example.com", "suppress", "bounce"),
+    ]
+
+
+@on_both
 def test_limit_sends_the_most_urgent_first_and_belongs_to_the_plan(
     world: World, sandbox: SandboxClient
 ) -> None:

@@ -1,0 +1,146 @@
+"""A copy of DuckDB's file for readers: no build waits for them, and they wait for none.
+
+It has the file's name, in a folder beside it: views name their database by that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sync.errors import SyncError
+from sync.scratch import partial_file
+from sync.warehouse.duckdb import DuckDbWarehouse, who_holds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was made: the copy, its bytes, the seconds that took, and Parquet files beside it."""
+
+    path: Path
+    size: int
+    seconds: float
+    parquet: Sequence[Path] = ()
+
+
+def folder_of(database: Path) -> Path:
+    """Where the copy of a database file is, and Parquet files."""
+    return database.with_name(f"{database.name}.published")
+
+
+def copy_of(database: Path) -> Path:
+    """The copy that readers open, whether it is there or not."""
+    return folder_of(database) / database.name
+
+
+def publish(database: Path, *, wait: timedelta, schema: str, parquet: Sequence[str]) -> Published:
+    """Copies the file as it is between two programs that write, and puts the copy in its place.
+
+    wait: for a program that has the file open. parquet: tables and views of the schema that get a
+    file each, with what the copy holds. Raises WarehouseMissing where there is no file,
+    WarehouseBusy where somebody has it for longer, SyncError where the copy cannot be written.
+    """
+    began = time.monotonic()
+    copy = copy_of(database)
+    patience = (wait.total_seconds(), wait.total_seconds())
+    try:
+        # Not before there is something to copy.
+        if database.is_file():
+            copy.parent.mkdir(exist_ok=True)
+        _copy(database, copy, patience)
+        files = _write_parquet(copy, schema, parquet)
+        size = copy.stat().st_size
+    except OSError as error:
+        raise SyncError(f"{copy} cannot be written: {error.strerror}") from None
+    return Published(copy, size, time.monotonic() - began, files)
+
+
+def withdraw(database: Path) -> None:
+    """Deletes the copy and its Parquet files, where there are any."""
+    shutil.rmtree(folder_of(database), ignore_errors=True)
+
+
+def is_current(database: Path) -> bool:
+    """Whether the copy shows what the file shows: nobody wrote since it was made."""
+    try:
+        there, here = copy_of(database).stat(), database.stat()
+    except FileNotFoundError:
+        return False
+    is_same = (there.st_mtime_ns, there.st_size) == (here.st_mtime_ns, here.st_size)
+    return is_same and not _log_of(database).exists()
+
+
+def for_readers(warehouse: DuckDbWarehouse, *, may_be_older: bool) -> DuckDbWarehouse:
+    """The copy where it is current, else the file.
+
+    may_be_older: the copy too where another program has the file open; that is said.
+    """
+    copy = copy_of(warehouse.path)
+    if not is_current(warehouse.path):
+        holder = who_holds(warehouse.path) if may_be_older and copy.is_file() else None
+        if holder is None:
+            return warehouse
+        made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
+        log.warning(
+            "%s has %s open: this is as of %s UTC, when its copy was made.",
+            holder,
+            warehouse.path.name,
+            f"{made:%Y-%m-%d %H:%M:%S}",
+        )
+    return warehouse.at(copy)
+
+
+def _copy(database: Path, copy: Path, patience: tuple[float, float]) -> None:
+    while True:
+        if _log_of(database).exists():
+            # What a program that was killed left there would be missing.
+            DuckDbWarehouse(database, patience=patience).execute("checkpoint")
+        # While this reader has it open, nobody writes.
+        with DuckDbWarehouse(database, read_only=True, patience=patience).session():
+            if not _log_of(database).exists():
+                with partial_file(copy) as partial:
+                    shutil.copyfile(database, partial)
+                    shutil.copymode(database, partial)
+                    _to_disk(partial)
+                    made = database.stat()
+                    os.utime(partial, ns=(made.st_atime_ns, made.st_mtime_ns))
+                return
+
+
+def _to_disk(path: Path) -> None:
+    """Else a machine that loses its power may leave a copy that is torn, and looks current."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _write_parquet(copy: Path, schema: str, names: Sequence[str]) -> list[Path]:
+    if not names:
+        return []
+    warehouse = DuckDbWarehouse(copy, marts=schema, read_only=True)
+    there = "select table_name from information_schema.tables where table_schema = @schema"
+    built = {row["table_name"] for row in warehouse.rows(there, {"schema": schema})}
+    files = []
+    for name in names:
+        path = copy.with_name(f"{name}.parquet")
+        if name not in built:
+            # A mart that is built daily, before its first day.
+            log.warning("%s was not built yet: there is no %s.", name, path.name)
+            path.unlink(missing_ok=True)
+            continue
+        with partial_file(path) as partial:
+            warehouse.export(f'select * from {{marts}}."{name}"', partial)
+            shutil.copymode(copy, partial)
+        files.append(path)
+    return files
+
+
+def _log_of(database: Path) -> Path:
+    return database.with_name(f"{database.name}.wal")
