@@ -59,7 +59,10 @@ def forget(
         return
     if not (yes or dry_run):
         click.confirm("This cannot be undone. Erase the person?", abort=True, err=True)
-    done = forget(project.target, warehouse, person, os.environ, dry_run=dry_run)
+    done = forget(
+        project.target, warehouse, person, os.environ, dry_run=dry_run,
+        country_code=project.country_code(),
+    )  # fmt: skip
     show(output, done, print_forgotten, forgotten_json)
 
 

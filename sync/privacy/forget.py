@@ -44,6 +44,7 @@ def forget(
     environment: Mapping[str, str],
     *,
     dry_run: bool,
+    country_code: str | None = None,
 ) -> Forgotten:
     """Erases the person that an address or external_id names.
 
@@ -52,7 +53,7 @@ def forget(
     """
     key = read_key(environment)
     check_key(warehouse, key)
-    person = find_person(warehouse, given)
+    person = find_person(warehouse, given, country_code)
     kept = len(person.refusals) + len(person.of_shared)
     found = Forgotten(counts(person.names), kept, person.shared, is_dry_run=dry_run)
     if not person.names:
