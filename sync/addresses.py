@@ -16,7 +16,9 @@ _NOT_IN_EMAIL: Final = frozenset('<>,;:"()[]\\')
 _LONGEST_EMAIL: Final = 400
 _LONGEST_PHONE: Final = 64
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
-_PHONE_PREFIX: Final = re.compile(r"^\s*(?:whatsapp|rcs|sms|tel):|\(0\)", re.IGNORECASE)
+# RE2's \s, which is ASCII's without \v: Python's knows more.
+_SPACES: Final = frozenset(" \t\n\f\r")
+_PHONE_PREFIX: Final = re.compile(r"^[ \t\n\f\r]*(?:whatsapp|rcs|sms|tel):|\(0\)", re.IGNORECASE)
 _NO_TOKENS: Final = frozenset(("null", "undefined", "0"))
 
 
@@ -62,7 +64,7 @@ def normalize_push_token(text: str) -> str | None:
     trimmed = text.strip(_BLANKS)
     if not trimmed or trimmed[0] in "{[" or trimmed.lower() in _NO_TOKENS:
         return None
-    if any(char.isspace() or unicodedata.category(char) in ("Cc", "Cs") for char in trimmed):
+    if any(char in _SPACES or unicodedata.category(char) in ("Cc", "Cs") for char in trimmed):
         return None
     return trimmed
 
@@ -86,7 +88,7 @@ def _is_blank(char: str) -> bool:
 
 
 def _is_format(char: str) -> bool:
-    return char.isspace() or unicodedata.category(char) in ("Zs", "Zl", "Zp", "Pd", "Cf")
+    return char in _SPACES or unicodedata.category(char) in ("Zs", "Zl", "Zp", "Pd", "Cf")
 
 
 def _lower(char: str) -> str:

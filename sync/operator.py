@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from sync.addresses import normalizer
 from sync.clock import utc_now
 from sync.destinations.identifiers import why_not_addressable
 from sync.errors import ConfigError, WarehouseMissing
@@ -82,16 +83,13 @@ def make_action(
     by: str,
     because: str | None,
     evidence: str | None,
+    country_code: str | None = None,
 ) -> Action:
     """The action, with its address in the form of the models. ConfigError says what is wrong."""
-    cleaned = address.strip()
-    if channel == "email":
-        cleaned = cleaned.lower()
-    elif channel == "sms":
-        cleaned = cleaned.translate(str.maketrans("", "", " -().\t"))
-    fault = why_not_addressable(channel, cleaned)
-    if fault is not None:
-        raise ConfigError(f"No address of {channel}: {fault}.")
+    cleaned = normalizer(channel, country_code)(address)
+    fault = why_not_addressable(channel, cleaned or address.strip())
+    if cleaned is None or fault is not None:
+        raise ConfigError(f"No address of {channel}: {fault or 'it cannot be read'}.")
     if not by.strip():
         raise ConfigError("--by is empty: name who does this.")
     if not (evidence or because or "").strip():

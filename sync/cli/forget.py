@@ -63,7 +63,15 @@ def forget(
     if not (yes or dry_run):
         click.confirm("This cannot be undone. Erase the person?", abort=True, err=True)
     with make_steps() as steps:
-        done = forget(project.target, warehouse, person, os.environ, dry_run=dry_run, steps=steps)
+        done = forget(
+            project.target,
+            warehouse,
+            person,
+            os.environ,
+            dry_run=dry_run,
+            country_code=project.country_code(),
+            steps=steps,
+        )
     show(output, done, print_forgotten, forgotten_json)
 
 

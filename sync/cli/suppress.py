@@ -89,7 +89,10 @@ def _perform(
 ) -> None:
     from sync.operator import make_action, perform
 
-    action = make_action(verb, channel, address, by=by, because=because, evidence=evidence)
+    action = make_action(
+        verb, channel, address, by=by, because=because, evidence=evidence,
+        country_code=project.country_code(),
+    )  # fmt: skip
     done = perform(action, project.target, project.open(read_only=True))
     show(output, done, print_action, action_json)
     sys.exit(1 if done.remaining else 0)

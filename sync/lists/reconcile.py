@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 
 import duckdb
 
+from sync.addresses import normalizer
 from sync.delivery.plan import UNKNOWN
 from sync.destinations.base import Entry
 from sync.errors import ListNotReadable, UnknownScope
@@ -235,7 +236,6 @@ _OURS = {
 
 def _line(row: Row, entry: Entry) -> tuple[Any, ...]:
     since = _NULL if entry.since is None else entry.since.isoformat()
-    address = entry.address.strip()
-    if entry.channel == "email":
-        address = address.lower()
+    # No country is assumed: what a platform lists without one may stop nobody there.
+    address = normalizer(entry.channel)(entry.address) or entry.address.strip()
     return (row.channel, row.scope, address, entry.listed_in, since, entry.topic or _NULL)

@@ -45,6 +45,7 @@ def forget(
     environment: Mapping[str, str],
     *,
     dry_run: bool,
+    country_code: str | None = None,
     steps: Steps = QUIET,
 ) -> Forgotten:
     """Erases the person that an address or external_id names. steps: told what is under way.
@@ -56,7 +57,7 @@ def forget(
     check_key(warehouse, key)
     steps.begin("the person's names and deliveries")
     with warehouse.session():
-        person = find_person(warehouse, given)
+        person = find_person(warehouse, given, country_code)
     kept = len(person.refusals) + len(person.of_shared)
     found = Forgotten(counts(person.names), kept, person.shared, is_dry_run=dry_run)
     if not person.names:

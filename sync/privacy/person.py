@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+from sync.addresses import readings
 from sync.errors import ConfigError
 from sync.warehouse.base import Warehouse
 
@@ -92,12 +93,16 @@ class Person:
         return re.compile("|".join(sorted(forms))) if forms else None
 
 
-def find_person(warehouse: Warehouse, given: str) -> Person:
+def find_person(warehouse: Warehouse, given: str, country_code: str | None = None) -> Person:
     """The person that an address or an external_id names.
+
+    An external_id is taken before an address, and so before a number without its country.
 
     Raises ConfigError where an address is several contacts': which one is meant must be said.
     """
-    wanted = _names_of(given)
+    text = given.strip()
+    read = readings(text, country_code)
+    wanted = {Name(kind, value) for kind, value in {**read, "external_id": text}.items()}
     linked = _links(warehouse, wanted)
     ids = {name for name in wanted if name.kind == "external_id"} & linked.keys()
     if not ids:
@@ -108,7 +113,7 @@ def find_person(warehouse: Warehouse, given: str) -> Person:
             )
     own = {address for one in ids for address in linked[one]}
     shared = {address for address in own if _owners(warehouse, address) - ids}
-    names = ids | (own - shared) if ids else _certain(warehouse, wanted)
+    names = ids | (own - shared) if ids else _certain(warehouse, wanted, readings(text))
     return Person(
         frozenset(names),
         tuple(_refusals(warehouse, names)),
@@ -116,17 +121,6 @@ def find_person(warehouse: Warehouse, given: str) -> Person:
         tuple(_refusals_of_shared(warehouse, ids, shared)),
         len(shared),
     )
-
-
-def _names_of(given: str) -> set[Name]:
-    """What the argument may be: an address by its form, else a token or an external_id."""
-    text = given.strip()
-    if "@" in text:
-        return {Name("email", text.lower()), Name("external_id", text)}
-    digits = text.translate(str.maketrans("", "", " -()."))
-    if re.fullmatch(r"\+[1-9][0-9]{6,14}", digits):
-        return {Name("sms", digits), Name("external_id", text)}
-    return {Name("push", text), Name("external_id", text)}
 
 
 def _links(warehouse: Warehouse, wanted: Iterable[Name]) -> dict[Name, set[Name]]:
@@ -157,23 +151,21 @@ def _links(warehouse: Warehouse, wanted: Iterable[Name]) -> dict[Name, set[Name]
     return found
 
 
-def _certain(warehouse: Warehouse, wanted: Iterable[Name]) -> set[Name]:
-    """Of names without a contact: an email or a phone number by its form, a token if it is known.
+def _certain(warehouse: Warehouse, wanted: Iterable[Name], written: Mapping[str, str]) -> set[Name]:
+    """Of names without a contact: what is written as an email or with its country, or is known.
 
     Anything else could be part of other people's data.
     """
-    found = set()
-    for name in wanted:
-        if name.kind in ("email", "sms") or (
-            name.kind == "push"
-            and warehouse.rows(
-                "select 1 as one from {marts}.int_events_latest"
-                " where channel = 'push' and address = @address limit 1",
-                {"address": name.value},
-            )
-        ):
-            found.add(name)
-    return found
+    return {
+        name
+        for name in wanted
+        if (name.kind in ("email", "sms") and written.get(name.kind) == name.value)
+        or warehouse.rows(
+            "select 1 as one from {marts}.int_events_latest"
+            " where channel = @channel and address = @address limit 1",
+            {"channel": name.kind, "address": name.value},
+        )
+    }
 
 
 def _refusals_of_shared(

@@ -284,10 +284,15 @@ def find_subject(warehouse: Warehouse, asked: str, country_code: str | None = No
     text = asked.strip()
     read = readings(text, country_code)
     values = {name: read.get(name, "") for name in CHANNELS}
-    for row in warehouse.rows(_FOUND_AS_ADDRESS, values):
-        return Subject(text, row["channel"], row["address"], None, is_known=True)
+    found = warehouse.rows(_FOUND_AS_ADDRESS, values)
+    # Whose country is only assumed comes after an id, as in `forget`.
+    is_assumed = "sms" in read and "sms" not in readings(text)
+    if found and not is_assumed:
+        return Subject(text, found[0]["channel"], found[0]["address"], None, is_known=True)
     if warehouse.rows(_FOUND_AS_ID, {"external_id": text}):
         return Subject(text, None, None, text, is_known=True)
+    for row in found:
+        return Subject(text, row["channel"], row["address"], None, is_known=True)
     for name in ("email", "sms"):
         if name in read:
             return Subject(text, name, read[name], None, is_known=False)

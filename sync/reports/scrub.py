@@ -1,7 +1,7 @@
 """Splits a file of recipients into those who may be contacted and those who may not.
 
-The file is streamed, and of the suppression list each address is kept as 64 bits of a hash: memory
-does not grow with the file, and little with the list. What cannot be read may not be contacted.
+The file is read in batches, and each is joined with the suppression list in a file of DuckDB's:
+memory grows with neither of them. What cannot be read may not be contacted.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ import hashlib
 import re
 import shutil
 import zlib
-from array import array
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
@@ -37,33 +35,15 @@ MISSHAPEN: Final = "wrong number of columns"
 
 # Headers, as `_plain` writes them, and the channel whose addresses stand below them.
 _COLUMNS: Final = {
-    **dict.fromkeys(
-        (
-            "email",
-            "e_mail",
-            "mail",
-            "email_address",
-            "emailaddress",
-            "recipient_email",
-            "recipient",
-        ),
-        "email",
-    ),
-    **dict.fromkeys(("hashed_email", "email_sha256", "email_hash", "email_md5"), "email"),
-    **dict.fromkeys(
-        (
-            "phone",
-            "phone_number",
-            "phonenumber",
-            "mobile",
-            "mobile_phone",
-            "mobile_number",
-            "msisdn",
-        ),
-        "sms",
-    ),
-    **dict.fromkeys(("hashed_phone", "phone_sha256", "phone_hash", "phone_md5"), "sms"),
-    **dict.fromkeys(("push_token", "device_token", "registration_token", "fcm_token"), "push"),
+    name: channel
+    for channel, names in (
+        ("email", "email e_mail mail email_address emailaddress recipient_email recipient"),
+        ("email", "hashed_email email_sha256 email_hash email_md5"),
+        ("sms", "phone phone_number phonenumber mobile mobile_phone mobile_number msisdn"),
+        ("sms", "hashed_phone phone_sha256 phone_hash phone_md5"),
+        ("push", "push_token device_token registration_token fcm_token"),
+    )
+    for name in names.split()
 }
 _DELIMITERS: Final = ",;\t"
 _BOM: Final = "\ufeff"
@@ -71,14 +51,31 @@ _LISTED: Final = """
     select address, event_type as reason, event_timestamp as since
     from {marts}.suppression_list where channel = @channel
 """
-# Of the list, in memory at once as text.
-_ROWS_AT_ONCE: Final = 10_000
-_BUCKETS: Final = 256
+# key: what a file holds of an address.
+_KEPT: Final = """
+    create table listed as
+    select *, hash(key) as hash from (
+        select {key} as key, reason, coalesce(strftime(since, '%Y-%m-%dT%H:%M:%SZ'), '') as since
+        from read_parquet($file)
+    )
+"""
+# By numbers, which is faster than by texts; whoever asks looks for the key itself in what is found.
+# The keys are one text, handed over in half the time of a list: none of them holds a blank.
+_FOUND: Final = """
+    select key, reason, since from listed
+    where hash in (select hash(unnest(string_split($keys, ' '))))
+"""
+# Of the file, in memory at once: rows, and characters of them.
+_MOST_ROWS: Final = 20_000
+_MOST_TEXT: Final = 1 << 23
 _HEX_DIGITS: Final = {"sha256": 64, "md5": 32}
 # No field of a recipient file is as long; an unclosed quote would swallow the file.
 _LONGEST_FIELD: Final = 1 << 20
 
-Digest = Callable[[str], bytes]
+#: Reason and time in ISO form, or nothing.
+Why = tuple[str, str]
+Find = Callable[[Sequence[str]], Mapping[str, Why]]
+Judge = Callable[[Sequence[str]], Iterator[tuple[str, Why | None]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +143,15 @@ def scrub(
         raise ConfigError(
             f"--hashed-out {options.hashed_out}: no such digest can be made of {options.hashed_in}."
         )
+    reasons: Counter[str] = Counter()
     with _table(path) as table:
         index, channel = _address_column(table.header, options)
         options = replace(options, channel=channel, may=may, may_not=may_not)
-        listed = _read_list(warehouse, channel, options)
-        tombstones = Tombstones(warehouse, environment, options.country_code)
-        reasons: Counter[str] = Counter()
-        rows = _split(table, index, options, listed, tombstones, reasons)
+        with _list(warehouse, channel, options) as find:
+            tombstones = Tombstones(warehouse, environment, options.country_code)
+            rows = _split(
+                table, index, options, _judge(channel, options, find, tombstones), reasons
+            )
     return Scrubbed(
         channel=channel,
         column=table.header[index],
@@ -171,92 +170,74 @@ def _beside(path: Path, word: str) -> Path:
 # The suppression list ----------------------------------------------------------------------------
 
 
-class _List:
-    """Reason and time of each address on the list, found by the hash of what a file holds."""
-
-    def __init__(self, digest: Digest) -> None:
-        self._digest = digest
-        self._reasons: list[str] = []
-        self._keys: list[array[int]] = [array("Q") for _ in range(_BUCKETS)]
-        self._values: list[array[int]] = [array("Q") for _ in range(_BUCKETS)]
-
-    def add(self, address: str, reason: str, since: datetime | None) -> None:
-        """One address of the list."""
-        if reason not in self._reasons:
-            self._reasons.append(reason)
-        seconds = 0 if since is None else int(since.replace(tzinfo=UTC).timestamp())
-        key = _key(self._digest(address))
-        self._keys[key >> 56].append(key)
-        self._values[key >> 56].append(max(seconds, 0) << 8 | self._reasons.index(reason))
-
-    def close(self) -> None:
-        """Sorts, after the last address and before the first question."""
-        for number in range(_BUCKETS):
-            pairs = sorted(zip(self._keys[number], self._values[number], strict=True))
-            self._keys[number] = array("Q", (key for key, _ in pairs))
-            self._values[number] = array("Q", (value for _, value in pairs))
-
-    def find(self, digest: bytes) -> tuple[str, str] | None:
-        """Reason, and time in ISO form, of what has that digest; None if it is not listed."""
-        key = _key(digest)
-        keys = self._keys[key >> 56]
-        place = bisect_left(keys, key)
-        if place == len(keys) or keys[place] != key:
-            return None
-        value = self._values[key >> 56][place]
-        since = datetime.fromtimestamp(value >> 8, UTC)
-        return self._reasons[value & 0xFF], f"{since:%Y-%m-%dT%H:%M:%SZ}" if value >> 8 else ""
-
-
-def _key(digest: bytes) -> int:
-    # 64 bits: among ten million addresses a false match is less likely than a broken disk.
-    return int.from_bytes(digest[:8])
-
-
-def _digest(hashed: str | None) -> Digest:
-    """How an address is hashed to be found."""
-    if hashed == "sha256":
-        return lambda text: hashlib.sha256(text.encode()).digest()
-    if hashed == "md5":
-        return lambda text: hashlib.md5(text.encode(), usedforsecurity=False).digest()
-    return lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest()
-
-
-def _read_list(warehouse: Warehouse, channel: str, options: Options) -> _List:
-    """The list of the channel. Raises GuardStop where a refusal may be missing from it."""
+@contextmanager
+def _list(warehouse: Warehouse, channel: str, options: Options) -> Iterator[Find]:
+    """Finds what is on the list of the channel. Raises GuardStop where a refusal may be missing."""
     import duckdb
 
-    listed = _List(_digest(options.hashed_in))
     folder = new_folder()
     try:
         with warehouse.session():
-            _judge(warehouse, options.max_age)
+            limits = Limits(max_age=options.max_age)
+            faults = build_faults(read_facts(warehouse, ()), limits, utc_now())
+            if faults:
+                said = "; ".join(faults)
+                raise GuardStop(f"The list may lack a refusal, nothing was written: {said}.")
             warehouse.export(_LISTED, folder / "list.parquet", {"channel": channel})
-        with duckdb.connect() as connection:
-            connection.execute("set memory_limit = '256MB'")
-            file = str(folder / "list.parquet")
-            found = connection.execute("select * from read_parquet($1)", [file])
-            while rows := found.fetchmany(_ROWS_AT_ONCE):
-                for address, reason, since in rows:
-                    for form in _forms(address, channel, options.hashed_in):
-                        listed.add(form, reason, since)
+        with duckdb.connect(
+            folder / "list.duckdb", config={"memory_limit": "128MB", "threads": 1}
+        ) as connection:
+            forms = ["address"]
+            if options.hashed_in:
+                # Some ad platforms hash a phone number without its plus sign.
+                forms += ["ltrim(address, '+')"] if channel == "sms" else []
+                forms = [f"{options.hashed_in}({form})" for form in forms]
+            sql = _KEPT.format(key=f"unnest([{', '.join(forms)}])")
+            connection.execute(sql, {"file": str(folder / "list.parquet")})
+
+            def find(keys: Sequence[str]) -> Mapping[str, Why]:
+                found = connection.execute(_FOUND, {"keys": " ".join(keys)})
+                return {key: (reason, since) for key, reason, since in found.fetchall()}
+
+            yield find
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    listed.close()
-    return listed
 
 
-def _forms(address: str, channel: str, hashed_in: str | None) -> tuple[str, ...]:
-    # Some ad platforms hash a phone number without its plus sign.
-    if hashed_in and channel == "sms":
-        return (address, address.removeprefix("+"))
-    return (address,)
+def _judge(channel: str, options: Options, find: Find, tombstones: Tombstones) -> Judge:
+    """What cells become in the outputs; and reason and time, if they may not be contacted."""
+    hashed_in, hashed_out = options.hashed_in, options.hashed_out
+    read = _digest_in(hashed_in) if hashed_in else normalizer(channel, options.country_code)
+
+    def shown(cell: str, key: str | None) -> str:
+        if not hashed_out:
+            return cell
+        # No digest can be made of what is no address, and the text itself was not to be shown.
+        return "" if key is None else key if hashed_in else hashlib.sha256(key.encode()).hexdigest()
+
+    def why(key: str | None, listed: Mapping[str, Why]) -> Why | None:
+        if key is None:
+            return (INVALID, "")
+        if key in listed or not tombstones:
+            return listed.get(key)
+        found = (
+            tombstones.refusal_of_digest(channel, hashed_in, key)
+            if hashed_in
+            else tombstones.refusal_of(channel, key)
+        )
+        return found and (found[0], f"{found[1]:%Y-%m-%dT%H:%M:%SZ}")
+
+    def judge(cells: Sequence[str]) -> Iterator[tuple[str, Why | None]]:
+        keys = [read(cell) for cell in cells]
+        listed = find([key for key in keys if key is not None])
+        return ((shown(cell, key), why(key, listed)) for cell, key in zip(cells, keys, strict=True))
+
+    return judge
 
 
-def _judge(warehouse: Warehouse, max_age: timedelta) -> None:
-    faults = build_faults(read_facts(warehouse, ()), Limits(max_age=max_age), utc_now())
-    if faults:
-        raise GuardStop(f"The list may lack a refusal, nothing was written: {'; '.join(faults)}.")
+def _digest_in(algorithm: str) -> Callable[[str], str | None]:
+    digits = re.compile(f"[0-9a-f]{{{_HEX_DIGITS[algorithm]}}}")
+    return lambda cell: text if digits.fullmatch(text := cell.strip().lower()) else None
 
 
 # The file ----------------------------------------------------------------------------------------
@@ -317,9 +298,7 @@ def _delimiter(header: str) -> str:
 def _checked(reader: Any, path: Path) -> Iterator[list[str]]:
     try:
         with _told(path):
-            for row in reader:
-                if row:
-                    yield row
+            yield from filter(None, reader)
     except csv.Error as error:
         raise ConfigError(
             f"{path}, line {reader.line_num}: {error}. Nothing was written."
@@ -354,79 +333,43 @@ def _plain(name: str) -> str:
     return re.sub(r"[\s_-]+", "_", name.strip().lower())
 
 
-def _split(
-    table: _Table,
-    index: int,
-    options: Options,
-    listed: _List,
-    tombstones: Tombstones,
-    reasons: Counter[str],
-) -> int:
+def _split(table: _Table, index: int, options: Options, judge: Judge, reasons: Counter[str]) -> int:
     """Writes both files; gives the number of rows."""
-    judge = _judgement(options, listed, tombstones)
     width = len(table.header)
-    added = _added_columns(table.header)
     count = 0
     assert options.may is not None
     assert options.may_not is not None
-    with ExitStack() as files:
-        may = files.enter_context(_writer(options.may, table))
-        may_not = files.enter_context(_writer(options.may_not, table))
+    with _writer(options.may, table) as may, _writer(options.may_not, table) as may_not:
         may.writerow(table.header)
-        may_not.writerow([*table.header, *added])
-        for row in table.rows:
-            count += 1
-            shown, why = judge(row[index] if index < len(row) else "")
-            rest, is_short = row[width:], len(row) < width
-            row = [*row[:width], *[""] * (width - len(row))]
-            row[index] = shown
-            if rest or is_short:
-                # Which of them is the address cannot be told for sure.
-                why = (MISSHAPEN, "")
-            if why is None:
-                may.writerow(row)
-            else:
-                reasons[why[0]] += 1
-                may_not.writerow([*row, *why, *rest])
+        may_not.writerow([*table.header, *_added_columns(table.header)])
+        for batch in _batches(table.rows):
+            count += len(batch)
+            cells = [row[index] if index < len(row) else "" for row in batch]
+            for row, (shown, why) in zip(batch, judge(cells), strict=True):
+                rest: list[str] = []
+                if len(row) != width:
+                    # Which of them is the address cannot be told for sure.
+                    why = (MISSHAPEN, "")
+                    row, rest = [*row[:width], *[""] * (width - len(row))], row[width:]
+                row[index] = shown
+                if why is None:
+                    may.writerow(row)
+                else:
+                    reasons[why[0]] += 1
+                    may_not.writerow([*row, *why, *rest])
     return count
 
 
-def _judgement(
-    options: Options, listed: _List, tombstones: Tombstones
-) -> Callable[[str], tuple[str, tuple[str, str] | None]]:
-    """What a cell becomes in the outputs; and reason and time, if it may not be contacted."""
-    assert options.channel is not None
-    channel, hashed_out = options.channel, options.hashed_out
-    if options.hashed_in is not None:
-        algorithm = options.hashed_in
-        digits = re.compile(f"[0-9a-f]{{{_HEX_DIGITS[options.hashed_in]}}}")
-
-        def judge_digest(cell: str) -> tuple[str, tuple[str, str] | None]:
-            text = cell.strip().lower()
-            if not digits.fullmatch(text):
-                return ("" if hashed_out else cell), (INVALID, "")
-            found = tombstones.refusal_of_digest(channel, algorithm, text) if tombstones else None
-            why = listed.find(bytes.fromhex(text)) or _dated(found)
-            return (text if hashed_out else cell), why
-
-        return judge_digest
-    normalize = normalizer(channel, options.country_code)
-    digest = _digest(None)
-
-    def judge_address(cell: str) -> tuple[str, tuple[str, str] | None]:
-        address = normalize(cell)
-        if address is None:
-            # No digest can be made of it, and the text itself was not to be shown.
-            return ("" if hashed_out else cell), (INVALID, "")
-        shown = hashlib.sha256(address.encode()).hexdigest() if hashed_out else cell
-        found = tombstones.refusal_of(channel, address) if tombstones else None
-        return shown, listed.find(digest(address)) or _dated(found)
-
-    return judge_address
-
-
-def _dated(found: tuple[str, datetime] | None) -> tuple[str, str] | None:
-    return None if found is None else (found[0], f"{found[1]:%Y-%m-%dT%H:%M:%SZ}")
+def _batches(rows: Iterator[list[str]]) -> Iterator[list[list[str]]]:
+    batch: list[list[str]] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(map(len, row))
+        if len(batch) == _MOST_ROWS or size > _MOST_TEXT:
+            yield batch
+            batch, size = [], 0
+    yield batch
 
 
 def _added_columns(header: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from sync.addresses import normalize_email, normalize_phone, normalize_push_token
 from tests.python.conftest import Warehouse
 
 MACROS = (
@@ -212,6 +213,45 @@ def test_a_national_number_of_germany_is_read_where_the_setting_says_so(
     read_in_germany: Reader, text: str, phone: str | None
 ) -> None:
     assert read_in_germany("normalize_phone", text) == phone
+
+
+SPELLED = [
+    f"{before}{prefix}{number}{after}"
+    for number in (
+        "2025550141", "(202) 555-0141", "202\u2011555.0141", "151 23456789", "(0)151 23456789",
+        "12", "12345", "20 7946 0958", "0207946095", "202555014x",
+        "2025550141\u200b", "\u0662025550141",
+        "Mia@Example.ORG", "m\u00fcller\u0130@example.de", "\u03a3\u03a3@x.io", "a@b@c", "{}",
+        "a@b.c, d@e.f", "202\u000b5550141", "202\u001c5550141", "202\u00855550141",
+        "202\u00a05550141",
+    )
+    for prefix in ("", "0", "00", "1", "+1", "+", "+44 ", "0049", "011", "tel:", " WhatsApp:+49")
+    for before, after in (("", ""), ("\u00a0\t", "\r\n"), ("\ufeff", "\u3000"))
+]  # fmt: skip
+
+
+def test_the_command_normalizes_as_the_models_do_in_every_region(
+    new_warehouse: Callable[[], Warehouse], connection: duckdb.DuckDBPyConnection
+) -> None:
+    differing = []
+    for code in (None, "+1", "49", "44"):
+        variables = {} if code is None else {"default_country_code": code}
+        statements = compiled(new_warehouse(), **variables)
+        connection.execute(
+            "create or replace temp table texts as select unnest(?::varchar[]) as given", [SPELLED]
+        )
+        for macro, python in (
+            ("normalize_email", normalize_email),
+            ("normalize_phone", lambda text, code=code: normalize_phone(text, code)),
+            ("normalize_push_token", normalize_push_token),
+        ):
+            found = [row[0] for row in connection.execute(statements[macro]).fetchall()]
+            differing += [
+                (code, text, there, python(text))
+                for text, there in zip(SPELLED, found, strict=True)
+                if there != python(text)
+            ]
+    assert differing == []
 
 
 @pytest.mark.parametrize(

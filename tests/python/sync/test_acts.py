@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pytest
 
+from sync.addresses import normalizer
+from sync.errors import ConfigError
+from sync.operator import make_action
+from sync.privacy.person import Person, find_person
+from sync.reports.explain import find_subject
+from sync.warehouse.duckdb import DuckDbWarehouse
 from tests.python.conftest import Warehouse
 from tests.python.sync.real import cli, run
 from tests.python.sync.world import SandboxClient
@@ -92,3 +99,72 @@ def test_an_act_that_does_not_say_whom_why_or_who_is_refused_and_lands_nothing(
     assert done.returncode == 2
     assert said in done.stderr
     assert not warehouse.landing.exists()
+
+
+def name_contact(warehouse: Warehouse, phone: str, external_id: str) -> None:
+    """A contact with a phone number, in the tables that the commands read."""
+    with duckdb.connect(str(warehouse.database)) as connection:
+        for table, key in (
+            ("int_contact_identifiers", "contact_identifier_key"),
+            ("int_contact_addresses", "contact_id"),
+        ):
+            connection.execute(
+                f"insert into main.{table} by name"
+                f" select md5($2) as {key}, 'sms' as channel, $1 as address, $2 as external_id",
+                [phone, external_id],
+            )
+
+
+def act(address: str, channel: Any, code: str | None) -> str:
+    return make_action(
+        "suppress", channel, address, by="mia", because="x", evidence=None, country_code=code
+    ).address
+
+
+@on_duckdb
+def test_one_spelling_names_one_person_to_every_command(warehouse: Warehouse) -> None:
+    for known, its_id in (
+        ("+12025550141", "c-1"), ("+4915123456789", "c-2"), ("+442025550141", "2025550141"),
+    ):  # fmt: skip
+        name_contact(warehouse, known, its_id)
+    opened = DuckDbWarehouse(warehouse.database)
+    for spelled, code, number, external_id in (
+        ("(202) 555-0142", "1", "+12025550142", None),
+        ("(202) 555-0141", "1", "+12025550141", "c-1"),
+        ("1-202-555-0141", "+1", "+12025550141", "c-1"),
+        ("0151 / 23456789", "49", "+4915123456789", "c-2"),
+        ("0049 151 23456789", "49", "+4915123456789", "c-2"),
+        ("+49 (0) 151 23456789", None, "+4915123456789", "c-2"),
+        ("whatsapp:+4915123456789", "1", "+4915123456789", "c-2"),
+    ):
+        assert normalizer("sms", code)(spelled) == act(spelled, "sms", code) == number
+        subject = find_subject(opened, spelled, code)
+        assert (subject.channel, subject.address) == ("sms", number)
+        person = find_person(opened, spelled, code)
+        assert person.external_ids == ([external_id] if external_id else [])
+    # An id that could be somebody's number, were it of the default country, is the id.
+    assert find_subject(opened, "2025550141", "1").external_id == "2025550141"
+    assert find_person(opened, "2025550141", "1").addresses == ["+442025550141"]
+    # Without a country it is no number; with one, of nobody known, it is no reason to erase.
+    assert find_person(opened, "(202) 555-0141") == Person(frozenset())
+    assert find_person(opened, "202 555 0149", "1") == Person(frozenset())
+    assert find_person(opened, "+1 202 555 0149", "1").addresses == ["+12025550149"]
+    with pytest.raises(ConfigError, match=r"E\.164"):
+        act("(202) 555-0141", "sms", None)
+
+
+@on_duckdb
+def test_the_commands_read_the_country_of_the_project(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    name_contact(warehouse, "+4915123456789", "c-2")
+    (warehouse.directory / "dbt_project.yml").write_text(
+        "profile: contact_sync\nvars: {default_country_code: 49}"
+    )
+    here = ("0151 23456789", "--project-dir", str(warehouse.directory))
+    key = {"CONTACT_SYNC_FORGET_KEY": "a key of the tests, long enough"}
+    assert cli(warehouse, sandbox, "suppress", *here, "--channel", "sms", *WHY)[1]["address"] == (
+        "+4915123456789"
+    )
+    code, found = cli(warehouse, sandbox, "forget", *here, "--dry-run", **key)
+    assert (code, found["names"]) == (0, {"external_id": 1, "sms": 1})

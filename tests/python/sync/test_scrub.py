@@ -221,6 +221,16 @@ def test_a_line_without_end_is_refused_by_its_number_and_nothing_is_written(
     assert (done.rows, done.reasons) == (3, {"unsubscribe": 1})
 
 
+def test_a_long_file_keeps_its_order_and_misses_nobody(listing: World) -> None:
+    people = [f"{n},{'left' if n % 7 == 0 else f'p{n}'}@example.com" for n in range(50_000)]
+    path = write(listing, "\n".join(["id,email", *people]) + "\n")
+    done = the_command(listing.warehouse(), path, Options(), {})
+    assert done.rows == len(people)
+    for file, rest in ((done.may, ""), (done.may_not, f",unsubscribe,{SINCE}")):
+        wanted = [f"{line}{rest}" for line in people if (",left@" in line) == bool(rest)]
+        assert file.read_text(encoding="utf-8").splitlines()[1:] == wanted
+
+
 def test_the_counts_are_printed_by_reason(listing: World) -> None:
     write(listing, "email\nleft@example.com\nfree@example.com\n")
     text = listing.cli("scrub", "people.csv").stdout
