@@ -18,7 +18,7 @@ def needs(what: str, extra: str) -> Iterator[None]:
         yield
     except ImportError as error:
         # A module of our own that is missing is a bug.
-        if (error.name or "").partition(".")[0] == "sync":
+        if error.name is None or error.name.partition(".")[0] == "sync":
             raise
         raise ConfigError(
             f"{what} needs an extra ({error.name} cannot be imported): "

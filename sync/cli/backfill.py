@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.cli.main import cli, needs_extra
+from sync.cli.main import cli
 from sync.cli.options import FILE, ParsedType, Project, output_option, shortened, warehouse_options
 from sync.cli.tables import print_json, print_table
+from sync.extras import needs
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def backfill(
       contact-sync backfill bounces.csv spam.csv --all bounces.csv=bounced --all spam.csv=complained
       contact-sync backfill crm.csv --column email=MAIL --column email_opted_out_at=NO_MAIL_SINCE
     """
-    with needs_extra("backfill", "backfill"):
+    with needs("backfill", "backfill"):
         from sync.backfill.command import Options, backfill
     from sync.progress import make_progress
 

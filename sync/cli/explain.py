@@ -61,7 +61,7 @@ def explain(
 
     if not subject.strip():
         raise click.UsageError("ADDRESS|EXTERNAL_ID is empty.")
-    warehouse = project.open_to_read(may_be_older=True)
+    warehouse = project.open_to_read(may_be_older=evidence is None)
     code = project.country_code()
     written = None
     with make_steps() as steps:

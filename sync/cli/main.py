@@ -7,8 +7,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -111,16 +109,3 @@ def stop_on_signals() -> tuple[threading.Event, list[int]]:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return stop, received
-
-
-@contextmanager
-def needs_extra(who: str, extra: str) -> Iterator[None]:
-    """Imports of a command's optional libraries. Raises ConfigError where one is not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("sync"):
-            raise
-        raise ConfigError(
-            f"{who} needs an extra ({error.name}): pip install 'contact-sync[{extra}]'."
-        ) from None

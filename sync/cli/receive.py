@@ -7,8 +7,9 @@ import re
 
 import click
 
-from sync.cli.main import cli, needs_extra
+from sync.cli.main import cli
 from sync.cli.options import ParsedType, Project, profile_options, receiver_options, shortened
+from sync.extras import needs
 
 
 def _size(text: str) -> int:
@@ -57,7 +58,7 @@ def receive(
 
 def needs_receiver() -> None:
     """Raises ConfigError where the receiver's extra is not installed."""
-    with needs_extra("The receiver", "receiver"):
+    with needs("The receiver", "receiver"):
         import httptools  # noqa: F401  (the server asks for it once it runs)
 
         import sync.receiver.serve  # noqa: F401

@@ -66,6 +66,7 @@ def scrub(project: Project, file: Path, output: str, **options: Any) -> None:
       0  both files are written
       2  usage or configuration, or a file that cannot be read
       3  the list cannot be relied on, nothing is written
+      4  a build, or another program, had DuckDB's file for longer than --wait
 
     \b
     Examples:

@@ -55,6 +55,9 @@ def forget(
     """
     key = read_key(environment)
     check_key(warehouse, key)
+    if not dry_run:
+        # First, too: a run that was cut off may have left nothing else of the person.
+        _withdraw_copies(warehouse)
     steps.begin("the person's names and deliveries")
     with warehouse.session():
         person = find_person(warehouse, given, country_code)
@@ -77,9 +80,7 @@ def forget(
     if not dry_run:
         steps.begin("the warehouse's file, written anew")
         warehouse.compact()
-        for file in warehouse.local_files()[:1]:
-            # The next build makes it again, without the person.
-            withdraw(file)
+        _withdraw_copies(warehouse)
         steps.begin("dbt's logs")
         found.logs = erase_logs(_log_folder(), person)
     return found
@@ -92,6 +93,12 @@ def _erase_landing(
         return erase_files(landing_directory(), person, dry_run=dry_run, steps=steps)
     steps.begin("landed rows")
     return erase_rows(warehouse, person, dry_run=dry_run)
+
+
+def _withdraw_copies(warehouse: Warehouse) -> None:
+    """Deletes what was published of the warehouse; the next build makes it again."""
+    for file in warehouse.local_files()[:1]:
+        withdraw(file)
 
 
 def _log_folder() -> Path:

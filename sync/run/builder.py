@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sync.build import Built
-from sync.errors import BuildFailed, BuildWaits, SyncError
+from sync.errors import BuildFailed, BuildWaits, SyncError, WarehouseBusy
 
 #: Builds of one process, and bytes that it may grow by: dbt keeps a little of each.
 _MOST_BUILDS: Final = 100
@@ -70,12 +70,13 @@ class Builder:
         """Copies DuckDB's file for readers; gives the seconds that took.
 
         Not in this process: it writes to the file, and DuckDB opens a file in one way at a time.
-        Raises SyncError where that cannot be done now.
+        Raises WarehouseBusy where another program has the file, SyncError where it cannot be done.
         """
         answer = self._ask({"publish": True})
         if "published" in answer:
             return float(answer["published"])
-        raise SyncError(answer["text"])
+        busy = answer["error"] == WarehouseBusy.__name__
+        raise (WarehouseBusy if busy else SyncError)(answer["text"])
 
     def stop(self, patience: float = _PATIENCE) -> None:
         """Lets the build that is under way end, for so many seconds; then it is ended.

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
-from sync.errors import BuildWaits, SyncError
+from sync.errors import BuildWaits, SyncError, WarehouseBusy
 from sync.run.builder import Builder
 from sync.run.parts import Parts
 from sync.run.publications import Publications, State
@@ -48,11 +49,11 @@ class Loop:
         times: Times,
         signature: Callable[[], int] | None,
         *,
-        is_published: bool,
+        database: Path | None,
     ) -> None:
         """signature: another number after something landed; None where only `woken` tells.
 
-        is_published: whether readers get a copy of DuckDB's file.
+        database: DuckDB's file, where readers get a copy of it.
         """
         self._builder = builder
         self._pusher = pusher
@@ -65,7 +66,9 @@ class Loop:
         # A daily build that fails must keep no frequent one waiting.
         self._retries: dict[str, Retry] = defaultdict(Retry)
         self._built_at = time.monotonic()
-        self._publications = Publications() if is_published else None
+        self._database = database
+        self._publications = Publications()
+        self._last_failed = False
         #: Set by the receiver when something landed that must not wait.
         self.woken = threading.Event()
 
@@ -73,10 +76,10 @@ class Loop:
         """Until `stop` is set. Where nothing was built yet, the first build makes everything."""
         while not stop.is_set():
             selection = self._due(datetime.now(UTC))
-            if selection is not None:
+            if self._is_publication_due(is_idle=selection is None):
+                self._publish(stop)
+            elif selection is not None:
                 self._build(selection, stop)
-            elif self._publications is not None and self._is_publication_due(self._publications):
-                self._publish(self._publications)
             elif self.woken.is_set():
                 # After a failure: it is not tried again yet.
                 stop.wait(_LOOK_EVERY)
@@ -127,34 +130,39 @@ class Loop:
                 self._failed(selection, error)
         else:
             self._retries[selection].succeeded()
+            self._last_failed = False
             self._has_built, self._seen, self._recorded = True, seen, recorded
             self._built_at = time.monotonic()
             self._note(built.selection, began)
             self._parts.say("build", "idle", str(built))
             self._pusher.ask()
 
-    def _is_publication_due(self, publications: Publications) -> bool:
+    def _is_publication_due(self, *, is_idle: bool) -> bool:
         # What a build that failed left is not for readers.
-        if not self._has_built or any(retry.is_waiting for retry in self._retries.values()):
+        if self._database is None or not self._has_built or self._last_failed:
             return False
-        return publications.is_due(self._state())
+        return self._publications.is_due(_state_of(self._database), is_idle=is_idle)
 
-    def _state(self) -> State:
-        return self._built_at, self._pusher.recorded
-
-    def _publish(self, publications: Publications) -> None:
-        state, began = self._state(), time.monotonic()
+    def _publish(self, stop: threading.Event) -> None:
+        assert self._database is not None
+        # Before it is copied: what is written meanwhile is of the next copy.
+        state, began = _state_of(self._database), time.monotonic()
         self._parts.say("publish", "working")
         try:
             self._builder.publish()
+        except WarehouseBusy as error:
+            self._publications.again_soon()
+            self._parts.say("publish", "waiting", str(error))
         except SyncError as error:
-            publications.failed()
-            self._parts.say("publish", "failing", str(error))
+            self._publications.failed(time.monotonic() - began)
+            if not stop.is_set():
+                self._parts.say("publish", "failing", str(error))
         else:
-            publications.made(state, time.monotonic() - began)
+            self._publications.made(state, time.monotonic() - began)
             self._parts.say("publish", "idle")
 
     def _failed(self, selection: str, error: SyncError) -> None:
+        self._last_failed = not isinstance(error, BuildWaits)
         if isinstance(error, BuildWaits):
             self._retries[selection].again_soon()
             self._parts.say("build", "waiting", str(error))
@@ -171,3 +179,8 @@ class Loop:
         }
         for name in done.get(selection, ()):
             self._parts.note(name, began)
+
+
+def _state_of(database: Path) -> State:
+    stat = database.stat()
+    return stat.st_mtime_ns, stat.st_size

@@ -96,7 +96,9 @@ def _run(
     is_local = place.target.engine == "duckdb"
     landing = landing_directory()
     looks = (lambda: signature(landing)) if is_local else None
-    loop = Loop(builder, pusher, parts, times, looks, is_published=is_published and is_local)
+    loop = Loop(
+        builder, pusher, parts, times, looks, database=place.database if is_published else None
+    )
     end_receiver, join_receiver = _receive(server, loop, parts, stop)
 
     def end() -> None:

@@ -31,7 +31,7 @@ _FOLDERS: Final = ("models", "macros", "seeds", "snapshots", "tests")
 
 
 #: For a push that has the file open for moments.
-_TO_PUBLISH: Final = timedelta(seconds=10)
+_TO_PUBLISH: Final = timedelta(seconds=1)
 
 
 class ProjectChanged(Exception):

@@ -5,16 +5,18 @@ It has the file's name, in a folder beside it: views name their database by that
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sync.errors import SyncError
+from sync.errors import SyncError, WarehouseMissing
 from sync.scratch import partial_file
 from sync.warehouse.duckdb import DuckDbWarehouse, who_holds
 
@@ -51,21 +53,45 @@ def publish(database: Path, *, wait: timedelta, schema: str, parquet: Sequence[s
     began = time.monotonic()
     copy = copy_of(database)
     patience = (wait.total_seconds(), wait.total_seconds())
+    if not database.is_file():
+        raise WarehouseMissing(f"There is no DuckDB file at {database}. Run `dbt build` first.")
     try:
-        # Not before there is something to copy.
-        if database.is_file():
+        with _alone(database):
             copy.parent.mkdir(exist_ok=True)
-        _copy(database, copy, patience)
-        files = _write_parquet(copy, schema, parquet)
-        size = copy.stat().st_size
+            # Who may read the file may read the copy.
+            mode = database.stat().st_mode & 0o777
+            copy.parent.chmod(mode | (mode & 0o444) >> 2)
+            _copy(database, copy, patience)
+            files = _write_parquet(copy, schema, parquet)
+            size = copy.stat().st_size
     except OSError as error:
-        raise SyncError(f"{copy} cannot be written: {error.strerror}") from None
+        raise SyncError(f"{copy} cannot be made: {error.strerror}") from None
     return Published(copy, size, time.monotonic() - began, files)
 
 
 def withdraw(database: Path) -> None:
-    """Deletes the copy and its Parquet files, where there are any."""
-    shutil.rmtree(folder_of(database), ignore_errors=True)
+    """Deletes the copy and its Parquet files, where there are any.
+
+    Raises SyncError where that cannot be done.
+    """
+    folder = folder_of(database)
+    if not folder.exists():
+        return
+    try:
+        with _alone(database):
+            # The folder may be a link to a larger disk: it stays.
+            for path in folder.iterdir():
+                path.unlink()
+    except OSError as error:
+        raise SyncError(f"The copies in {folder} cannot be deleted: {error.strerror}") from None
+
+
+@contextmanager
+def _alone(database: Path) -> Iterator[None]:
+    """No two programs change the folder at once: of a copy made meanwhile, something would stay."""
+    with database.with_name(f"{database.name}.publish").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def is_current(database: Path) -> bool:
@@ -79,18 +105,21 @@ def is_current(database: Path) -> bool:
 
 
 def for_readers(warehouse: DuckDbWarehouse, *, may_be_older: bool) -> DuckDbWarehouse:
-    """The copy where it is current, else the file.
+    """The copy where it is current, else the file; the file, too, where a program has the copy open
+    to write.
 
     may_be_older: the copy too where another program has the file open; that is said.
     """
     copy = copy_of(warehouse.path)
+    if not copy.is_file() or who_holds(copy) is not None:
+        return warehouse
     if not is_current(warehouse.path):
-        holder = who_holds(warehouse.path) if may_be_older and copy.is_file() else None
+        holder = who_holds(warehouse.path) if may_be_older else None
         if holder is None:
             return warehouse
         made = datetime.fromtimestamp(copy.stat().st_mtime, UTC)
         log.warning(
-            "%s has %s open: this is as of %s UTC, when its copy was made.",
+            "%s has %s open: this is as of %s UTC.",
             holder,
             warehouse.path.name,
             f"{made:%Y-%m-%d %H:%M:%S}",

@@ -49,7 +49,7 @@ def loop(tmp_path: Path, parts: Parts) -> Iterator[Loop]:
         parts,
         Times(Moment.parse("03:00"), Moment.parse("sunday 04:00"), None),
         lambda: 1,
-        is_published=False,
+        database=None,
     )
     loop._has_built = True
     yield loop

@@ -146,16 +146,16 @@ class Clock:
 def test_a_copy_is_made_once_it_has_been_quiet_for_a_while() -> None:
     clock = Clock()
     publications = Publications(clock)
-    assert not publications.is_due((1.0, 0))
+    assert not publications.is_due((1, 0), is_idle=True)
     clock.now += 4
-    assert not publications.is_due((1.0, 7)), "a platform answered: more may come"
+    assert not publications.is_due((1, 7), is_idle=True), "a platform answered: more may come"
     clock.now += 4
-    assert not publications.is_due((1.0, 7))
+    assert not publications.is_due((1, 7), is_idle=True)
     clock.now += 1
-    assert publications.is_due((1.0, 7))
-    publications.made((1.0, 7), seconds=0.1)
+    assert publications.is_due((1, 7), is_idle=True)
+    publications.made((1, 7), seconds=0.1)
     clock.now += 3_600
-    assert not publications.is_due((1.0, 7)), "it shows all there is"
+    assert not publications.is_due((1, 7), is_idle=True), "it shows all there is"
 
 
 def test_traffic_that_never_ends_puts_a_copy_off_for_a_minute_at_most() -> None:
@@ -163,7 +163,7 @@ def test_traffic_that_never_ends_puts_a_copy_off_for_a_minute_at_most() -> None:
     publications = Publications(clock)
     due = []
     for build in range(31):
-        due.append(publications.is_due((float(build), 0)))
+        due.append(publications.is_due((build, 0), is_idle=False))
         clock.now += 2
     assert due == [False] * 30 + [True]
 
@@ -171,14 +171,17 @@ def test_traffic_that_never_ends_puts_a_copy_off_for_a_minute_at_most() -> None:
 def test_copies_take_a_tenth_of_the_time_at_most_and_a_failed_one_waits_a_minute() -> None:
     clock = Clock()
     publications = Publications(clock)
-    publications.made((1.0, 0), seconds=30)
-    publications.is_due((2.0, 0))
+    publications.made((1, 0), seconds=30)
+    publications.is_due((2, 0), is_idle=True)
     clock.now += 299
-    assert not publications.is_due((2.0, 0))
+    assert not publications.is_due((2, 0), is_idle=True)
     clock.now += 1
-    assert publications.is_due((2.0, 0))
-    publications.failed()
+    assert publications.is_due((2, 0), is_idle=True)
+    publications.failed(seconds=0.1)
     clock.now += 59
-    assert not publications.is_due((2.0, 0))
+    assert not publications.is_due((2, 0), is_idle=True)
     clock.now += 1
-    assert publications.is_due((2.0, 0))
+    assert publications.is_due((2, 0), is_idle=True)
+    publications.failed(seconds=30)
+    clock.now += 299
+    assert not publications.is_due((2, 0), is_idle=True), "a disk that is full fills slowly"

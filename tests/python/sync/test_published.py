@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import pytest
 
 from sync.errors import SyncError, WarehouseBusy, WarehouseMissing
 from sync.warehouse.duckdb import DuckDbWarehouse
-from sync.warehouse.published import Published, copy_of, is_current, publish
+from sync.warehouse.published import Published, copy_of, is_current, publish, withdraw
 from tests.python.conftest import ROOT, Warehouse, new_built_warehouse
 from tests.python.sync.real import run
 from tests.python.sync.test_forget import KEY
@@ -59,7 +61,7 @@ def test_while_a_build_has_the_file_status_shows_the_build_before_and_says_so(
         done = world.cli("status", "--wait", "0s", "--output", "json")
     assert done.returncode == 0
     assert f"process {process.pid}" in done.stderr
-    assert "UTC, when its copy was made" in done.stderr
+    assert "open: this is as of 20" in done.stderr
     assert '"items": 1' in done.stdout
 
 
@@ -116,16 +118,67 @@ def test_without_a_file_there_is_none(tmp_path: Path) -> None:
 
 def test_where_it_cannot_be_written_the_copy_before_stays(world: World) -> None:
     copy = published(world.database).path
-    world.want("new@example.com")
     before = copy.read_bytes()
-    shutil.rmtree(copy.parent)
-    copy.parent.write_bytes(b"no folder")
-    with pytest.raises(SyncError, match="cannot be written"):
-        published(world.database)
-    copy.parent.unlink()
-    copy.parent.mkdir()
-    copy.write_bytes(before)
+    world.want("new@example.com")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(SyncError, match="cannot be made"):
+            published(world.database)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert copy.read_bytes() == before
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
     assert not is_current(world.database)
+
+
+def test_what_is_written_while_it_is_made_is_not_taken_for_shown(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_disk = os.fsync
+
+    def slow_disk(descriptor: int) -> None:
+        for number in range(2):
+            script = f"import duckdb; duckdb.connect({str(world.database)!r})"
+            script += f".execute('create or replace table main.late as select {number} as one')"
+            subprocess.run([sys.executable, "-c", script], check=True)
+        to_disk(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow_disk)
+    published(world.database)
+    assert not is_current(world.database)
+
+
+def test_a_copy_that_somebody_wrote_to_is_not_believed_and_the_next_one_is(world: World) -> None:
+    copy = published(world.database).path
+    subprocess.run([sys.executable, "-c", KILLED, str(copy)], check=False)
+    assert Path(f"{copy}.wal").exists()
+    assert not is_current(world.database)
+    published(world.database)
+    assert is_current(world.database)
+    assert world.cli("status").returncode == 0
+
+
+def test_who_has_the_copy_open_to_write_keeps_no_command_waiting(world: World) -> None:
+    with held_by_another_process(published(world.database).path):
+        done = world.cli("status", "--wait", "0s")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_who_may_read_the_file_may_read_the_copy(world: World) -> None:
+    world.database.chmod(0o640)
+    copy = published(world.database).path
+    assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o640, 0o750)
+
+
+def test_it_is_withdrawn_from_a_folder_that_is_a_link_too(world: World, tmp_path: Path) -> None:
+    disk = tmp_path / "larger disk"
+    disk.mkdir()
+    copy_of(world.database).parent.symlink_to(disk)
+    published(world.database)
+    assert list(disk.iterdir())
+    withdraw(world.database)
+    assert not list(disk.iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -161,4 +214,16 @@ def test_who_is_forgotten_is_in_no_copy(
     assert copy_of(warehouse.database).exists()
     done = run(warehouse, sandbox, "forget", "ann@example.com", "--yes", **KEY)
     assert done.returncode == 0, done.stderr
-    assert not copy_of(warehouse.database).parent.exists()
+    assert not list(copy_of(warehouse.database).parent.iterdir())
+
+
+def test_a_copy_that_a_cut_off_forget_left_goes_though_nothing_else_names_the_person(
+    built: Warehouse, sandbox: SandboxClient, tmp_path: Path
+) -> None:
+    warehouse = Warehouse(shutil.copytree(built.directory, tmp_path / "warehouse"))
+    folder = copy_of(warehouse.database).parent
+    left = shutil.copytree(folder, tmp_path / "left")
+    assert run(warehouse, sandbox, "forget", "ann@example.com", "--yes", **KEY).returncode == 0
+    shutil.copytree(left, folder, dirs_exist_ok=True)
+    assert run(warehouse, sandbox, "forget", "no-such-id", "--yes", **KEY).returncode == 0
+    assert not list(folder.iterdir())
