@@ -20,14 +20,8 @@ from sync.terminal import shown
 _LINE_EVERY = 5.0
 
 
-class Lines:
-    """Plain lines on standard error, for logs."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._totals: dict[str, int] = {}
-        self._settled: dict[str, int] = {}
-        self._last: dict[str, float] = {}
+class _Plain:
+    """Nothing is to be wiped away at the end."""
 
     def __enter__(self) -> Self:
         return self
@@ -39,6 +33,34 @@ class Lines:
         trace: TracebackType | None,
     ) -> None:
         pass
+
+
+class _OnTerminal:
+    """What rich shows between begin and end."""
+
+    _progress: Any
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+
+class Lines(_Plain):
+    """Plain lines on standard error, for logs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._totals: dict[str, int] = {}
+        self._settled: dict[str, int] = {}
+        self._last: dict[str, float] = {}
 
     def start(self, destination: str, items: int, what: str = "to send") -> None:
         """Delivery begins, or what else `what` says of the items."""
@@ -60,7 +82,7 @@ class Lines:
         click.echo(f"{destination}: {text}", err=True)
 
 
-class Bar:
+class Bar(_OnTerminal):
     """A bar per destination, on standard error."""
 
     def __init__(self) -> None:
@@ -82,18 +104,6 @@ class Bar:
             transient=True,
         )
         self._tasks: dict[str, Any] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def start(self, destination: str, items: int, what: str = "") -> None:
         """Delivery begins, or what else `what` says of the items."""
@@ -121,19 +131,8 @@ class Steps(Protocol):
         """So many items of the step more are done."""
 
 
-class Quiet:
+class Quiet(_Plain):
     """Steps that nobody looks at."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        pass
 
     def begin(self, what: str, items: int | None = None) -> None:
         """Says nothing."""
@@ -146,7 +145,7 @@ class Quiet:
 QUIET: Final = Quiet()
 
 
-class StepLine:
+class StepLine(_OnTerminal):
     """The step that is under way, with its seconds, in one line that the end wipes away."""
 
     def __init__(self) -> None:
@@ -163,18 +162,6 @@ class StepLine:
             redirect_stdout=False,
         )
         self._task: Any = None
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
 
     def begin(self, what: str, items: int | None = None) -> None:
         """See Steps."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sync.errors import SyncError
-from sync.privacy.person import Person
+from sync.privacy.person import Person, unescaped
 from sync.privacy.prefilter import Prefilter
 from sync.privacy.redaction import redacted
 from sync.progress import QUIET, Steps
@@ -128,7 +128,8 @@ def _candidate_lines(file: BinaryIO, prefilter: Prefilter) -> Iterator[tuple[int
 def _line_without(line: bytes, person: Person) -> bytes | None:
     """What is to stand in place of a line; None where it is not about the person."""
     text = line.decode("utf-8", errors="replace")
-    if not person.is_quoted_in(text) and not any(one in text for one in person.external_ids):
+    plain = unescaped(text)
+    if not person.is_quoted_in(text) and not any(one in plain for one in person.external_ids):
         return None
     try:
         row = json.loads(text)

@@ -17,6 +17,18 @@ from sync.warehouse.base import Warehouse
 # A display name before an address in angle brackets, or the scheme of a link.
 _AROUND = re.compile(r"^\s*(?:[^<>]*<|(?:mailto|tel|sms|whatsapp|rcs):)|>\s*$", re.IGNORECASE)
 
+# A character as JSON may write it; with more backslashes in a text within a text.
+_ESCAPED = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|(/))")
+
+
+def unescaped(text: str) -> str:
+    """The text with JSON's escapes of letters, signs and slashes undone."""
+    if "\\" not in text:
+        return text
+    plain = _ESCAPED.sub(lambda found: found[2] or chr(int(found[1], 16)), text)
+    # A character beyond the first 65,536 is written as two.
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
 
 class Name(NamedTuple):
     """What can name a person. kind: email, sms, push or external_id."""
@@ -70,8 +82,10 @@ class Person:
         )
 
     def is_quoted_in(self, text: str) -> bool:
-        """Whether a text holds an address."""
-        return self.pattern is not None and self.pattern.search(text) is not None
+        """Whether a text holds an address, also in JSON's escapes."""
+        if self.pattern is None:
+            return False
+        return bool(self.pattern.search(text) or self.pattern.search(unescaped(text)))
 
     def is_named_by(self, text: str) -> bool:
         """Whether a text is nothing but an address, perhaps with a display name or a prefix."""
@@ -81,10 +95,15 @@ class Person:
         return self.pattern.fullmatch(bare) is not None
 
     def masked(self, text: str) -> str:
-        """The text with every address overwritten, in its length in bytes."""
+        """The text with every address overwritten, in its length in bytes.
+
+        All of it is, where escapes hide an address.
+        """
         if self.pattern is None:
             return text
-        return self.pattern.sub(lambda found: "*" * len(found[0].encode()), text)
+        rest = self.pattern.sub(lambda found: "*" * len(found[0].encode()), text)
+        is_hidden = self.pattern.search(unescaped(rest)) is not None
+        return "*" * len(text.encode(errors="surrogateescape")) if is_hidden else rest
 
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:

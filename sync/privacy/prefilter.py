@@ -5,6 +5,7 @@ Never the other way: what it passes over holds no name in any form that `Person`
 
 from __future__ import annotations
 
+import re
 import string
 
 from sync.privacy.person import Person
@@ -18,6 +19,8 @@ _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase
 #: How the @ of an address may be written.
 _AT = ("@", "%40", "\\u0040")
 _RARE = 10
+# What JSON never escapes. Beside the rest, a slash is escaped by PHP, a plus sign by .NET.
+_NEVER_ESCAPED = re.compile(r"[A-Za-z0-9._:-]+")
 
 
 class Prefilter:
@@ -36,9 +39,17 @@ class Prefilter:
 def _forms(kind: str, value: str) -> list[str]:
     if kind == "email":
         local, _, domain = value.partition("@")
+        if not (_NEVER_ESCAPED.fullmatch(local) and _NEVER_ESCAPED.fullmatch(domain)):
+            return [_longest_piece(local)]
         # One look in place of three where hardly anybody else is called so.
         return [local] if len(local) >= _RARE else [f"{local}{at}{domain}" for at in _AT]
-    return [value.lstrip("+") if kind == "sms" else value]
+    return [value.lstrip("+") if kind == "sms" else _longest_piece(value)]
+
+
+def _longest_piece(text: str) -> str:
+    """Of what no escape can hide; nothing, which everything holds, where there is no such piece."""
+    pieces = _NEVER_ESCAPED.findall(text)
+    return max(pieces, key=lambda piece: len(_plain(piece.encode())), default="")
 
 
 def _plain(data: bytes) -> bytes:

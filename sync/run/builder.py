@@ -111,10 +111,8 @@ class Builder:
             return self._answer(process)
         except (OSError, ValueError) as error:
             self._forget()
-            return {
-                "error": "BuildFailed",
-                "text": f"{asked.get('selection', 'no')} build: its process ended ({error})",
-            }
+            what = f"{asked['selection']} build" if "selection" in asked else "copy for readers"
+            return {"error": "BuildFailed", "text": f"{what}: its process ended ({error})"}
 
     def _started(self) -> subprocess.Popen[str]:
         with self._guard:
