@@ -491,4 +491,21 @@ MUTANTS = [
         "if False:",
         ("tests/python/run/test_run.py::test_a_second_run_of_one_warehouse_is_refused",),
     ),
+    Mutant(
+        "an address that JSON escapes is passed over",
+        "sync/privacy/prefilter.py",
+        "            return [_longest_piece(local)]\n",
+        "            return [value]\n",
+        ("tests/python/sync/test_prefilter.py::test_who_is_written_in_jsons_escapes_is_erased",),
+    ),
+    Mutant(
+        "a copy is taken for one of what was written while it was made",
+        "sync/warehouse/published.py",
+        "os.utime(partial, ns=(made.st_atime_ns, made.st_mtime_ns))",
+        "shutil.copystat(database, partial)",
+        (
+            "tests/python/sync/test_published.py"
+            "::test_what_is_written_while_it_is_made_is_not_taken_for_shown",
+        ),
+    ),
 ]
