@@ -39,28 +39,72 @@ end
 {% macro email_pattern() -%} [^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+@[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+ {%- endmacro %}
 
 {#
-  A phone number as E.164, or null. Formatting and the prefixes `whatsapp:` and `rcs:` are removed; a number without `+` is read
-  with var('default_country_code') only (digits, `49` or `+49`), for a guessed country texts a stranger.
+  A phone number as E.164, or null. Formatting and the prefixes `whatsapp:`, `rcs:`, `sms:` and `tel:` are removed; a number
+  without `+` is read by the rules of var('default_country_code') only (digits, `49` or `+49`), for a guessed country texts a
+  stranger. What may be two numbers, or a spreadsheet's (`12025550102.0`), is none.
   Params: text.
 #}
 {% macro normalize_phone(text) -%}
 {%- set e164 = '\\+[1-9][0-9]{6,14}' -%}
 {%- set bare = regex_replace(regex_replace('substr(' ~ text ~ ', 1, 64)', '(?i)^\\s*(whatsapp|rcs|sms|tel):|\\(0\\)'), '[\\s\\p{Z}\\p{Pd}\\p{Cf}()./]') -%}
-{%- set code = var('default_country_code', none) -%}
+{%- set country = default_country() -%}
 case
     when {{ regex_is(text, e164) }} then {{ text }}
     when length({{ text }}) > 64 then null
+    when {{ regex_is(text, '\\s*\\+?[0-9]{6,15}[.][0-9]{1,3}\\s*|.*[0-9][.]0\\s*') }} then null
     when {{ regex_is(bare, e164) }} then {{ bare }}
-    {% if code is not none and code | string | trim -%}
-    {%- set code = code | string | trim | replace('+', '') -%}
-    {%- if code == '1' %}{# North America has no trunk 0; its long-distance 1 is the country code. #}
-    when {{ regex_is(bare, '1?[2-9][0-9]{9}') }} then '+1' || right({{ bare }}, 10)
-    {%- else %}
-    when {{ regex_is(bare, '00[1-9][0-9]{6,14}') }} then '+' || substr({{ bare }}, 3)
-    when {{ regex_is(bare, '0?[1-9][0-9]{4,12}') }} then '+{{ code }}' || ltrim({{ bare }}, '0')
-    {%- endif %}
+    {% if country -%}
+    {%- set code, international, trunk = country.calling_code, country.international_prefix, country.trunk_prefix -%}
+    {#- In full, without prefixes. A pattern that nothing matches where the country's numbers cannot be read by these rules. -#}
+    {%- set lengths = country.lengths or ['999'] -%}
+    {%- set start = '' if country.keeps_zero else '[1-9]' -%}
+    {%- set in_full = [] -%}
+    {%- for length in lengths -%}{%- do in_full.append(start ~ '[0-9]{' ~ (length | int - (start | length > 0) | int) ~ '}') -%}{%- endfor -%}
+    {%- set in_full = '(' ~ in_full | join('|') ~ ')' -%}
+    when not {{ regex_is(bare, '[0-9]{5,18}') }} then null
+    {% if international.isdigit() and international | length > 1 -%}
+    when {{ regex_is(bare, international ~ '[1-9][0-9]{6,14}') }} then '+' || substr({{ bare }}, {{ international | length + 1 }})
+    {% endif -%}
+    {#- A foreign number, or the pattern of several prefixes: which digits belong to it is not certain. -#}
+    {% if international -%}
+    when {{ regex_is(bare, '(?:' ~ international ~ ')[0-9]*') }} then null
+    {% endif -%}
+    {#- Two readings are none. -#}
+    when
+        case when {{ regex_is(bare, in_full) }} then 1 else 0 end
+        + case when {{ regex_is(bare, code ~ in_full) }} then 1 else 0 end
+        {% if trunk and trunk != code -%}
+        + case when {{ regex_is(bare, trunk ~ in_full) }} then 1 else 0 end
+        {% endif -%}
+        <> 1
+        then null
+    when {{ regex_is(bare, code ~ in_full) }} then {{ e164_or_null("'+' || " ~ bare) }}
+    {% if trunk -%}
+    when {{ regex_is(bare, trunk ~ in_full) }} then {{ e164_or_null("'+" ~ code ~ "' || substr(" ~ bare ~ ", " ~ (trunk | length + 1) ~ ")") }}
+    when starts_with({{ bare }}, '{{ trunk }}') then null
+    {% endif -%}
+    else {{ e164_or_null("'+" ~ code ~ "' || " ~ bare) }}
     {%- endif %}
 end
+{%- endmacro %}
+
+{% macro e164_or_null(text) -%} case when {{ regex_is(text, '\\+[1-9][0-9]{6,14}') }} then {{ text }} end {%- endmacro %}
+
+{#- The row of seeds/phone_countries.csv of var('default_country_code'); none where the var is not set. -#}
+{% macro default_country() -%}
+    {%- set code = (var('default_country_code', none) or '') | string | trim | replace('+', '') -%}
+    {%- if not execute -%}{%- do ref('phone_countries') -%}{%- endif -%}
+    {%- if not code or not execute -%}{{ return(none) }}{%- endif -%}
+    {%- set found = answers_of(
+        "select concat(coalesce(international_prefix, ''), ';', coalesce(trunk_prefix, ''), ';', coalesce(lengths, ''), ';', case when keeps_zero then '0' else '' end) from "
+        ~ api.Relation.create(database=target.database, schema=target.schema, identifier='phone_countries')
+        ~ " where calling_code = '" ~ code ~ "'"
+    ) -%}
+    {%- if not found -%}
+        {{ exceptions.raise_compiler_error("default_country_code: no country has the calling code " ~ code ~ " (seeds/phone_countries.csv).") }}
+    {%- endif -%}
+    {%- set parts = found[0].split(';') -%}
+    {{ return({'calling_code': code, 'international_prefix': parts[0], 'trunk_prefix': parts[1], 'lengths': parts[2].split(), 'keeps_zero': parts[3] == '0'}) }}
 {%- endmacro %}
 
 {# The production database's id of a contact, trimmed; null for what applications send when they have none. Params: text. #}

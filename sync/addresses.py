@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 CHANNELS: Final = ("email", "sms", "push")
@@ -19,6 +22,10 @@ _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 # RE2's \s, which is ASCII's without \v: Python's knows more.
 _SPACES: Final = frozenset(" \t\n\f\r")
 _PHONE_PREFIX: Final = re.compile(r"^[ \t\n\f\r]*(?:whatsapp|rcs|sms|tel):|\(0\)", re.IGNORECASE)
+# A spreadsheet's number, which would become another one's without its point.
+_DECIMAL: Final = re.compile(
+    r"[ \t\n\f\r]*\+?[0-9]{6,15}[.][0-9]{1,3}[ \t\n\f\r]*|.*[0-9][.]0[ \t\n\f\r]*"
+)
 _NO_TOKENS: Final = frozenset(("null", "undefined", "0"))
 
 
@@ -37,26 +44,74 @@ def normalize_email(text: str) -> str | None:
     return "".join(_lower(char) for char in trimmed)
 
 
-def normalize_phone(text: str, country_code: str | None = None) -> str | None:
-    """E.164; None for what is no number. country_code: digits, put before a national number."""
+@dataclass(frozen=True, slots=True)
+class Country:
+    """How numbers are written within a country: a row of seeds/phone_countries.csv."""
+
+    calling_code: str
+    #: Digits, or a pattern where there are several.
+    international_prefix: str
+    trunk_prefix: str
+    #: Whether a number without prefixes may begin with 0.
+    keeps_zero: bool
+    #: Digits of a number without prefixes; none where such numbers cannot be read by these rules.
+    lengths: tuple[int, ...]
+
+    def in_full(self, digits: str) -> bool:
+        """Whether these may be all digits of a number, without prefixes."""
+        return len(digits) in self.lengths and (self.keeps_zero or not digits.startswith("0"))
+
+    def read(self, digits: str) -> str | None:
+        """E.164 of what is dialled there; None for what may be several numbers, or is none."""
+        code, trunk, international = self.calling_code, self.trunk_prefix, self.international_prefix
+        if international and re.match(f"(?:{international})", digits):
+            # One prefix and no pattern of several: else it is not certain which digits follow it.
+            abroad = f"+{digits[len(international) :]}"
+            is_one = international.isdigit() and len(international) > 1
+            return abroad if is_one and _E164.fullmatch(abroad) else None
+        with_code = digits.startswith(code) and self.in_full(digits.removeprefix(code))
+        with_trunk = bool(trunk) and digits.startswith(trunk) and self.in_full(digits[len(trunk) :])
+        if self.in_full(digits) + with_code + (with_trunk and trunk != code) != 1:
+            return None
+        if with_code:
+            number = f"+{digits}"
+        elif with_trunk:
+            number = f"+{code}{digits[len(trunk) :]}"
+        elif trunk and digits.startswith(trunk):
+            return None
+        else:
+            number = f"+{code}{digits}"
+        return number if _E164.fullmatch(number) else None
+
+
+def read_country(calling_code: str, seeds: Path) -> Country | None:
+    """The rules of a calling code (digits), from the folder of seeds; None for no country's."""
+    with (seeds / "phone_countries.csv").open(encoding="utf-8", newline="") as rows:
+        for row in csv.DictReader(rows):
+            if row["calling_code"] == calling_code:
+                return Country(
+                    calling_code,
+                    row["international_prefix"],
+                    row["trunk_prefix"],
+                    row["keeps_zero"] == "true",
+                    tuple(map(int, row["lengths"].split())),
+                )
+    return None
+
+
+def normalize_phone(text: str, country: Country | None = None) -> str | None:
+    """E.164; None for what is no number. country: whose rules read a number without a plus."""
     if _E164.fullmatch(text):
         return text
-    if len(text) > _LONGEST_PHONE:
+    if len(text) > _LONGEST_PHONE or _DECIMAL.fullmatch(text):
         return None
     rest = _PHONE_PREFIX.sub("", text)
     bare = "".join(char for char in rest if char not in "()./" and not _is_format(char))
     if _E164.fullmatch(bare):
         return bare
-    code = (country_code or "").strip().replace("+", "")
-    if not code:
+    if country is None or not re.fullmatch(r"[0-9]{5,18}", bare):
         return None
-    if code == "1":
-        return f"+1{bare[-10:]}" if re.fullmatch(r"1?[2-9][0-9]{9}", bare) else None
-    if re.fullmatch(r"00[1-9][0-9]{6,14}", bare):
-        return f"+{bare[2:]}"
-    if re.fullmatch(r"0?[1-9][0-9]{4,12}", bare):
-        return f"+{code}{bare.lstrip('0')}"
-    return None
+    return country.read(bare)
 
 
 def normalize_push_token(text: str) -> str | None:
@@ -69,16 +124,16 @@ def normalize_push_token(text: str) -> str | None:
     return trimmed
 
 
-def normalizer(channel: str, country_code: str | None = None) -> Callable[[str], str | None]:
+def normalizer(channel: str, country: Country | None = None) -> Callable[[str], str | None]:
     """The function that normalizes addresses of a channel."""
     if channel == "sms":
-        return lambda text: normalize_phone(text, country_code)
+        return lambda text: normalize_phone(text, country)
     return {"email": normalize_email, "push": normalize_push_token}[channel]
 
 
-def readings(text: str, country_code: str | None = None) -> Mapping[str, str]:
+def readings(text: str, country: Country | None = None) -> Mapping[str, str]:
     """What the text may be, as an address of each channel where it can be one."""
-    found = {name: normalizer(name, country_code)(text) for name in CHANNELS}
+    found = {name: normalizer(name, country)(text) for name in CHANNELS}
     return {name: address for name, address in found.items() if address is not None}
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from sync.addresses import normalize_email, normalize_phone, normalize_push_token
-from tests.python.conftest import Warehouse
+from sync.addresses import normalize_email, normalize_phone, normalize_push_token, read_country
+from tests.python.conftest import ROOT, Warehouse
 
 MACROS = (
     "parse_time",
@@ -25,6 +25,7 @@ Reader = Callable[[str, str | None], Any]
 
 def compiled(warehouse: Warehouse, **variables: Any) -> dict[str, str]:
     """The SQL of each macro over a column named given."""
+    assert warehouse.dbt("seed", "--select", "phone_countries").success
     separator = "\n-- next\n"
     inline = separator.join(f"select {{{{ {name}('given') }}}} from texts" for name in MACROS)
     result = warehouse.dbt("compile", "--inline", inline, **variables)
@@ -176,6 +177,7 @@ def test_a_phone_number_is_normalized(read: Reader, text: str, phone: str) -> No
     [
         None, "", "12345", "2025550141", "12025550141", "0044 20 7946 0958", "+02025550141",
         "+123456",
+        "+12025550102.0", "+1 202 555 0102.0", "+12025550102.00",
         "+1234567890123456", "+1202555014x", "messenger:1234567890", "{}", "+" * 100_000,
     ],
     ids=lambda text: repr(text)[:40],
@@ -191,7 +193,7 @@ def test_a_number_without_its_country_is_null(read: Reader, text: str | None) ->
         ("1-202-555-0141", "+12025550141"),
         ("+442079460958", "+442079460958"),
         ("12345", None),
-        ("011442079460958", None),
+        ("011442079460958", "+442079460958"),
     ],
 )
 def test_a_national_number_of_america_is_read_where_the_setting_says_so(
@@ -218,7 +220,8 @@ def test_a_national_number_of_germany_is_read_where_the_setting_says_so(
 SPELLED = [
     f"{before}{prefix}{number}{after}"
     for number in (
-        "2025550141", "(202) 555-0141", "202\u2011555.0141", "151 23456789", "(0)151 23456789",
+        "2025550141", "12025550102.0", "202-555-0141.0", "01 23 45 67 89", "9161234567",
+        "(202) 555-0141", "202\u2011555.0141", "151 23456789", "(0)151 23456789",
         "12", "12345", "20 7946 0958", "0207946095", "202555014x",
         "2025550141\u200b", "\u0662025550141",
         "Mia@Example.ORG", "m\u00fcller\u0130@example.de", "\u03a3\u03a3@x.io", "a@b@c", "{}",
@@ -234,15 +237,16 @@ def test_the_command_normalizes_as_the_models_do_in_every_region(
     new_warehouse: Callable[[], Warehouse], connection: duckdb.DuckDBPyConnection
 ) -> None:
     differing = []
-    for code in (None, "+1", "49", "44"):
+    for code in (None, "+1", "49", "44", "36", "7", "225", "54"):
         variables = {} if code is None else {"default_country_code": code}
+        country = None if code is None else read_country(code.strip("+"), ROOT / "seeds")
         statements = compiled(new_warehouse(), **variables)
         connection.execute(
             "create or replace temp table texts as select unnest(?::varchar[]) as given", [SPELLED]
         )
         for macro, python in (
             ("normalize_email", normalize_email),
-            ("normalize_phone", lambda text, code=code: normalize_phone(text, code)),
+            ("normalize_phone", lambda text, country=country: normalize_phone(text, country)),
             ("normalize_push_token", normalize_push_token),
         ):
             found = [row[0] for row in connection.execute(statements[macro]).fetchall()]
