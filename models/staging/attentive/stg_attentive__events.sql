@@ -30,6 +30,7 @@ fields as (
         'client_user_id': '$.subscriber.external_identifiers.client_user_id[0]',
         'subscription_type': '$.subscription.type',
         'message_id': '$.message.id',
+        'message_text': '$.message.text',
         'link': '$.link.url',
         'property_id': '$.user_property.id',
     }) }}
@@ -40,7 +41,8 @@ named as (
 
     select
         *,
-        lower(trim(event_text)) as provider_event
+        -- One channel: MMS and RCS go to the same number.
+        {{ regex_replace('lower(trim(event_text))', '^(mms|rcs)[.]', 'sms.') }} as provider_event
     from fields
 
 ),
@@ -56,8 +58,25 @@ events as (
         end as channel,
         provider_event in (
             'sms.subscribed', 'sms.unsubscribed', 'phone.subscribed', 'phone.unsubscribed', 'email.subscribed', 'email.unsubscribed'
-        ) as is_consent
+        ) as is_consent,
+        case when provider_event = 'sms.inbound_message' then {{ folded_words('message_text') }} end as words
     from named
+
+),
+
+keywords as (
+
+    {{ keyword_patterns() }}
+
+),
+
+worded as (
+
+    select
+        events.*,
+        case when events.words is not null then {{ keyword_meaning('events.words') }} end as keyword
+    from events
+    cross join keywords
 
 )
 
@@ -75,7 +94,7 @@ select
     end as shape_error,
     provider_event,
     -- Who leaves transactional messages keeps the marketing, and the other way round.
-    case when is_consent then coalesce({{ word_of('subscription_type') }}, 'none') end as provider_subtype,
+    case when is_consent then coalesce({{ word_of('subscription_type') }}, 'none') else keyword end as provider_subtype,
     -- There is no id; one act may end two subscriptions in one millisecond.
     {{ key_of([
         'provider_event', 'coalesce(subscriber_id, phone, lower(trim(email)))', 'message_id', 'link', 'property_id',
@@ -95,4 +114,4 @@ select
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     event_time as happened_at_raw
-from events
+from worded

@@ -23,7 +23,7 @@ elements as (
 {% set names = [
     'email_address', 'to_phone_number', 'user_phone_number', 'phone_number', 'channel_identifier', 'push_token', 'platform', 'channel',
     'subscription_status', 'state_change_source', 'subscription_group_id', 'action', 'provider_error_code', 'is_drop', 'machine_open',
-    'is_suspected_bot_click', 'bounce_reason', 'deferral_reason', 'error',
+    'is_suspected_bot_click', 'bounce_reason', 'deferral_reason', 'error', 'message_body',
 ] -%}
 {%- set paths = {
     'event_text': '$.event_type', 'braze_id': '$.id', 'event_time': '$.time', 'user_external_id': '$.user.external_user_id',
@@ -44,7 +44,10 @@ events as (
         {% for name in names -%}
         nullif(coalesce(own_{{ name }}, flat_{{ name }}), '') as {{ name }},
         {% endfor -%}
-        {{ regex_replace('lower(trim(event_text))', '^users[.]') }} as provider_event
+        -- One channel: MMS and RCS go to the same number.
+        {{ regex_replace(
+            regex_replace('lower(trim(event_text))', '^users[.]'), '^messages[.](mms|rcs)[.]', 'messages.sms.'
+        ) }} as provider_event
     from fields
 
 ),
@@ -55,9 +58,9 @@ changes as (
         *,
         provider_event in ('behaviors.subscription.globalstatechange', 'behaviors.subscriptiongroup.statechange') as is_state_change,
         {{ regex_replace(word_of('subscription_status'), '[ -]+', '_') }} as state_word,
-        -- Staff or an API changed it, no person.
-        {{ regex_is("coalesce(lower(state_change_source), '')", '.*(api|dashboard|csv|import|admin|bulk|manual).*') }} as is_by_staff,
-        lower(trim(channel)) as state_channel
+        {{ regex_replace(word_of('state_change_source'), '[ -]+', '_') }} as changed_by,
+        lower(trim(channel)) as state_channel,
+        case when provider_event = 'messages.sms.inboundreceive' then {{ folded_words('message_body') }} end as words
     from events
 
 ),
@@ -67,7 +70,8 @@ channels as (
     select
         *,
         case
-            when is_state_change then case when state_channel in ('email', 'sms', 'push') then state_channel end
+            when is_state_change and state_channel in ('email', 'push') then state_channel
+            when is_state_change then case when state_channel in ('sms', 'mms', 'rcs') then 'sms' end
             when starts_with(provider_event, 'messages.email.') then 'email'
             when starts_with(provider_event, 'messages.sms.') then 'sms'
             when
@@ -76,6 +80,22 @@ channels as (
                 then 'push'
         end as event_channel
     from changes
+
+),
+
+keywords as (
+
+    {{ keyword_patterns() }}
+
+),
+
+worded as (
+
+    select
+        channels.*,
+        case when channels.words is not null then {{ keyword_meaning('channels.words') }} end as keyword
+    from channels
+    cross join keywords
 
 )
 
@@ -94,10 +114,11 @@ select
     provider_event,
     case
         when is_state_change and event_channel is null then 'another channel'
-        when is_state_change and is_by_staff then state_word || '/staff'
-        when is_state_change then state_word
+        when is_state_change then state_word || '/' || coalesce(changed_by, 'nobody named')
         when provider_event = 'messages.email.bounce' and {{ parse_boolean('is_drop') }} then 'drop'
-        when provider_event = 'messages.sms.inboundreceive' then {{ word_of('action') }}
+        when provider_event = 'messages.sms.inboundreceive' and {{ word_of('action') }} in ('subscribed', 'unsubscribed') then {{ word_of('action') }}
+        -- Braze knows the keywords of its list alone; people use their own words.
+        when provider_event = 'messages.sms.inboundreceive' then 'text/' || coalesce(keyword, 'message')
         when provider_event in ('messages.sms.deliveryfailure', 'messages.sms.rejection') then {{ word_of('provider_error_code') }}
     end as provider_subtype,
     case
@@ -122,4 +143,4 @@ select
     state_change_source as source_of_change,
     coalesce({{ parse_boolean('machine_open') }} or {{ parse_boolean('is_suspected_bot_click') }}, false) as is_machine,
     event_time as happened_at_raw
-from channels
+from worded

@@ -43,7 +43,8 @@ events as (
 
     select
         *,
-        {{ regex_replace('lower(trim(topic_text))', '^event:klaviyo[.]') }} as provider_event,
+        -- One channel: MMS and RCS go to the same number.
+        {{ regex_replace(regex_replace('lower(trim(topic_text))', '^event:klaviyo[.]'), '_(mms|rcs)(_|$)', '_sms\\2') }} as provider_event,
         coalesce(nullif(first_email, ''), second_email) as email,
         coalesce(nullif(first_phone, ''), second_phone) as phone
     from fields

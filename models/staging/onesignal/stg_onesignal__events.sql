@@ -64,12 +64,13 @@ events as (
 
     select
         *,
-        lower(kind) as provider_event,
+        -- One channel: MMS and RCS go to the same number.
+        {{ regex_replace('lower(kind)', '^message[.](mms|rcs)[.]', 'message.sms.') }} as provider_event,
         -- Live activities and in-app messages have opt-outs and clicks of their own, which are no channel's.
         case
             when starts_with(lower(kind), 'message.push.') then 'push'
             when starts_with(lower(kind), 'message.email.') then 'email'
-            when starts_with(lower(kind), 'message.sms.') then 'sms'
+            when {{ regex_is('lower(kind)', 'message[.](sms|mms|rcs)[.].*') }} then 'sms'
         end as channel,
         {{ first_time(['epoch', 'instant']) }} as event_time
     from read

@@ -1,6 +1,3 @@
-{#- Twilio acts on messages of one word. Whatever else people write stays out of the tables. -#}
-{%- set one_word = '^[\\s\\p{Z}]*(\\p{L}{2,12})[\\p{P}\\p{S}\\p{M}\\p{Z}\\p{Cf}\\s]*$' -%}
-
 with
 
 deliveries as (
@@ -48,27 +45,47 @@ requests as (
     select
         *,
         coalesce(message_sid, sms_message_sid, sms_sid) as sid,
-        {{ word_of('coalesce(message_status, sms_status)') }} as status,
-        case
-            when {{ regex_is('body', '[A-Za-z]{2,12}') }} then lower(body)
-            when {{ regex_is('body', one_word) }} then lower({{ regex_replace('body', one_word, '\\1') }})
-        end as word
+        {{ word_of('coalesce(message_status, sms_status)') }} as status
     from fields
+
+),
+
+directed as (
+
+    select
+        *,
+        coalesce(status in ('received', 'receiving'), body is not null or opt_out_type is not null) as is_incoming
+    from requests
+
+),
+
+texts as (
+
+    select
+        *,
+        case when is_incoming then {{ folded_words('body') }} end as words
+    from directed
+
+),
+
+keywords as (
+
+    {{ keyword_patterns() }}
 
 ),
 
 events as (
 
     select
-        *,
-        coalesce(status in ('received', 'receiving'), body is not null or opt_out_type is not null) as is_incoming,
-        lower(from_address) like 'whatsapp:%' as is_whatsapp,
+        texts.*,
+        lower(texts.from_address) like 'whatsapp:%' as is_whatsapp,
         case
-            when trim(opt_out_type) <> '' then {{ word_of('opt_out_type') }}
-            else coalesce({{ fold_width('word') }}, 'message')
+            when trim(texts.opt_out_type) <> '' then {{ word_of('texts.opt_out_type') }}
+            else {{ keyword_meaning('texts.words') }}
         end as keyword,
-        case when {{ regex_is('trim(error_code)', '[1-9][0-9]{2,6}') }} then trim(error_code) else 'none' end as error_word
-    from requests
+        case when {{ regex_is('trim(texts.error_code)', '[1-9][0-9]{2,6}') }} then trim(texts.error_code) else 'none' end as error_word
+    from texts
+    cross join keywords
 
 )
 
@@ -109,7 +126,7 @@ select
     ) }} as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
-    coalesce(not (is_incoming and keyword in ('help', 'info', 'message')), true) as has_recipient,
+    coalesce(not (is_incoming and keyword in ('help', 'message')), true) as has_recipient,
     coalesce(nullif(service_sid, ''), case when is_incoming then to_address else from_address end) as topic,
     cast(null as boolean) as trait_value,
     coalesce(nullif(error_message, ''), nullif(error_code, '')) as reason,

@@ -56,8 +56,17 @@ EVENTS = {
     "ids_beyond_a_float_second": [
         event("sms", "sent", "sms.sent", "+12025550142"),
     ],
-    "inbound_stop_is_not_the_act": [
-        event("sms", "other", "sms.inbound_message", PHONE),
+    "inbound_in_doubt": [
+        event("sms", "other", "sms.inbound_message/possible_opt_out", "+12025550144"),
+    ],
+    "inbound_in_own_words": [
+        event("sms", "unsubscribe", "sms.inbound_message/unsubscribe", "+12025550143"),
+    ],
+    "inbound_rcs": [
+        event("sms", "unsubscribe", "sms.inbound_message/unsubscribe", "+12025550145"),
+    ],
+    "inbound_stop": [
+        event("sms", "unsubscribe", "sms.inbound_message/unsubscribe", PHONE),
     ],
     "no_time": [
         event(

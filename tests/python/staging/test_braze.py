@@ -84,21 +84,21 @@ EVENTS = {
         event(
             "email",
             "block",
-            "behaviors.subscription.globalstatechange/unsubscribed/staff",
+            "behaviors.subscription.globalstatechange/unsubscribed/rest_api",
             "mia@example.org",
             external_id="c-901",
         ),
         event(
             "email",
             "reactivate",
-            "behaviors.subscription.globalstatechange/subscribed/staff",
+            "behaviors.subscription.globalstatechange/subscribed/dashboard",
             "mia@example.org",
             external_id="c-901",
         ),
         event(
             "email",
             "reactivate",
-            "behaviors.subscription.globalstatechange/opted_in/staff",
+            "behaviors.subscription.globalstatechange/opted_in/csv_import",
             "mia@example.org",
             external_id="c-901",
         ),
@@ -107,21 +107,21 @@ EVENTS = {
         event(
             "email",
             "unsubscribe",
-            "behaviors.subscription.globalstatechange/unsubscribed",
+            "behaviors.subscription.globalstatechange/unsubscribed/preference_center",
             "mia@example.org",
             external_id="c-901",
         ),
         event(
             "email",
             "subscribe",
-            "behaviors.subscription.globalstatechange/subscribed",
+            "behaviors.subscription.globalstatechange/subscribed/preference_center",
             "mia@example.org",
             external_id="c-901",
         ),
         event(
             "email",
             "subscribe",
-            "behaviors.subscription.globalstatechange/opted_in",
+            "behaviors.subscription.globalstatechange/opted_in/double_opt_in",
             "mia@example.org",
             external_id="c-901",
         ),
@@ -130,7 +130,7 @@ EVENTS = {
         event(
             "push",
             "unsubscribe",
-            "behaviors.subscription.globalstatechange/unsubscribed",
+            "behaviors.subscription.globalstatechange/unsubscribed/sdk",
             external_id="c-901",
         ),
     ],
@@ -147,7 +147,7 @@ EVENTS = {
         event(
             "sms",
             "topic_unsubscribe",
-            "behaviors.subscriptiongroup.statechange/unsubscribed",
+            "behaviors.subscriptiongroup.statechange/unsubscribed/inbound_message",
             "+4915700000001",
             external_id="c-901",
             topic="0c1d",
@@ -155,7 +155,7 @@ EVENTS = {
         event(
             "sms",
             "topic_subscribe",
-            "behaviors.subscriptiongroup.statechange/subscribed",
+            "behaviors.subscriptiongroup.statechange/subscribed/inbound_message",
             "+4915700000001",
             external_id="c-901",
             topic="0c1d",
@@ -163,7 +163,7 @@ EVENTS = {
         event(
             "sms",
             "topic_unsubscribe",
-            "behaviors.subscriptiongroup.statechange/unsubscribed/staff",
+            "behaviors.subscriptiongroup.statechange/unsubscribed/rest_api",
             "+4915700000001",
             external_id="c-901",
             topic="0c1d",
@@ -171,7 +171,7 @@ EVENTS = {
         event(
             "sms",
             "other",
-            "behaviors.subscriptiongroup.statechange/subscribed/staff",
+            "behaviors.subscriptiongroup.statechange/subscribed/rest_api",
             "+4915700000001",
             external_id="c-901",
             topic="0c1d",
@@ -276,8 +276,8 @@ EVENTS = {
         ),
         event(
             "sms",
-            "other",
-            "messages.sms.inboundreceive/none",
+            "unsubscribe",
+            "messages.sms.inboundreceive/text/unsubscribe",
             "+4915700000001",
             external_id="c-901",
             topic="0c1d",
@@ -292,6 +292,154 @@ EVENTS = {
             external_id="c-901",
         ),
         event(None, "other", "behaviors.uninstall", external_id="c-901"),
+    ],
+    "global_state_in_doubt": [
+        event(
+            "email",
+            "reactivate",
+            "behaviors.subscription.globalstatechange/subscribed/r",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "reactivate",
+            "behaviors.subscription.globalstatechange/subscribed/rest",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "reactivate",
+            "behaviors.subscription.globalstatechange/subscribed/nobody named",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "reactivate",
+            "behaviors.subscription.globalstatechange/opted_in/nobody named",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "reactivate",
+            "behaviors.subscription.globalstatechange/subscribed/shopify",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "reactivate",
+            "behaviors.subscription.globalstatechange/opted_in/cloud_data_ingestion",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "unsubscribe",
+            "behaviors.subscription.globalstatechange/unsubscribed/nobody named",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "unsubscribe",
+            "behaviors.subscription.globalstatechange/unsubscribed/shopify",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "block",
+            "behaviors.subscription.globalstatechange/unsubscribed/r",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+    ],
+    "rcs_and_mms_replies": [
+        event(
+            "sms",
+            "unsubscribe",
+            "messages.sms.inboundreceive/unsubscribed",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "unsubscribe",
+            "messages.sms.inboundreceive/text/unsubscribe",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "unsubscribe",
+            "messages.sms.inboundreceive/text/unsubscribe",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "other",
+            "messages.sms.inboundreceive/text/subscribe",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "topic_unsubscribe",
+            "behaviors.subscriptiongroup.statechange/unsubscribed/inbound_message",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "delivered",
+            "messages.sms.delivery",
+            "+4915700000001",
+            external_id="c-901",
+        ),
+    ],
+    "sms_replies_in_own_words": [
+        event(
+            "sms",
+            "unsubscribe",
+            "messages.sms.inboundreceive/text/unsubscribe",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "unsubscribe",
+            "messages.sms.inboundreceive/text/unsubscribe",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "other",
+            "messages.sms.inboundreceive/text/possible_opt_out",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
+        event(
+            "sms",
+            "other",
+            "messages.sms.inboundreceive/text/subscribe",
+            "+4915700000001",
+            external_id="c-901",
+            topic="0c1d",
+        ),
     ],
 }
 
@@ -325,6 +473,12 @@ def test_a_retry_adds_nothing(landed: Landed) -> None:
 def test_on_a_reply_the_number_is_the_persons(landed: Landed) -> None:
     addresses = {row["address"] for row in landed.events(SOURCE, "sms_replies")}
     assert addresses == {"+4915700000001"}
+
+
+def test_an_opt_in_counts_only_where_the_person_is_named(landed: Landed) -> None:
+    types = [row["event_type"] for row in landed.events(SOURCE, "global_state_in_doubt")]
+    assert "subscribe" not in types
+    assert types.count("unsubscribe") == 2
 
 
 def test_what_staff_did_is_no_persons_act(landed: Landed) -> None:

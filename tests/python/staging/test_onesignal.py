@@ -116,6 +116,12 @@ EVENTS = {
     "sms_sent": [
         event("sms", "sent", "message.sms.sent", PHONE),
     ],
+    "sms_unsubscribed": [
+        event("sms", "unsubscribe", "message.sms.unsubscribed", PHONE),
+    ],
+    "rcs_unsubscribed": [
+        event("sms", "unsubscribe", "message.sms.unsubscribed", PHONE),
+    ],
     "sms_undelivered": [
         event("sms", "soft_bounce", "message.sms.undelivered", PHONE),
     ],

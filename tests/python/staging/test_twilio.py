@@ -66,13 +66,22 @@ EVENTS = {
         event("sms", "soft_bounce", "failed/none", "+12025550141", topic="+12025550100", at=None),
     ],
     "keyword_full_width": [
-        event("sms", "unsubscribe", "incoming/stop", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "keyword_info": [
-        event("sms", "other", "incoming/info", "+12025550141", topic="+12025550100", at=None),
+        event("sms", "other", "incoming/help", "+12025550141", topic="+12025550100", at=None),
     ],
     "keyword_unstop": [
-        event("sms", "subscribe", "incoming/unstop", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms", "subscribe", "incoming/subscribe", "+12025550141", topic="+12025550100", at=None
+        ),
     ],
     "keyword_unsubscribe": [
         event(
@@ -85,28 +94,79 @@ EVENTS = {
         ),
     ],
     "keyword_with_blanks": [
-        event("sms", "unsubscribe", "incoming/stop", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "keyword_with_punctuation": [
-        event("sms", "unsubscribe", "incoming/stop", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "keyword_yes": [
-        event("sms", "subscribe", "incoming/yes", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms", "subscribe", "incoming/subscribe", "+12025550141", topic="+12025550100", at=None
+        ),
     ],
     "lost_plus": [
-        event("sms", "unsubscribe", "incoming/stop", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "rcs_stop": [
-        event("sms", "unsubscribe", "incoming/stop", "+12025550178", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550178",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "sentence_cancel_my_order": [
-        event("sms", "other", "incoming/message", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "other",
+            "incoming/possible_opt_out",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "sentence_dont_stop": [
-        event("sms", "other", "incoming/message", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "other",
+            "incoming/possible_opt_out",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "sentence_with_stop": [
-        event("sms", "other", "incoming/message", "+12025550141", topic="+12025550100", at=None),
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
     ],
     "send_refused_21211": [
         event("sms", "bounce", "failed/21211", "+12025550149"),
@@ -174,15 +234,136 @@ EVENTS = {
     ],
     "whatsapp_start": [
         event(
-            "sms", "other", "incoming_whatsapp/start", "+12025550177", topic="+12025550100", at=None
+            "sms",
+            "other",
+            "incoming_whatsapp/subscribe",
+            "+12025550177",
+            topic="+12025550100",
+            at=None,
         ),
     ],
     "whatsapp_stop": [
         event(
             "sms",
             "unsubscribe",
-            "incoming_whatsapp/stop",
+            "incoming_whatsapp/unsubscribe",
             "+12025550177",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_opt_out": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_opt_out_with_a_hyphen": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_spaced_letters": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_in_a_sentence": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_with_a_curly_apostrophe": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_french": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_chinese": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_russian": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_that_keep_it_going": [
+        event(
+            "sms",
+            "other",
+            "incoming/possible_opt_out",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_of_an_order": [
+        event(
+            "sms",
+            "other",
+            "incoming/possible_opt_out",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_of_no_refusal": [
+        event("sms", "other", "incoming/message", "+12025550141", topic="+12025550100", at=None),
+    ],
+    "words_yes_in_a_sentence": [
+        event("sms", "other", "incoming/message", "+12025550141", topic="+12025550100", at=None),
+    ],
+    "words_mms_stop": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
             topic="+12025550100",
             at=None,
         ),

@@ -1,0 +1,39 @@
+{{ config(materialized='view') }}
+
+with
+
+events as (
+
+    select * from {{ ref('events') }}
+
+),
+
+suppression_list as (
+
+    select * from {{ ref('suppression_list') }}
+
+),
+
+doubtful as (
+
+    select * from events
+    where provider_event like '%/possible_opt_out'
+
+)
+
+select
+    doubtful.event_id,
+    doubtful.source,
+    doubtful.channel,
+    doubtful.address,
+    doubtful.external_id,
+    doubtful.provider_event,
+    doubtful.effective_at,
+    doubtful.received_at,
+    doubtful.delivery_id
+from doubtful
+left join suppression_list
+    on
+        doubtful.channel = suppression_list.channel
+        and doubtful.address = suppression_list.address
+where suppression_list.suppression_id is null
