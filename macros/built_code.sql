@@ -142,6 +142,8 @@
     {%- for id, node in graph.nodes.items() if node.resource_type == 'model' -%}
         {%- do code.append(id ~ ' ' ~ node.checksum.checksum ~ ' ' ~ tojson(node.config, sort_keys=true)) -%}
     {%- endfor -%}
+    {#- Their names are in the text of views: macros/names.sql. -#}
+    {%- do code.append(graph.nodes['seed.' ~ project_name ~ '.trait_names'].checksum.checksum) -%}
     {%- for name, macro in context[project_name].items() -%}{%- do code.append(name ~ ' ' ~ macro.macro.macro_sql) -%}{%- endfor -%}
     {{ return(local_md5(code | sort | join(', ') ~ vars_text(['as_of', 'arrival_lookback_hours']))) }}
 {%- endmacro %}

@@ -3,18 +3,7 @@
 {%- set named_sources = var('segment_consent_sources') -%}
 {#- dbt parses without the vars of a run: it has to know of the mapping whether they name sources or not. -#}
 {%- if not execute %}{% do ref('provider_events') %}{% endif -%}
-{#- Tracks that speak of one message or opt-out on a channel (the email spec and what cloud sources add). Every other
-    track is about something else and names no recipient, whatever address it carries. -#}
-{%- set email_tracks = [
-    'email processed', 'email sent', 'email delivered', 'email opened', 'email machine opened', 'email link clicked',
-    'email bounced', 'email soft bounced', 'email deferred', 'email dropped', 'email marked as spam', 'unsubscribed',
-    'email unsubscribed', 'email subscribed', 'email group unsubscribed', 'email group subscribed',
-] -%}
-{%- set sms_tracks = [
-    'sms processed', 'sms queued', 'sms sending', 'sms sent', 'sms delivered', 'sms undelivered', 'sms failed',
-    'sms delivery failed', 'sms receiving', 'sms received', 'sms read',
-] -%}
-{%- set push_tracks = ['push notification permission changed', 'push notification sent', 'push notification bounced'] -%}
+{%- set traits = trait_names(platform) %}
 {%- set subscription = "case when starts_with(facet, '{') then facet end" -%}
 
 with
@@ -40,7 +29,7 @@ elements as (
 
 fields as (
 
-    {{ json_fields('elements', 'element', {
+    {{ json_fields('elements', 'element', dict(trait_paths(traits, '$.traits'), **{
         'call_type': '$.type',
         'track_name': '$.event',
         'message_id': '$.messageId',
@@ -59,9 +48,6 @@ fields as (
         'trait_phone': '$.traits.phone',
         'device_token': '$.context.device.token',
         'device_type': '$.context.device.type',
-        'email_trait': '$.traits.email_subscribed_status',
-        'sms_trait': '$.traits.sms_subscribed_status',
-        'push_trait': '$.traits.push_notification_enabled',
         'preference_channel': '$.properties.channel',
         'preference_status': '$.properties.new_status',
         'permission': '$.properties.enabled',
@@ -72,7 +58,7 @@ fields as (
         'group_id': '$.properties.group_id',
         'list_id': '$.properties.list_id',
         'subscriptions': '$.context.messaging_subscriptions',
-    }, arrays=['subscriptions', 'preference_channel']) }}
+    }), arrays=['subscriptions', 'preference_channel']) }}
 
 ),
 
@@ -86,12 +72,35 @@ calls as (
         coalesce(nullif(trim(property_phone), ''), nullif(trim(context_phone), ''), nullif(trim(trait_phone), '')) as phone,
         nullif(trim(device_token), '') as push_token,
         {{ normalize_external_id('user_id') }} is not null as names_user,
-        {{ subscription_trait('email_trait') }} as email_is_subscribed,
-        {{ subscription_trait('sms_trait') }} as sms_is_subscribed,
-        {{ subscription_trait('push_trait') }} as push_is_subscribed,
+        {{ trait_of_channel(traits, 'email') }} as email_trait,
+        {{ trait_of_channel(traits, 'sms') }} as sms_trait,
+        {{ trait_of_channel(traits, 'push') }} as push_trait,
+        {{ trait_of_channel(traits, 'all') }} as trait_of_all,
         -- A channel is spelled in any way, and there may be several.
         {{ regex_replace("lower(' ' || substr(preference_channel, 1, 100) || ' ')", '[^a-z*]+', ' ') }} as channel_words
     from fields
+
+),
+
+track_names as (
+
+    select
+        name,
+        channel
+    from {{ ref('track_names') }}
+    where source = '{{ platform }}'
+
+),
+
+-- Every other track is about something else and names no recipient, whatever address it carries.
+named as (
+
+    select
+        calls.*,
+        track_names.channel as track_channel
+    from calls
+    left join track_names
+        on calls.kind = 'track' and calls.track = track_names.name
 
 ),
 
@@ -100,29 +109,16 @@ judged as (
     select
         *,
         coalesce(kind = 'track' and track = 'marketing preference updated', false) as is_preference,
-        coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels,
+        -- It decides about channels, each of which has a row.
+        coalesce(kind = 'track' and (track = 'marketing preference updated' or track_channel = 'all'), false) as is_choice,
+        coalesce(track_channel = 'all' or channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels,
         {{ regex_is('channel_words', '.*email.*|.* e mail .*| mail ') }} as says_email,
         {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }} as says_sms,
         {{ regex_is('channel_words', '.*push.*') }} as says_push,
-        case
-            when kind <> 'track' then null
-            when track in (
-                {% for name in email_tracks -%}
-                '{{ name }}'{{ "," if not loop.last }}
-                {% endfor -%}
-            ) then 'email'
-            when track in (
-                {% for name in sms_tracks -%}
-                '{{ name }}'{{ "," if not loop.last }}
-                {% endfor -%}
-            ) then 'sms'
-            when track in (
-                {% for name in push_tracks -%}
-                '{{ name }}'{{ "," if not loop.last }}
-                {% endfor -%}
-            ) then 'push'
-        end as track_channel
-    from calls
+        {{ trait_here('email_trait', 'trait_of_all', '(names_user or email is not null)') }} as email_is_subscribed,
+        {{ trait_here('sms_trait', 'trait_of_all', '(names_user or phone is not null)') }} as sms_is_subscribed,
+        {{ trait_here('push_trait', 'trait_of_all', '(names_user or push_token is not null)') }} as push_is_subscribed
+    from named
 
 ),
 
@@ -133,15 +129,15 @@ decided as (
         *,
         case
             when kind = 'identify' then email_is_subscribed is not null
-            when is_preference then says_email or (is_all_channels and (names_user or email is not null))
+            when is_choice then (is_preference and says_email) or (is_all_channels and (names_user or email is not null))
         end as is_about_email,
         case
             when kind = 'identify' then sms_is_subscribed is not null
-            when is_preference then says_sms or (is_all_channels and (names_user or phone is not null))
+            when is_choice then (is_preference and says_sms) or (is_all_channels and (names_user or phone is not null))
         end as is_about_sms,
         case
             when kind = 'identify' then push_is_subscribed is not null
-            when is_preference then says_push or (is_all_channels and (names_user or push_token is not null))
+            when is_choice then (is_preference and says_push) or (is_all_channels and (names_user or push_token is not null))
         end as is_about_push
     from judged
 
@@ -154,7 +150,7 @@ facets as (
         *,
         array_concat(
             [
-                case when is_preference and (is_about_email or is_about_sms or is_about_push) then null else 'call' end,
+                case when is_choice and (is_about_email or is_about_sms or is_about_push) then null else 'call' end,
                 case when is_about_email then 'email' end,
                 case when is_about_sms then 'sms' end,
                 case when is_about_push then 'push' end
@@ -190,7 +186,7 @@ events as (
         case
             when is_subscription then subscription_type
             when facet in ('email', 'sms', 'push') then facet
-            when not is_preference then track_channel
+            when not is_choice then track_channel
         end as channel,
         -- Other calls may carry a friend's address, or none.
         coalesce(kind = 'identify' or is_preference or track_channel is not null, false) as names_recipient,
@@ -294,11 +290,11 @@ select
         when names_recipient then phone
     end as phone_raw,
     -- A user's preference is the user's on all devices; only a permission is one device's.
-    case when names_recipient and not is_subscription and not (is_preference and names_user) then push_token end as push_token_raw,
-    case when names_recipient and not is_subscription and not (is_preference and names_user) then device_type end as push_token_type,
+    case when names_recipient and not is_subscription and not (is_choice and names_user) then push_token end as push_token_raw,
+    case when names_recipient and not is_subscription and not (is_choice and names_user) then device_type end as push_token_type,
     case
         when is_subscription then coalesce(subscription_status in ('subscribed', 'unsubscribed'), false)
-        when is_preference then facet <> 'call' or is_all_channels
+        when is_choice then facet <> 'call' or is_all_channels
         else names_recipient
     end as has_recipient,
     case

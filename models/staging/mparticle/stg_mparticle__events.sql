@@ -1,3 +1,5 @@
+{%- set traits = trait_names('mparticle') %}
+
 with
 
 deliveries as (
@@ -59,6 +61,8 @@ fields as (
     'customer_id': ['customer_id', 'customerid'], 'email': ['email'], 'phone': ['mobile_number', 'phone_number_2'],
 } -%}
 
+{%- do paths.update(trait_paths(traits, '$.user_attributes')) %}
+
 batches as (
 
     {{ json_fields('fields', 'payload', paths) }}
@@ -84,8 +88,31 @@ people as (
         lower(trim(event_type)) as kind,
         lower(trim(event_name)) as name,
         coalesce(batch_id, mpid, schema_version) is not null as is_batch,
+        {{ trait_of_channel(traits, 'email') }} as email_trait,
+        {{ trait_of_channel(traits, 'sms') }} as sms_trait,
+        {{ trait_of_channel(traits, 'push') }} as push_trait,
+        {{ trait_of_channel(traits, 'all') }} as trait_of_all,
         {{ regex_replace("lower(' ' || substr(preference_channel, 1, 100) || ' ')", '[^a-z*]+', ' ') }} as channel_words
     from batches
+
+),
+
+track_names as (
+
+    select
+        name as track,
+        channel as track_channel
+    from {{ ref('track_names') }}
+    where source = 'mparticle'
+
+),
+
+named as (
+
+    select *
+    from people
+    left join track_names
+        on people.kind = 'custom_event' and people.name = track_names.track
 
 ),
 
@@ -93,12 +120,16 @@ judged as (
 
     select
         *,
-        coalesce(kind = 'custom_event' and name = 'marketing preference updated', false) as is_preference,
-        coalesce(channel_words in (' all ', ' all channels ', ' * '), false) as is_all_channels,
-        coalesce({{ regex_is('channel_words', '.*email.*|.* e mail .*| mail ') }}, false) as says_email,
-        coalesce({{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }}, false) as says_sms,
-        coalesce({{ regex_is('channel_words', '.*push.*') }}, false) as says_push
-    from people
+        -- It decides about channels, each of which has a row.
+        coalesce(kind = 'custom_event' and (name = 'marketing preference updated' or track is not null), false) as is_preference,
+        coalesce(track_channel = 'all' or (track is null and channel_words in (' all ', ' all channels ', ' * ')), false) as is_all_channels,
+        coalesce(track_channel = 'email' or {{ regex_is('channel_words', '.*email.*|.* e mail .*| mail ') }}, false) as says_email,
+        coalesce(track_channel = 'sms' or {{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }}, false) as says_sms,
+        coalesce(track_channel = 'push' or {{ regex_is('channel_words', '.*push.*') }}, false) as says_push,
+        {{ trait_here('email_trait', 'trait_of_all', '(customer_id is not null or email is not null)') }} as email_is_subscribed,
+        {{ trait_here('sms_trait', 'trait_of_all', '(customer_id is not null or phone is not null)') }} as sms_is_subscribed,
+        {{ trait_here('push_trait', 'trait_of_all', 'customer_id is not null') }} as push_is_subscribed
+    from named
 
 ),
 
@@ -115,6 +146,9 @@ facets as (
             case when is_preference and (is_all_channels or says_push) then 'push' end,
             case when is_preference and not (is_all_channels or says_email or says_sms or says_push) then 'call' end,
             case when position = 0 then 'person' end,
+            {% for channel in ['email', 'sms', 'push'] -%}
+            case when position = 0 and {{ channel }}_is_subscribed is not null then 'trait_{{ channel }}' end,
+            {% endfor -%}
             {% for channel in var('consent_purposes') -%}
             case when position = 0 and {{ channel }}_consent is not null then 'consent_{{ channel }}' end{{ ',' if not loop.last }}
             {% endfor -%}
@@ -134,12 +168,17 @@ events as (
     select
         *,
         starts_with(facet, 'consent_') as is_consent,
+        starts_with(facet, 'trait_') as is_trait,
         case
             when starts_with(facet, 'consent_') then substr(facet, 9)
+            when starts_with(facet, 'trait_') then substr(facet, 7)
             when facet in ('email', 'sms', 'push') then facet
             when facet = 'call' and kind = 'push_registration' then 'push'
         end as channel,
         case facet
+            {% for channel in ['email', 'sms', 'push'] -%}
+            when 'trait_{{ channel }}' then {{ channel }}_is_subscribed
+            {% endfor -%}
             {% for channel in var('consent_purposes') -%}
             when 'consent_{{ channel }}' then {{ parse_boolean(channel ~ '_consent') }}
             {% endfor -%}
@@ -149,6 +188,9 @@ events as (
             when 'consent_{{ channel }}' then {{ channel }}_consent_time
             {% endfor -%}
             when 'person' then batch_time
+            {% for channel in ['email', 'sms', 'push'] -%}
+            when 'trait_{{ channel }}' then batch_time
+            {% endfor -%}
             -- A late report of an old preference is an old preference.
             else {{ first_time(['case when is_preference then act_time end', 'event_time', 'batch_time']) }}
         end as happened_at,
@@ -175,13 +217,14 @@ select
         else 'wrong shape'
     end as shape_error,
     case
-        when facet = 'person' then 'identify'
+        when facet = 'person' or is_trait then 'identify'
         when is_consent then 'consent_state'
         when is_preference then name
         else kind
     end as provider_event,
     case
         when facet = 'person' then null
+        when is_trait then channel
         when is_consent then case when consented then 'true' when not consented then 'false' end
         when is_preference and facet = 'call' then 'unknown channel'
         when is_preference then coalesce(
@@ -194,7 +237,7 @@ select
         when facet = 'person' then {{ key_of([
             "'person'", 'customer_id', 'lower(trim(email))', 'phone', event_instant('coalesce(batch_id, batch_time)'),
         ]) }}
-        when is_consent then {{ key_of([
+        when is_consent or is_trait then {{ key_of([
             'facet', 'customer_id', 'lower(trim(email))', 'phone', 'cast(consented as ' ~ dbt.type_string() ~ ')',
             event_instant('happened_at'),
         ]) }}

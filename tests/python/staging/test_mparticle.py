@@ -9,6 +9,19 @@ from tests.python.staging.bodies import Landed, bodies, event
 SOURCE = "mparticle"
 
 EVENTS = {
+    "attributes_of_a_person": [
+        event(None, "identify", "identify", external_id="c-905"),
+        event(
+            "email",
+            "identify",
+            "identify/email",
+            "ivy@example.net",
+            external_id="c-905",
+            trait_value=False,
+        ),
+        event("push", "identify", "identify/push", external_id="c-905", trait_value=False),
+        event("sms", "identify", "identify/sms", external_id="c-905", trait_value=False),
+    ],
     "batch_without_a_list_of_events": [
         event(None, "identify", "identify", external_id="c-901"),
     ],
