@@ -43,13 +43,15 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The event of an element: equal for all copies. An act's key is its own; what only happened to a
-    message or an application is told apart within its day. -#}
-{% macro event_id(source, channel, event_key, copy_day) -%}
+{#- The event of an element: equal for all copies. A platform's id alone is no event: elements of one batch may share it,
+    so the key holds what happened and to whom as well. An act's key is its own; what only happened to a
+    message or an application is told apart within its day.
+    identity: text expressions. -#}
+{% macro event_id(identity, copy_day) -%}
     case
         when {{ copy_day }} > {{ utc_literal('1970-01-01') }}
-            then {{ surrogate_key([source, channel, event_key, to_date(copy_day)]) }}
-        else {{ surrogate_key([source, channel, event_key]) }}
+            then {{ surrogate_key(identity + [to_date(copy_day)]) }}
+        else {{ surrogate_key(identity) }}
     end
 {%- endmacro %}
 

@@ -95,6 +95,11 @@ judged as (
                     and coalesce(addressed.email, addressed.phone, addressed.push_token) is not null
                 )
                 then case when trim(addressed.address_raw) <> '' then 'invalid address' else 'no recipient' end
+            -- A row of the mapping gives it a meaning, and nothing says which channel it is about: it would reach nobody.
+            when
+                addressed.channel is null
+                and coalesce(exact.event_type, by_part.event_type, by_event.event_type) in ('unsubscribe', 'complaint', 'bounce', 'block')
+                then 'no channel'
         end as quarantine_reason
     from addressed
     {{ join_provider_events('addressed') }}
@@ -155,7 +160,7 @@ select
     case when quarantine_reason is not null then element end as element,
     is_unmapped,
     copy_day,
-    {{ event_id('source', 'channel', 'event_key', 'copy_day') }} as event_id,
+    {{ event_id(['source', 'channel', 'event_key', 'provider_event', 'coalesce(address, external_id)'], 'copy_day') }} as event_id,
     channel,
     event_type,
     case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,

@@ -156,8 +156,11 @@ NO_ACTS = frozenset({"sent", "delivered", "open", "click", "soft_bounce", "ident
 
 
 def event_id(event: Event) -> str:
-    """The identity of an event: source, channel, the platform's own key; of no act also its day."""
-    names = (event.source, event.channel, event.key)
+    """The identity of an event: source, channel, the platform's own key and word, and whom it
+    names; of no act also its day.
+    """
+    whom = event.address_on(event.channel) or event.external_id
+    names = (event.source, event.channel, event.key, event.word, whom)
     return _md5(*names, _copy_day(event.timestamp)) if event.event_type in NO_ACTS else _md5(*names)
 
 

@@ -225,10 +225,11 @@ def events(element: Element, n: int) -> tuple[Event, ...]:
 def _sendgrid_events(e: Element, n: int) -> tuple[Event, ...]:
     if e.kind == "junk":
         return ()
-    _, event_type, is_echo = SENDGRID[e.kind]
+    body, event_type, is_echo = SENDGRID[e.kind]
     return (
         Event(
             source="sendgrid",
+            word=body["event"],
             key=f"sg-{n:05d}-{e.uid}",
             event_type=event_type,
             channel="email",
@@ -247,6 +248,7 @@ def _postmark_events(e: Element, n: int) -> tuple[Event, ...]:
     return (
         Event(
             source="postmark",
+            word=body.get("RecordType", "SubscriptionChange").lower(),
             key=_postmark_key(e, n),
             event_type=event_type,
             channel="email",
@@ -260,10 +262,11 @@ def _postmark_events(e: Element, n: int) -> tuple[Event, ...]:
 
 
 def _mailgun_events(e: Element, n: int) -> tuple[Event, ...]:
-    _, event_type, is_echo = MAILGUN[e.kind]
+    body, event_type, is_echo = MAILGUN[e.kind]
     return (
         Event(
             source="mailgun",
+            word=body["event"],
             key=_mailgun_key(e, n),
             event_type=event_type,
             channel="email",
@@ -282,6 +285,7 @@ def _twilio_events(e: Element, n: int) -> tuple[Event, ...]:
     return (
         Event(
             source="twilio",
+            word="incoming" if is_incoming else body["MessageStatus"],
             key=sid
             if is_incoming
             else _key(sid, body["MessageStatus"], body.get("ErrorCode"), None),
@@ -299,6 +303,7 @@ def _segment_events(e: Element, n: int) -> tuple[Event, ...]:
         is_preference = e.kind.startswith("preference")
         return Event(
             source="segment",
+            word=_segment_word(e.kind),
             key=f"seg-{n:05d}-{e.uid}",
             event_type=event_type,
             channel=channel,
@@ -331,11 +336,22 @@ def _segment_events(e: Element, n: int) -> tuple[Event, ...]:
     return (event(SEGMENT_SPEC[e.kind][1], "email"),)
 
 
+def _segment_word(kind: str) -> str:
+    if kind in SEGMENT_SPEC:
+        return SEGMENT_SPEC[kind][0].lower()
+    called = {
+        "preference": "marketing preference updated",
+        "permission": "push notification permission changed",
+    }
+    return called.get(kind.partition("_")[0], kind.partition("_")[0])
+
+
 def _mail_event(mail: Mail, n: int) -> Event:
     is_send = mail.table == "email_sends"
     address, message = names.email(n, mail.email), _message_id(mail, n)
     return Event(
         source="email_log",
+        word="sent" if is_send else "opened",
         key=_key("sent", address, message) if is_send else _key("opened", message),
         event_type="sent" if is_send else "open",
         channel="email",
@@ -347,6 +363,7 @@ def _mail_event(mail: Mail, n: int) -> Event:
 def _entry_event(entry: Entry, n: int) -> Event:
     return Event(
         source="directory",
+        word="contact",
         key=_key(*_entry_row(entry, n).values()),
         event_type="identify",
         external_id=names.external_id(n, entry.contact),

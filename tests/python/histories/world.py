@@ -19,9 +19,8 @@ class Event:
     """One thing that a platform, the sender's log or the directory says happened, already
     normalized.
 
-    `key` identifies it within source and channel. `timestamp` is what the platform wrote, whatever
-    the year;
-    None where it wrote nothing or nothing that parses.
+    `key` identifies it within source, channel, word and whom it names. `timestamp` is what the
+    platform wrote, whatever the year; None where it wrote nothing or nothing that parses.
     """
 
     source: str
@@ -38,6 +37,8 @@ class Event:
     source_of_change: str | None = None
     is_machine: bool = False
     is_echo: bool = False
+    #: What the platform calls it, without its second word.
+    word: str = ""
 
     def address_on(self, channel: str | None) -> str | None:
         """The address that this event names on a channel, None if it names none there."""

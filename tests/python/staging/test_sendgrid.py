@@ -92,6 +92,12 @@ EVENTS = {
     "unknown_event": [
         event("email", "other", "cancel_drop", "mia@example.org"),
     ],
+    "one_id_for_all": [
+        event("email", "unsubscribe", "unsubscribe", "mia@example.org"),
+        event("email", "unsubscribe", "unsubscribe", "noa@example.org"),
+        event("email", "unsubscribe", "unsubscribe", "leo@example.net"),
+        event("email", "complaint", "spamreport", "leo@example.net"),
+    ],
 }
 
 QUARANTINED: dict[str, list[str]] = {
