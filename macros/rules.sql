@@ -72,3 +72,18 @@ left join provider_events as exact
         {%- endif -%}
     {%- endfor -%}
 {%- endmacro %}
+
+{#- Whether a topic counts for the whole channel: of the rows of seeds/topics.csv that fit (`*` fits any source or topic) the one that
+    names most. relation: a CTE with source and
+    topic; topics is a CTE, too. topic_counts() is the predicate. -#}
+{% macro join_topics(relation) -%}
+    left join topics as exact
+        on {{ relation }}.source = exact.source and {{ relation }}.topic = exact.topic
+    left join topics as of_source
+        on {{ relation }}.source = of_source.source and of_source.topic = '*'
+    left join topics as of_topic
+        on {{ relation }}.topic = of_topic.topic and of_topic.source = '*'
+    left join topics as of_any
+        on of_any.source = '*' and of_any.topic = '*'
+{%- endmacro %}
+{% macro topic_counts() -%} coalesce(exact.suppresses, of_source.suppresses, of_topic.suppresses, of_any.suppresses, false) {%- endmacro %}

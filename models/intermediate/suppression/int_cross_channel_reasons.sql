@@ -38,7 +38,7 @@ events as (
 policy as (
 
     select * from {{ ref('suppression_policy') }}
-    where suppresses = 'all'
+    where suppresses not in ('same', 'none')
 
 ),
 
@@ -64,6 +64,7 @@ carried as (
         reasons.reason,
         reasons.event_id,
         any_value(policy.attribute) as attribute,
+        any_value(policy.suppresses) as suppresses,
         any_value(reasons.channel) as channel,
         any_value(reasons.named_external_id) as named_external_id,
         any_value(reasons.source) as source,
@@ -98,6 +99,7 @@ arrived as (
         on
             carried.contact_id = addresses.contact_id
             and carried.channel <> addresses.channel
+            and (carried.suppresses = 'all' or ' ' || carried.suppresses || ' ' like '% ' || addresses.channel || ' %')
 
 ),
 

@@ -32,10 +32,16 @@ releases as (
 
 ),
 
-counting_topics as (
+topics as (
 
     select * from {{ ref('topics') }}
-    where suppresses
+
+),
+
+topic_acts as (
+
+    select * from latest_acts
+    where event_type = 'topic_subscribe'
 
 ),
 
@@ -67,18 +73,15 @@ union all
 
 -- A topic that counts as an opt-out of the channel has an opt-in of its own.
 select
-    latest_acts.channel,
-    latest_acts.external_id,
-    latest_acts.address,
+    topic_acts.channel,
+    topic_acts.external_id,
+    topic_acts.address,
     'subscribe' as event_type,
-    latest_acts.source,
-    latest_acts.topic,
+    topic_acts.source,
+    topic_acts.topic,
     true as is_topic,
-    latest_acts.effective_at,
-    latest_acts.event_id
-from latest_acts
-inner join counting_topics
-    on
-        latest_acts.source = counting_topics.source
-        and latest_acts.topic = counting_topics.topic
-where latest_acts.event_type = 'topic_subscribe'
+    topic_acts.effective_at,
+    topic_acts.event_id
+from topic_acts
+{{ join_topics('topic_acts') }}
+where {{ topic_counts() }}

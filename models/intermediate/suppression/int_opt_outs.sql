@@ -21,10 +21,16 @@ policy as (
 
 ),
 
-counting_topics as (
+topics as (
 
     select * from {{ ref('topics') }}
-    where suppresses
+
+),
+
+topic_events as (
+
+    select * from latest_events
+    where event_type = 'topic_unsubscribe'
 
 ),
 
@@ -42,15 +48,12 @@ opt_out_events as (
     union all
 
     select
-        latest_events.*,
+        topic_events.*,
         'unsubscribe' as reason,
         true as is_topic
-    from latest_events
-    inner join counting_topics
-        on
-            latest_events.source = counting_topics.source
-            and latest_events.topic = counting_topics.topic
-    where latest_events.event_type = 'topic_unsubscribe'
+    from topic_events
+    {{ join_topics('topic_events') }}
+    where {{ topic_counts() }}
 
 ),
 
