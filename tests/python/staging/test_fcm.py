@@ -98,6 +98,47 @@ EVENTS = {
     "unregistered": [
         event("push", "bounce", "error/unregistered", "eT0kEn:APA91bSample", external_id="c-901"),
     ],
+    "bare_not_registered": [
+        event("push", "bounce", "error/notregistered", "eT0kEn:APA91bBare3", external_id="c-901"),
+    ],
+    "bare_invalid_registration": [
+        event(
+            "push",
+            "bounce",
+            "error/invalidregistration",
+            "eT0kEn:APA91bBare1",
+            external_id="c-901",
+        ),
+    ],
+    "bare_unregistered": [
+        event("push", "bounce", "error/unregistered", "eT0kEn:APA91bBare7", external_id="c-901"),
+    ],
+    "bare_sdk_word": [
+        event(
+            "push",
+            "bounce",
+            "error/registration-token-not-registered",
+            "eT0kEn:APA91bBare4",
+            external_id="c-901",
+        ),
+    ],
+    "bare_sentence": [
+        event(
+            "push",
+            "bounce",
+            "error/requested entity was not found.",
+            "eT0kEn:APA91bBare5",
+            external_id="c-901",
+        ),
+    ],
+    "bare_unavailable": [
+        event(
+            "push", "soft_bounce", "error/unavailable", "eT0kEn:APA91bBare6", external_id="c-901"
+        ),
+    ],
+    "bare_message_too_big": [
+        event("push", "other", "error/messagetoobig", "eT0kEn:APA91bBare2", external_id="c-901"),
+    ],
 }
 
 QUARANTINED: dict[str, list[str]] = {
