@@ -3,18 +3,20 @@
 A meaning is one of
 - an identifier: external_id, email, phone, push_token; address (its channel is the row's own)
 - what belongs to the row: push_token_type, device_type, channel, updated_at, listed_at, reason
-- a fact: status (a word), refused (true is a refusal), notification_types (a number), or a time by
-  which it happened: opted_in_at, opted_out_at, bounced_at, complained_at; and status_at, the time
-  of the word. email_, sms_ or push_ before it names the channel, else the row's own is meant
-- list:KIND: a column that only lists of that kind have; ignored: one that only marks its platform
+- a fact: status (a word), refused (true is an opt-out), suppression (why it is suppressed, nothing
+  if it is not), notification_types (a number), or a time by which it happened: opted_in_at,
+  opted_out_at, bounced_at, complained_at; and status_at, suppression_at: the time of that word.
+  email_, sms_ or push_ before it names the channel, else the row's own is meant
+- list:KIND: a column that only lists of that kind have; ignored: one that says nothing to us
 """
 
 from __future__ import annotations
 
 import csv
 import re
+import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -31,17 +33,21 @@ ADDRESS_OF: Final = {"email": "email", "sms": "phone", "push": "push_token"}
 
 _IDENTIFIERS: Final = ("external_id", "email", "phone", "push_token", "address")
 _OF_ROW: Final = ("push_token_type", "device_type", "channel", "updated_at", "listed_at", "reason")
-_FACTS: Final = (
-    "status",
-    "refused",
-    "notification_types",
-    *(f"{kind}_at" for kind in KINDS),
-)
+#: Facts that are words, and the meaning of the column that has their time.
+_TIME_OF: Final = {
+    "status": "status_at",
+    "refused": "status_at",
+    "notification_types": "status_at",
+    "suppression": "suppression_at",
+}
+_FACTS: Final = (*_TIME_OF, *(f"{kind}_at" for kind in KINDS))
+_TIMES: Final = ("status_at", "suppression_at")
+_IGNORED: Final = "ignored"
 _ANY: Final = "any"
 _DIRECTORY: Final = "directory"
 # Of these a file has one column each; a fact may stand in several.
 _SINGLE: Final = {*_IDENTIFIERS, *_OF_ROW} | {
-    name for channel in ("", "email_", "sms_", "push_") for name in (f"{channel}status_at",)
+    f"{channel}{name}" for channel in ("", "email_", "sms_", "push_") for name in _TIMES
 }
 
 
@@ -57,7 +63,7 @@ class Column:
     def channel(self) -> str | None:
         """The channel that its meaning names; None for the row's own."""
         first, _, rest = self.meaning.partition("_")
-        return first if first in CHANNELS and rest in {*_FACTS, "status_at"} else None
+        return first if first in CHANNELS and rest in {*_FACTS, *_TIMES} else None
 
     @property
     def fact(self) -> str | None:
@@ -87,6 +93,26 @@ class Layout:
         """The columns that say something of a person's subscription."""
         return tuple(column for column in self.columns if column.fact)
 
+    def time_of(self, fact: Column) -> Column | None:
+        """The column that has the time of what a column says: its own, if it says when itself."""
+        if fact.fact not in _TIME_OF:
+            return fact
+        same = [
+            other
+            for other in self.facts
+            if other.channel == fact.channel
+            and _TIME_OF.get(str(other.fact)) == _TIME_OF[str(fact.fact)]
+        ]
+        # Of several words under one time it is the status's.
+        if len(same) > 1 and fact.fact != "status":
+            return None
+        return self.named(f"{fact.channel or ''}_{_TIME_OF[str(fact.fact)]}".lstrip("_"))
+
+    @property
+    def times(self) -> tuple[Column, ...]:
+        """The columns that hold times."""
+        return tuple(column for column in self.columns if column.meaning.endswith("_at"))
+
     @property
     def channel(self) -> str:
         """The channel of rows that do not name one: of the first address that the file has."""
@@ -95,49 +121,41 @@ class Layout:
 
 def column_names() -> tuple[str, ...]:
     """The names that --column takes."""
-    facts = tuple(f for f in _FACTS if f != "notification_types")
-    prefixed = [f"{channel}_{fact}" for channel in CHANNELS for fact in (*facts, "status_at")]
+    facts = (*(f for f in _FACTS if f != "notification_types"), *_TIMES)
+    prefixed = [f"{channel}_{fact}" for channel in CHANNELS for fact in facts]
     return ("external_id", "email", "phone", "push_token", "push_token_type", "channel",
-            "updated_at", "reason", "listed_at", *facts, "status_at", *prefixed)  # fmt: skip
+            "updated_at", "reason", "listed_at", _IGNORED, *facts, *prefixed)  # fmt: skip
 
 
-@cache
-def words() -> Mapping[str, str]:
-    """What a status word means, by its normalized form; '' for one that says nothing."""
-    return {_normal_word(row["word"]): row["kind"] for row in _data("words.csv")}
+def words(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Status words and what they mean, '' for nothing: words.csv, then --word.
 
-
-def kind_of(word: str, more: Mapping[str, str]) -> str | None:
-    """The kind that a status says, '' for nothing, None for a word that nobody knows."""
-    normal = _normal_word(word)
-    if not normal:
-        return ""
-    return more.get(normal, words().get(normal))
-
-
-def more_words(given: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """--word as kind_of takes it. Raises ConfigError for a kind that does not exist."""
+    Raises ConfigError for a kind that does not exist.
+    """
     for _, kind in given:
         if kind not in {*KINDS, "nothing"}:
             raise ConfigError(f"--word: {kind!r} is none of {', '.join(KINDS)} or nothing.")
-    return {_normal_word(word): "" if kind == "nothing" else kind for word, kind in given}
+    known = [(row["word"], row["kind"]) for row in _data("words.csv")]
+    return known + [(word, "" if kind == "nothing" else kind) for word, kind in given]
 
 
 def recognize(
     path: Path,
     header: Sequence[str],
     mapped: Mapping[str, str],
+    ignored: Sequence[str],
     list_kind: str | None,
     *,
     is_certain: bool = True,
 ) -> Layout:
     """The layout of a file with this header.
 
-    mapped: --column, by name the header (or #N, its place from 1). list_kind: --all. is_certain:
-    whether it was said of this file; of several files it is that of lists of addresses only, for a
-    directory must not become a list of refusals.
+    mapped: --column, by name the header (or #N, its place from 1; '' for none). ignored: headers
+    that are not to be read. list_kind: --all. is_certain: whether it was said of this file; of
+    several files it is that of lists of addresses only, for a directory must not become a list of
+    opt-outs.
     Raises ConfigError where no column identifies anybody, where two columns claim to be the same,
-    and where nothing says what the rows are.
+    where nothing says what the rows are, and where a column that looks like consent is not read.
     """
     if any("@" in text for text in header):
         raise ConfigError(
@@ -146,19 +164,24 @@ def recognize(
         )
     places = {name: _place(header, wanted) for name, wanted in mapped.items()}
     given = {place: name for name, place in places.items() if place is not None}
+    given |= {place: _IGNORED for wanted in ignored for place in _places(header, wanted)}
     platform = _platform(header)
     known = _meanings(platform)
     columns: list[Column] = []
     unread = []
+    overlooked = []
     for position, text in enumerate(header):
         meaning = given.get(position) or known.get(_normal(text), "")
-        # A name that --column gave to another column is no longer this one's.
-        taken = position not in given and places.get(meaning) is not None
-        if meaning and not taken:
+        # A name that --column gave to another column, or to none, is no longer this one's.
+        is_taken = position not in given and meaning in places
+        if meaning and not is_taken:
             columns.append(Column(position, text.strip(), meaning))
         elif text.strip():
             unread.append(redact(text.strip()))
-    used = tuple(column for column in columns if column.meaning != "ignored")
+            if not is_taken and _looks_like_consent(text):
+                overlooked.append((position, text.strip()))
+    _check_overlooked(path, header, overlooked)
+    used = _without_lone_times(tuple(c for c in columns if c.meaning != _IGNORED))
     _check_doubles(path, used)
     _check_identifiers(path, header, used)
     lists = {c.meaning.removeprefix("list:") for c in used if c.meaning.startswith("list:")}
@@ -180,15 +203,113 @@ def has_header(header: Sequence[str], wanted: str) -> bool:
 
 
 def _place(header: Sequence[str], wanted: str) -> int | None:
+    return next(iter(_places(header, wanted)), None)
+
+
+def _places(header: Sequence[str], wanted: str) -> list[int]:
     number = re.fullmatch(r"#(\d{1,9})", wanted.strip())
     if number:
-        return int(number[1]) - 1 if 0 < int(number[1]) <= len(header) else None
-    found = [place for place, text in enumerate(header) if _normal(text) == _normal(wanted)]
-    return found[0] if found else None
+        return [int(number[1]) - 1] if 0 < int(number[1]) <= len(header) else []
+    normal = _normal(wanted)
+    return [place for place, text in enumerate(header) if normal and _normal(text) == normal]
+
+
+def _without_lone_times(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The time of a suppression whose reason the file does not have is that of an opt-out."""
+    meanings = {column.meaning for column in columns}
+    return tuple(
+        replace(column, meaning=column.meaning.replace("suppression_at", "opted_out_at"))
+        if column.meaning.endswith("suppression_at") and column.meaning[:-3] not in meanings
+        else column
+        for column in columns
+    )
+
+
+# Words of a header: those of an opt-out, of an opt-in or either, of a bounce, of a complaint; of a
+# time; of each channel. Also in other languages of Europe.
+_OPT_OUT: Final = re.compile(
+    r"unsub\w*|opt(ed)?_outs?|\w*opt(ed)?out\w*|do_not|donot\w*|dont|dnc|dne|dnd|suppress\w*|revoked?|withdr[ae]w\w*"
+    r"|stop(ped)?|(black|block|deny)_?list\w*|blocked|removed?_from|no_(e_?)?(mail|sms)\w*|remove_me"
+    r"|abgemeldet|abmelde\w*|widerruf\w*|d[eé]sabonn\w*|d[eé]sinscri\w*|baja|disiscri\w*|afgemeld"
+    r"|uitgeschreven|cancelad\w*|avanm\w*"
+)
+_OPT_IN: Final = re.compile(
+    r"subscri\w*|opt(ed)?_ins?|\w*opt(ed)?in(date|time|at)?|consent\w*|accepts?|permission\w*|newsletter\w*|gdpr"
+    r"|einwilligung\w*|angemeldet|consentement|marketing_(allowed|status|emails?|ok)|can_(contact|email)"
+    r"|contactable|mailable"
+)
+_BOUNCE: Final = re.compile(r"bounced?s?|undeliverable|cleaned")
+_COMPLAINT: Final = re.compile(r"complain\w*|spam\w*|abuse")
+# A header that ends so says something beside it.
+_ASIDE: Final = re.compile(r".*_(ip|ip_address|url|link|id|count|campaign|title|plan|price)_")
+_WHEN: Final = re.compile(r"at|on|date\w*|time\w*|since|when|am|datum|fecha|zeit\w*|utc")
+_CHANNEL_WORDS: Final = (
+    ("email", re.compile(r"e_?mails?|mailings?")),
+    ("sms", re.compile(r"sms|mms|texts?|phone|mobile|call|whatsapp")),
+    ("push", re.compile(r"push|notifications?")),
+)
+
+
+def _has(words: str, pattern: re.Pattern[str]) -> bool:
+    return re.search(rf"_(?:{pattern.pattern})_", words) is not None
+
+
+def _words_of(header: str) -> str:
+    """A header's words, in small letters, each between underscores."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", header.replace("'", "").replace("\u2019", ""))
+    return "_" + "_".join(re.findall(r"[^\W_]+", apart.lower())) + "_"
+
+
+def _looks_like_consent(header: str) -> bool:
+    words = _words_of(header)
+    return not _ASIDE.fullmatch(words) and any(
+        _has(words, pattern) for pattern in (_OPT_OUT, _OPT_IN, _BOUNCE, _COMPLAINT)
+    )
+
+
+def _likely_meaning(header: str) -> str:
+    """The name of --column that such a header probably wants."""
+    words = _words_of(header)
+    is_time = _has(words, _WHEN)
+    if _has(words, _OPT_OUT):
+        fact = "opted_out_at" if is_time else "refused"
+    elif _has(words, _BOUNCE):
+        fact = "bounced_at" if is_time else "suppression"
+    elif _has(words, _COMPLAINT):
+        fact = "complained_at" if is_time else "suppression"
+    else:
+        fact = "opted_in_at" if is_time else "status"
+    channel = next((name for name, pattern in _CHANNEL_WORDS if _has(words, pattern)), "")
+    return f"{channel}_{fact}".lstrip("_")
+
+
+def _check_overlooked(
+    path: Path, header: Sequence[str], overlooked: Sequence[tuple[int, str]]
+) -> None:
+    """An opt-out that nobody reads is an opt-out that nobody obeys."""
+    if not overlooked:
+        return
+
+    def options() -> Iterator[str]:
+        for place, text in overlooked:
+            plain = text.isprintable() and redact(text) == text and len(text) <= 80
+            is_one = len(_places(header, text)) == 1 and not text.startswith("#")
+            named = text if plain and is_one else f"#{place + 1}"
+            yield (
+                f"  --column {shlex.quote(f'{_likely_meaning(text)}={named}')}"
+                f"   or   --column {shlex.quote(f'{_IGNORED}={named}')}"
+            )
+
+    raise ConfigError(
+        f"{path.name}: these columns look like consent and are not read. Say what each one means, "
+        "or that it is ignored:\n" + "\n".join(options())
+    )
 
 
 def _check_doubles(path: Path, columns: Sequence[Column]) -> None:
-    counts = Counter(column.meaning for column in columns if column.meaning in _SINGLE)
+    meanings = {column.meaning for column in columns}
+    shared = {time.removesuffix("_at") for time in meanings if time.endswith(_TIMES)}
+    counts = Counter(c.meaning for c in columns if c.meaning in _SINGLE | shared)
     for meaning, count in counts.items():
         if count > 1:
             same = [c for c in columns if c.meaning == meaning]
@@ -263,7 +384,3 @@ def _data(name: str) -> tuple[Mapping[str, str], ...]:
 
 def _normal(header: str) -> str:
     return re.sub(r"[\s_\-\ufeff]+", "", header).casefold()
-
-
-def _normal_word(word: str) -> str:
-    return re.sub(r"[\s_\-\"'\[\]]+", "", word).casefold()

@@ -14,18 +14,26 @@ import click
 from sync.cli.main import cli
 from sync.cli.options import FILE, ParsedType, Project, output_option, shortened, warehouse_options
 from sync.cli.tables import print_json, print_table
-from sync.extras import needs
-from sync.terminal import echo
+from sync.terminal import counted, echo
 
 if TYPE_CHECKING:
     from sync.backfill.command import BackfillReport
+    from sync.backfill.reading import Dates
 
 
 def _pair(text: str) -> tuple[str, str]:
     """NAME=VALUE: both sides, without blanks around them."""
-    name, _, right = text.partition("=")
-    if not name.strip() or not right.strip():
-        raise ValueError(f"{text!r} is not NAME=VALUE")
+    name, right = _column(text)
+    if not right:
+        raise ValueError(f"{shortened(text)} is not NAME=VALUE")
+    return name, right
+
+
+def _column(text: str) -> tuple[str, str]:
+    """NAME=HEADER, or NAME= for no column."""
+    name, equals, right = text.partition("=")
+    if not name.strip() or not equals:
+        raise ValueError(f"{shortened(text)} is not NAME=VALUE")
     return name.strip(), right.strip()
 
 
@@ -55,11 +63,11 @@ def _instant(text: str) -> datetime:
 @click.option(
     "--column",
     "columns",
-    type=ParsedType("name=value", _pair),
+    type=ParsedType("name=value", _column),
     multiple=True,
     metavar="NAME=HEADER",
     help="What a column means, where its header does not tell or tells wrong; HEADER may be #N, "
-    "its place from 1. May be repeated. The names are listed above.",
+    "its place from 1. NAME= alone: no column has it. May be repeated. The names are listed above.",
 )
 @click.option(
     "--all",
@@ -79,20 +87,23 @@ def _instant(text: str) -> datetime:
     help="What an unknown status means: a KIND as of --all, or nothing. May be repeated.",
 )
 @click.option(
+    "--dates",
+    type=click.Choice(["dmy", "mdy", "iso"]),
+    help="How dates like 01/02/2024 are read: day first, month first, or not at all.  [default: as "
+    "all values of a column agree]",
+)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="The encoding of the files, for example latin-1.  [default: UTF-8, or UTF-16 by its mark]",
+)
+@click.option(
     "--as-of",
     type=ParsedType("time", _instant),
     metavar="TIME",
     help="When opt-outs count that have no time.  [default: the file's modification time]",
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Tell what would land and how conflicts end; land nothing."
-)
-@click.option(
-    "--conflicts",
-    type=FILE,
-    metavar="FILE",
-    help="Write all conflicts there, as CSV: every candidate, which one holds, by which rule.",
-)
+@click.option("--dry-run", is_flag=True, help="Tell what would land; land nothing.")
 @click.option(
     "--rejects",
     type=FILE,
@@ -106,9 +117,10 @@ def backfill(
     columns: tuple[tuple[str, str], ...],
     lists: tuple[tuple[str, str], ...],
     words: tuple[tuple[str, str], ...],
+    dates: Dates | None,
+    encoding: str | None,
     as_of: datetime | None,
     dry_run: bool,
-    conflicts: Path | None,
     rejects: Path | None,
     output: str,
 ) -> None:
@@ -147,20 +159,22 @@ def backfill(
       contact-sync backfill bounces.csv spam.csv --all bounces.csv=bounced --all spam.csv=complained
       contact-sync backfill crm.csv --column email=MAIL --column email_opted_out_at=NO_MAIL_SINCE
     """
-    with needs("backfill", "backfill"):
-        from sync.backfill.command import Options, backfill
+    from sync.backfill.command import Options, backfill
     from sync.progress import make_progress
 
     # A dry run needs no warehouse, not even a profile.
     target = None if dry_run else project.target
     options = Options(
         files=files,
-        columns=dict(columns),
+        columns={name: header for name, header in columns if name != "ignored"},
+        ignored=[header for name, header in columns if name == "ignored"],
         lists=dict(lists),
         words=words,
+        dates=dates,
+        encoding=encoding,
         as_of=as_of,
         rejects=rejects,
-        conflicts=conflicts,
+        country_code=project.country_code(),
     )
     is_ended = threading.Event()
 
@@ -187,10 +201,11 @@ def backfill(
 
 
 def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
-    """Files, what landed, conflicts by where they stand (no address), and what to do next."""
+    """Files, what landed, what was rejected and why (no address), and what to do next."""
+    landed = "would land" if is_dry_run else "landed"
     print_table(
-        ("file", "read as", "rows", "rejected"),
-        [(part.name, part.platform, part.rows, part.rejected) for part in report.files],
+        ("file", "read as", "rows", landed, "rejected"),
+        [(p.name, p.platform, p.rows, p.landed, p.rejected) for p in report.files],
     )
     echo()
     for part in report.files:
@@ -198,6 +213,9 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
         echo(f"{part.name}: {read}")
         if part.unread:
             echo(f"  not read: {', '.join(part.unread)}")
+        if part.undated:
+            opt_outs = counted(part.undated, "opt-out")
+            echo(f"  without a time: {opt_outs}, counted at {part.as_of:%Y-%m-%d %H:%M:%S} UTC")
     echo()
     if report.statements:
         echo("Would land:" if is_dry_run else "Landed:")
@@ -209,40 +227,24 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
             ],
         )
         echo()
-    _print_conflicts(report)
     if report.rejects is not None:
+        echo("Rejected:")
+        print_table(("rows", "reason"), [(count, reason) for reason, count in report.reasons])
+        echo()
         total = sum(part.rejected for part in report.files)
-        echo(f"{total:,} rows did not count: {report.rejects} has their lines.", err=True)
+        echo(
+            f"{counted(total, 'row')} did not count, or not wholly: "
+            f"{report.rejects} has the lines.",
+            err=True,
+        )
     if is_dry_run:
         echo("Dry run: nothing landed.")
     else:
         echo("Next: dbt build" if report.landed else "Nothing to land.")
 
 
-def _print_conflicts(report: BackfillReport) -> None:
-    if not report.conflicts:
-        echo("No conflicts.")
-        return
-    echo(f"Conflicts: {report.conflicts:,} (--conflicts FILE writes all of them)")
-    print_table(
-        ("attribute", "value", "at", "source", "", "rule"),
-        [
-            (
-                one["attribute"],
-                one["value"],
-                f"{one['at'] or ''}{' (--as-of)' if one['is_at_as_of'] else ''}",
-                one["source"],
-                "holds" if one["is_winner"] else "",
-                one["rule"] if one["is_winner"] else "",
-            )
-            for one in report.shown
-        ],
-    )
-    echo()
-
-
 def backfill_json(report: BackfillReport) -> dict[str, Any]:
-    """The report as data; conflicts by where they stand, without whom they are about."""
+    """The report as data, without whom it is about."""
     return {
         "files": [
             {
@@ -253,7 +255,10 @@ def backfill_json(report: BackfillReport) -> dict[str, Any]:
                 ],
                 "not_read": list(part.unread),
                 "rows": part.rows,
+                "landed": part.landed,
                 "rejected": part.rejected,
+                "without_a_time": part.undated,
+                "as_of": part.as_of,
             }
             for part in report.files
         ],
@@ -261,10 +266,7 @@ def backfill_json(report: BackfillReport) -> dict[str, Any]:
             {"event": event, "channel": channel, "statements": count}
             for event, channel, count in report.statements
         ],
-        "conflicts": report.conflicts,
-        "first_conflicts": [
-            {name: value for name, value in one.items() if name != "key"} for one in report.shown
-        ],
+        "rejected": [{"reason": reason, "rows": count} for reason, count in report.reasons],
         "rejects": None if report.rejects is None else str(report.rejects),
         "landed": report.landed,
     }
