@@ -30,6 +30,7 @@ TOO_LONG: Final = f"broken line: longer than {LONGEST:,} characters"
 NOT_CLOSED: Final = "broken line: a quote is not closed"
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
+_ADDRESS: Final = re.compile(r"\S@\S|\d{6}")
 _GZIP: Final = b"\x1f\x8b"
 _MARKS: Final = (
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -78,7 +79,7 @@ def number_records(
     """
     blank = f'{header.separator}" \t\n'
     with _lines(path, encoding, advance) as lines:
-        for number, record in _records(lines, header.separator):
+        for number, record in _records(lines, header):
             if number <= header.lines:
                 continue
             if record in (TOO_LONG, NOT_CLOSED):
@@ -99,9 +100,9 @@ def _header(text: str, lines: int) -> Header:
     return Header(tuple(names), separator, lines)
 
 
-def _records(lines: Iterator[Line], separator: str) -> Iterator[tuple[int, str]]:
+def _records(lines: Iterator[Line], header: Header) -> Iterator[tuple[int, str]]:
     """The line that a record begins on, and the record; in its place what is wrong with it."""
-    is_whole = _whole_pattern(separator).fullmatch
+    is_whole = _whole_pattern(header.separator).fullmatch
     again: deque[Line] = deque()
     while (first := again.popleft() if again else next(lines, None)) is not None:
         number, text = first
@@ -110,12 +111,23 @@ def _records(lines: Iterator[Line], separator: str) -> Iterator[tuple[int, str]]
             following = again.popleft() if again else next(lines, None)
             if following is not None:
                 taken.append(following)
-            if following is None or following[1] is None or len(taken) == _MOST_LINES:
+            if (
+                following is None
+                or following[1] is None
+                or len(taken) == _MOST_LINES
+                or _is_a_record(following[1], header)
+            ):
                 again.extendleft(reversed(taken))
                 text = NOT_CLOSED
             else:
                 text = text + following[1] if len(text) < LONGEST else None
         yield number, TOO_LONG if text is None else text
+
+
+def _is_a_record(line: str, header: Header) -> bool:
+    """Whether a line is no part of a note, but names somebody: a quote before it was not closed."""
+    is_as_wide = line.count(header.separator) == len(header.names) - 1
+    return is_as_wide and '"' not in line and _ADDRESS.search(line) is not None
 
 
 def _whole_pattern(separator: str) -> re.Pattern[str]:

@@ -7,7 +7,7 @@ is resolved here: what one row says is a statement, and the models judge all of 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -33,8 +33,6 @@ _MEMORY: Final = "160MB"
 _PAGE: Final = 5_000
 # Bytes of the longest record; the buffer must hold two.
 _LONGEST_RECORD: Final = 8 * LONGEST
-# In the place of a channel, of what a row says of who its addresses belong to.
-_OF_THE_IDENTITY: Final = "identity"
 _ROW_CHANNEL: Final = """
     case when lower({cell}) in ('email', 'sms', 'push') then lower({cell})
         when lower({cell}) in ('text', 'mms', 'rcs', 'phone', 'mobile') then 'sms'
@@ -48,16 +46,16 @@ _DEVICE_CHANNEL: Final = """
 _DEVICE_TYPE: Final = "case {cell} when '0' then 'ios' when '1' then 'android' end"
 # What a word says, where it is not simply its kind; null where nobody knows.
 _KIND: Final = {
-    "status": "if(a_word(word) = '', '', kind)",
+    "status": "if(a_word(word) = '', '', meaning)",
     "refused": """
-        case if(a_word(word) = '', '', kind)
-            when 'opted_in' then 'opted_out' when 'opted_out' then 'opted_in' when '' then '' else kind
-        end
+        case when a_word(word) = '' then '' when meaning = 'opted_in' then 'opted_out'
+            when meaning = 'opted_out' then 'opted_in' else meaning end
     """,
     # A time alone says that there was a reason.
     "suppression": """
         case when is_no_time(word) then if(is_no_time(at_text), '', 'opted_out')
-            when is_yes(word) then 'opted_out' when kind = 'opted_in' then '' else kind end
+            when is_yes(word) then 'opted_out' when meaning = 'opted_in' then ''
+            else meaning end
     """,
     # Positive: subscribed; -2: the person turned it off; others: never asked, or an error.
     # https://documentation.onesignal.com/docs/subscriptions
@@ -158,7 +156,7 @@ class Reading:
         self._load(source, text)
         text.unlink()
         (records,) = self._row(
-            "select (select count(*) from cells)"
+            "select (select count(*) from texts)"
             f" + (select count(distinct line) from rejects where file = {source.number})"
         )
         self._judge(source)
@@ -166,7 +164,7 @@ class Reading:
 
     def finish(self) -> None:
         """From here on statements and rejects are complete."""
-        self._db.execute(_script("statements.sql"))
+        self._db.execute(f"begin; {_script('statements.sql')}; commit")
 
     def statements(self) -> Iterator[dict[str, Any]]:
         """Statements as sync.landing lands them."""
@@ -209,139 +207,121 @@ class Reading:
                 yield self._names[file], line, reason
 
     def _load(self, source: Source, text: Path) -> None:
-        """`cells`: of each record its line, the texts of its columns, its channel and addresses."""
-        layout, separator = source.layout, source.header.separator
+        """`texts`: the line of each record, and what stands in the columns that are read."""
         names = ["line", *(f"c{place}" for place in range(len(source.header.names)))]
         types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-        device = layout.named("device_type")
-        channel = (
-            _DEVICE_CHANNEL.format(cell=_cell(device))
-            if device
-            else _ROW_CHANNEL.format(
-                cell=_cell(layout.named("channel")), default=_literal(layout.channel)
-            )
-        )
-        columns = [f"{channel} as channel"]
-        for its_channel, name in ADDRESS_OF.items():
-            cell = _cell(layout.named(name))
-            if (address := layout.named("address")) is not None:
-                cell = f"if(channel = '{its_channel}', {_cell(address)}, {cell})"
-            columns.append(f"{cell} as {name}_text")
-            known = f"normal_{name}({name}_text)"
-            if name == "phone":
-                known = f"if(is_spoiled(phone_text), null, {known})"
-            columns.append(f"{known} as {name}")
-        texts = [f"bare({_cell(column)}) as {_cell(column)}" for column in layout.columns]
+        texts = [f"bare({_cell(column)}) as {_cell(column)}" for column in source.layout.columns]
+        separator = _literal(source.header.separator)
         self._db.execute(f"""
-            create or replace table cells as
-            with texts as (
-                select {", ".join(["cast(line as bigint) as line", *texts])}
-                from read_csv(
-                    {_literal(str(text))}, columns = {{{types}}}, auto_detect = false,
-                    header = false, new_line = '\\n', delim = {_literal(separator)}, quote = '"',
-                    escape = '"', strict_mode = true, null_padding = false, store_rejects = true,
-                    rejects_limit = 0, max_line_size = {_LONGEST_RECORD},
-                    buffer_size = {2 * _LONGEST_RECORD}
-                )
+            create or replace table texts as
+            select {", ".join(["cast(line as bigint) as line", *texts])}
+            from read_csv(
+                {_literal(str(text))}, columns = {{{types}}}, auto_detect = false, header = false,
+                new_line = '\\n', delim = {separator}, quote = '"', escape = '"',
+                strict_mode = true, null_padding = false, store_rejects = true, rejects_limit = 0,
+                max_line_size = {_LONGEST_RECORD}, buffer_size = {2 * _LONGEST_RECORD}
             )
-            select *, {", ".join(columns)} from texts
         """)
-        self._db.execute(
-            "insert into rejects"
-            f" select distinct {source.number}, cast(split_part(csv_line, ?, 1) as bigint), null,"
-            " case when error_type in ('MISSING COLUMNS', 'TOO MANY COLUMNS')"
-            " then 'broken line: not as many fields as the header has'"
-            " else 'broken line: text beside a quoted field' end from reject_errors",
-            [separator],
-        )
+        self._db.execute(f"""
+            insert into rejects
+            select {source.number}, cast(split_part(csv_line, {separator}, 1) as bigint), null,
+                case when min(error_type) in ('MISSING COLUMNS', 'TOO MANY COLUMNS')
+                    then 'broken line: not as many fields as the header has'
+                    else 'broken line: text beside a quoted field' end
+            from reject_errors group by all
+        """)
         self._db.execute("drop table reject_errors")
         self._db.execute("drop table reject_scans")
 
     def _judge(self, source: Source) -> None:
-        """Fills rows, facts and rejects from `cells`."""
-        layout, file = source.layout, source.number
+        """Fills rows and facts from `texts`."""
+        layout = source.layout
+        device, address = layout.named("device_type"), layout.named("address")
+        default = _literal(layout.channel)
+        channel, token_type = _ROW_CHANNEL, "nullif({cell}, '')"
+        if device is not None:
+            channel, token_type = _DEVICE_CHANNEL, _DEVICE_TYPE
+        cell = _cell(device or layout.named("channel"))
+        columns = [f"{channel.format(cell=cell, default=default)} as channel"]
+        for its_channel, name in ADDRESS_OF.items():
+            cell = _cell(layout.named(name))
+            if address is not None:
+                cell = f"if(channel = '{its_channel}', {_cell(address)}, {cell})"
+            columns += [f"{cell} as {name}_text", f"normal_{name}({name}_text) as {name}"]
         styles = self._styles(layout)
-        device, updated = layout.named("device_type"), layout.named("updated_at")
-        token_type = (
-            _DEVICE_TYPE.format(cell=_cell(device))
-            if device
-            else f"nullif({_cell(layout.named('push_token_type'))}, '')"
+        for column in layout.times:
+            instant = f"an_instant({_cell(column)}, '{styles[column.position]}')"
+            columns.append(f"{instant} as {_instant(column)}")
+        self._db.execute(
+            f"create or replace table cells as select *, {', '.join(columns)} from texts"
         )
+        type_cell = _cell(device or layout.named("push_token_type"))
         self._db.execute(f"""
             insert into rows by name
-            select {file} as file, line, an_id({_cell(layout.named("external_id"))}) as external_id,
-                if(email is null, null, email_text) as email,
-                if(phone is null, null, phone_text) as phone,
-                if(push_token is null, null, push_token_text) as push_token,
-                {token_type} as push_token_type,
-                known_instant({_instant(updated, styles)}) as updated_at,
-                nullif({_cell(layout.named("reason"))}, '') as reason
+            select {source.number} as file, line,
+                reason: nullif({_cell(layout.named("reason"))}, ''),
+                external_id: an_id({_cell(layout.named("external_id"))}),
+                email: if(email is null, null, email_text),
+                phone: if(phone is null, null, phone_text),
+                push_token: if(push_token is null, null, push_token_text),
+                push_token_type: {token_type.format(cell=type_cell)},
+                updated_at: known_instant({_instant(layout.named("updated_at"))})
             from cells
         """)
-        for channel, name in ADDRESS_OF.items():
-            column = layout.named(name) or layout.named("address")
-            self._reject(
-                source, channel, f"address_problem('{channel}', {name}_text, {name})", column
-            )
-        problem = f"time_problem({_cell(updated)}, {_instant(updated, styles)})"
-        self._reject(source, _OF_THE_IDENTITY, problem, updated)
+        for its_channel, name in ADDRESS_OF.items():
+            problem = f"address_problem('{its_channel}', {name}_text, {name})"
+            self._add_problems(source, layout.named(name) or address, its_channel, problem)
+        updated = layout.named("updated_at")
+        self._add_problems(source, updated, "identity", _time_problem(updated))
         if layout.list_kind is not None:
             listed = layout.named("listed_at")
-            self._add_facts(source, listed, listed, "channel", _literal(layout.list_kind), styles)
+            self._add_facts(source, listed, _literal(layout.list_kind), listed)
         for column in layout.facts:
-            channel = _literal(column.channel) if column.channel else "channel"
-            kind = _KIND.get(str(column.fact)) or _literal(str(column.fact).removesuffix("_at"))
-            self._add_facts(source, column, layout.time_of(column), channel, kind, styles)
+            cell = _cell(column)
+            kind = f"if(is_no_time({cell}), '', '{str(column.fact).removesuffix('_at')}')"
+            self._add_facts(
+                source, column, _KIND.get(str(column.fact), kind), layout.time_of(column)
+            )
         self._db.execute("drop table cells")
 
-    def _reject(self, source: Source, channel: str, problem: str, column: Column | None) -> None:
-        """Rejects the cells of a column that have a problem."""
+    def _add_problems(
+        self, source: Source, column: Column | None, channel: str, problem: str
+    ) -> None:
+        """Facts of a column that says nothing of a subscription: what is wrong with it."""
         if column is not None:
             self._db.execute(f"""
-                insert into rejects
-                select {source.number}, line, '{channel}', problem || {_of(column)}
-                from (select line, {problem} as problem from cells)
-                where problem is not null
+                insert into facts by name
+                select {source.number} as file, line, '{channel}' as channel,
+                    {problem} || {_of(column)} as problem
+                from cells where problem is not null
             """)
 
     def _add_facts(
-        self,
-        source: Source,
-        column: Column | None,
-        time: Column | None,
-        channel: str,
-        kind: str,
-        styles: Mapping[int, str],
+        self, source: Source, column: Column | None, kind: str, time: Column | None
     ) -> None:
-        """What a column says, of which channel, and when; channel and kind: expressions."""
-        is_word = column is not None and column.fact in _KIND
-        # Of reasons a cell may have several.
-        is_list = column is not None and column.fact == "suppression"
-        words = f"string_split_regex({_cell(column)}, '[,;|]')" if is_list else f"[{_cell(column)}]"
+        """What a column says (of a list, that a row is in it), and when. kind: an expression."""
+        fact = column.fact if column else None
+        cells, channel = "cells", "channel"
         header = _literal(column.header) if column else "null"
-        says = "kind is distinct from ''"
-        if column is not None and column.fact and not is_word:
-            says = "not is_no_time(at_text)"
+        if column is not None and column.channel is not None:
+            channel = _literal(column.channel)
+        if fact in _KIND:
+            # Of reasons a cell may have several.
+            separators = "[,;|]" if fact == "suppression" else "$."
+            words = f"unnest(string_split_regex({_cell(column)}, '{separators}'))"
+            cells = f"(select *, {words} as word, {_cell(time)} as at_text from cells)"
+            cells += " left join words on known = a_word(word)"
         self._db.execute(f"""
             insert into facts by name
-            with cut as (
-                select line, {channel} as channel, unnest({words}) as word,
-                    {_cell(time)} as at_text, {_instant(time, styles)} as instant
-                from cells
-            ),
-            meant as (
-                select cut.*, {kind} as kind from cut left join words on known = a_word(word)
-            )
-            select {source.number} as file, line, {header} as header, channel, kind,
-                {is_word} as is_word, known_instant(instant) as said_at,
-                case
-                    when kind is null then 'unreadable status' || {_of(column)}
-                    when time_problem(at_text, instant) is not null
-                        then time_problem(at_text, instant) || {_of(time)}
-                    when channel = 'unknown' then 'unknown channel'
-                end as problem
-            from meant
-            where {says}
+            select {source.number} as file, line, header: {header},
+                channel: {channel}, kind: {kind}, is_word: {fact in _KIND},
+                said_at: known_instant({_instant(time)}),
+                problem: coalesce(
+                    if(kind is null, 'unreadable status' || {_of(column)}, null),
+                    {_time_problem(time)} || {_of(time)},
+                    if({channel} = 'unknown', 'unknown channel', null)
+                )
+            from {cells} where kind is distinct from ''
         """)
 
     def _styles(self, layout: Layout) -> dict[int, str]:
@@ -356,7 +336,7 @@ class Reading:
                 "select count(*), count(*) filter (is_serial_day(cell)),"
                 " count(*) filter (is_slashed_in_full(cell) and a_dmy(slashed(cell)) is not null),"
                 " count(*) filter (is_slashed_in_full(cell) and a_mdy(slashed(cell)) is not null)"
-                f" from (select {_cell(column)} as cell from cells) where not is_no_time(cell)"
+                f" from (select {_cell(column)} as cell from texts) where not is_no_time(cell)"
             )
             found = "dmy" if dmy == total > mdy else "mdy" if mdy == total > dmy else ""
             style = {None: found, "iso": ""}.get(self._dates, str(self._dates))
@@ -387,9 +367,12 @@ def _of(column: Column | None) -> str:
     return _literal(f": column {redact(column.header)}" if column else "")
 
 
-def _instant(column: Column | None, styles: Mapping[int, str]) -> str:
-    style = styles[column.position] if column else ""
-    return f"an_instant({_cell(column)}, '{style}')"
+def _instant(column: Column | None) -> str:
+    return f"t{column.position}" if column else "cast(null as timestamp)"
+
+
+def _time_problem(column: Column | None) -> str:
+    return f"time_problem({_cell(column)}, {_instant(column)})"
 
 
 def _literal(text: str) -> str:

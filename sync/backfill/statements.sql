@@ -9,7 +9,7 @@ select
 from rows
 where
     coalesce(external_id, email, phone, push_token) is null
-    and (file, line) not in (select (file, line) from rejects);
+    and (file, line) not in (select (file, line) from facts where kind is null and problem is not null);
 
 insert into rejects
 select

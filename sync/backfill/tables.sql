@@ -3,7 +3,7 @@
 -- as_of: when an opt-out without a time counts.
 create table sources (file integer, as_of timestamp);
 
-create table words (known varchar, kind varchar);
+create table words (known varchar, meaning varchar);
 
 -- Whom a row is about, as the file has it; null where it cannot be read.
 create table rows (
