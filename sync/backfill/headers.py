@@ -3,10 +3,10 @@
 A meaning is one of
 - an identifier: external_id, email, phone, push_token; address (its channel is the row's own)
 - what belongs to the row: push_token_type, device_type, channel, updated_at, listed_at, reason
-- a fact: status (a word), refused (true is an opt-out), suppression (why it is suppressed, nothing
-  if it is not), notification_types (a number), or a time by which it happened: opted_in_at,
-  opted_out_at, bounced_at, complained_at; and status_at, suppression_at: the time of that word.
-  email_, sms_ or push_ before it names the channel, else the row's own is meant
+- a fact: status (a word), refused, bounced, complained (true or false), suppression (why it is
+  suppressed, nothing if it is not), notification_types (a number), or a time by which it happened:
+  opted_in_at, opted_out_at, bounced_at, complained_at; and status_at, suppression_at: the time of
+  that word. email_, sms_ or push_ before it names the channel, else the row's own is meant
 - list:KIND: a column that only lists of that kind have; ignored: one that says nothing to us
 """
 
@@ -39,6 +39,8 @@ _TIME_OF: Final = {
     "refused": "status_at",
     "notification_types": "status_at",
     "suppression": "suppression_at",
+    "bounced": "",
+    "complained": "",
 }
 _FACTS: Final = (*_TIME_OF, *(f"{kind}_at" for kind in KINDS))
 _TIMES: Final = ("status_at", "suppression_at")
@@ -106,7 +108,8 @@ class Layout:
         # Of several words under one time it is the status's.
         if len(same) > 1 and fact.fact != "status":
             return None
-        return self.named(f"{fact.channel or ''}_{_TIME_OF[str(fact.fact)]}".lstrip("_"))
+        name = _TIME_OF[str(fact.fact)]
+        return self.named(f"{fact.channel}_{name}" if fact.channel else name)
 
     @property
     def times(self) -> tuple[Column, ...]:
@@ -274,9 +277,9 @@ def _likely_meaning(header: str) -> str:
     if _has(words, _OPT_OUT):
         fact = "opted_out_at" if is_time else "refused"
     elif _has(words, _BOUNCE):
-        fact = "bounced_at" if is_time else "suppression"
+        fact = "bounced_at" if is_time else "bounced"
     elif _has(words, _COMPLAINT):
-        fact = "complained_at" if is_time else "suppression"
+        fact = "complained_at" if is_time else "complained"
     else:
         fact = "opted_in_at" if is_time else "status"
     channel = next((name for name, pattern in _CHANNEL_WORDS if _has(words, pattern)), "")

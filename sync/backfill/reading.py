@@ -51,6 +51,13 @@ _KIND: Final = {
         case when a_word(word) = '' then '' when meaning = 'opted_in' then 'opted_out'
             when meaning = 'opted_out' then 'opted_in' else meaning end
     """,
+    **{
+        name: f"""
+            case when a_word(word) = '' then '' when meaning = 'opted_in' then '{name}'
+                when meaning = 'opted_out' then '' else meaning end
+        """
+        for name in ("bounced", "complained")
+    },
     # A time alone says that there was a reason.
     "suppression": """
         case when is_no_time(word) then if(is_no_time(at_text), '', 'opted_out')
@@ -247,7 +254,8 @@ class Reading:
             cell = _cell(layout.named(name))
             if address is not None:
                 cell = f"if(channel = '{its_channel}', {_cell(address)}, {cell})"
-            columns += [f"{cell} as {name}_text", f"normal_{name}({name}_text) as {name}"]
+            known = f"if(is_spoiled({name}_text), null, normal_{name}({name}_text))"
+            columns += [f"{cell} as {name}_text", f"{known} as {name}"]
         styles = self._styles(layout)
         for column in layout.times:
             instant = f"an_instant({_cell(column)}, '{styles[column.position]}')"
