@@ -35,14 +35,17 @@ create macro an_id(text) as case
 end;
 
 -- Of a spreadsheet's numbers, 12025550102.0 would be read as ten times itself, and 1.2E+10 has lost its digits.
-create macro is_spoiled(text) as regexp_full_match(text, '\+?[0-9]+[.,]0+|[+-]?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+');
+create macro is_spreadsheet_number(text) as regexp_full_match(text, '\+?[0-9]+[.,]0+|[+-]?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+');
+
+-- Also what stands in place of bytes that are not of the file's encoding.
+create macro is_spoiled(text) as is_spreadsheet_number(text) or contains(text, chr(65533));
 
 -- What is wrong with the cell of an address; null where nothing is. address: what the normalizer reads in it.
 create macro address_problem(channel, text, address) as case
     when address is not null or is_nothing(text) or (channel = 'push' and text = '0') then null
     when channel = 'email' then 'not an email address'
     when channel = 'push' then 'not a push token'
-    when is_spoiled(text) then 'a number that a spreadsheet has changed'
+    when is_spreadsheet_number(text) then 'a number that a spreadsheet has changed'
     when regexp_full_match(regexp_replace(text, '[^0-9+a-zA-Z]', '', 'g'), '[0-9]{7,15}') then 'a phone number without its country'
     else 'not a phone number'
 end;
