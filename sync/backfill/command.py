@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import duckdb
 
@@ -131,7 +130,7 @@ def _backfill(
         rejects = options.rejects or _beside(options.files[0])
         # Also empty over one of an earlier run.
         if reasons or rejects.exists():
-            _write(rejects, _REJECTS, reading.rejects())
+            write_private(rejects, _REJECTS, reading.rejects())
         counts = reading.counts()
         return BackfillReport(
             files=[
@@ -233,19 +232,13 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.rejects.csv")
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with _private(path) as out:
-        writer = csv.writer(out)
-        writer.writerow(header)
-        writer.writerows(csv_cells(row) for row in rows)
-
-
-@contextmanager
-def _private(path: Path) -> Iterator[IO[str]]:
-    """A file that only this user reads: it may tell of persons."""
+def write_private(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """A CSV file that only this user reads: it may tell of persons."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
     with open(descriptor, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123
-        yield out
+        writer = csv.writer(out)
+        writer.writerow(header)
+        writer.writerows(csv_cells(row) for row in rows)

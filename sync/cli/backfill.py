@@ -58,7 +58,7 @@ def _instant(text: str) -> datetime:
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FILE)
+@click.argument("files", nargs=-1, metavar="FILE...", type=FILE)
 @warehouse_options
 @click.option(
     "--column",
@@ -105,6 +105,13 @@ def _instant(text: str) -> datetime:
 )
 @click.option("--dry-run", is_flag=True, help="Tell what would land; land nothing.")
 @click.option(
+    "--conflicts",
+    type=FILE,
+    metavar="FILE",
+    help="Instead of reading files: write where rows of exports said the opposite about one "
+    "address, and what the last build decided, as CSV.",
+)
+@click.option(
     "--rejects",
     type=FILE,
     metavar="FILE",
@@ -121,16 +128,18 @@ def backfill(
     encoding: str | None,
     as_of: datetime | None,
     dry_run: bool,
+    conflicts: Path | None,
     rejects: Path | None,
     output: str,
 ) -> None:
     """Land what years of lists say: CSV exports of platforms and of the production directory.
 
     FILE may be gzip, and separated by commas, semicolons or tabs. Columns are recognized by the
-    platforms' own headers. Rows are one person's by external_id, or by the email address, phone
-    number or push token that they share with one. Of what they say of email, SMS and push the
-    newest holds, at the same time the refusal; an opt-out without a time counts at --as-of, an
-    opt-in without one ends nothing. Repeating the command adds nothing. Next: dbt build.
+    platforms' own headers; one that looks like consent and is not known is an error. Each row lands
+    as it is, and the models decide, together with the webhooks: the newest holds, at the same time
+    the opt-out. An opt-out without a time counts at --as-of, an opt-in without one ends nothing.
+    What cannot be read is rejected by line and reason, and the rest lands. Repeating the command
+    adds nothing. Next: dbt build, and --conflicts to see where files contradicted each other.
 
     \b
     Names for --column (CHANNEL is email, sms or push):
@@ -138,6 +147,9 @@ def backfill(
       CHANNEL_status         a word (subscribed, opted_out, bounced ...) or true
       CHANNEL_status_at      the time of that word
       CHANNEL_refused        the same the other way round: true is an opt-out
+      CHANNEL_bounced, CHANNEL_complained    true or false
+      CHANNEL_suppression    why it is suppressed (unsubscribed, bounced ...); nothing if it is not
+      CHANNEL_suppression_at the time of that
       CHANNEL_opted_in_at, CHANNEL_opted_out_at, CHANNEL_bounced_at,
       CHANNEL_complained_at  what happened, by its time
       status, status_at, refused, opted_in_at ...   the same of the row's own channel,
@@ -145,22 +157,33 @@ def backfill(
       listed_at              the time of a row of a list (--all)
       updated_at             when the directory changed the row
       reason                 the platform's explanation, kept beside the origin
+      ignored                nothing: the column is not read; may be repeated
 
     \b
     Exit codes:
       0    all rows counted
-      1    rows were rejected (the rest has landed), or not all could land
+      1    something was rejected (the rest has landed), or not all could land
       2    usage or configuration; nothing has landed
 
     \b
     Examples:
       contact-sync backfill users.csv subscribed.csv unsubscribed.csv --dry-run
-      contact-sync backfill users.csv mailchimp.csv.gz braze.csv --conflicts conflicts.csv
+      contact-sync backfill users.csv mailchimp.csv.gz braze.csv
+      contact-sync backfill --conflicts conflicts.csv
       contact-sync backfill bounces.csv spam.csv --all bounces.csv=bounced --all spam.csv=complained
       contact-sync backfill crm.csv --column email=MAIL --column email_opted_out_at=NO_MAIL_SINCE
+      contact-sync backfill crm.csv --dates dmy --column phone=
     """
     from sync.backfill.command import Options, backfill
     from sync.progress import make_progress
+
+    if conflicts is not None:
+        if files:
+            raise click.UsageError("--conflicts reads no files: it tells what a build decided.")
+        _tell_conflicts(project, conflicts, output)
+        return
+    if not files:
+        raise click.UsageError("Missing argument 'FILE...'.")
 
     # A dry run needs no warehouse, not even a profile.
     target = None if dry_run else project.target
@@ -198,6 +221,35 @@ def backfill(
     else:
         print_backfill(report, is_dry_run=dry_run)
     sys.exit(report.exit_code)
+
+
+def _tell_conflicts(project: Project, path: Path, output: str) -> None:
+    from sync.backfill.conflicts import write_conflicts
+
+    found = write_conflicts(project.open(read_only=True), path)
+    # Whom they are about stands in the file alone.
+    shown = [
+        {name: value for name, value in row.items() if name not in {"address", "external_id"}}
+        for row in found.shown
+    ]
+    if output == "json":
+        print_json({"conflicts": found.count, "first_conflicts": shown, "file": str(path)})
+        return
+    echo(f"Conflicts: {found.count:,} ({path} has all of them)")
+    print_table(
+        ("channel", "said", "at", "origin", "", "rule"),
+        [
+            (
+                row["channel"],
+                row["event_type"],
+                f"{row['event_timestamp'] or ''}{' (no time)' if row['is_undated'] else ''}",
+                row["origin"],
+                "decides" if row["is_deciding"] else "",
+                row["rule"] if row["is_deciding"] else "",
+            )
+            for row in shown
+        ],
+    )
 
 
 def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import shutil
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from sync.errors import ConfigError
 from tests.python import commands
-from tests.python.conftest import ROOT, Warehouse
+from tests.python.conftest import ROOT, Warehouse, new_built_warehouse
 from tests.python.sync.exports import Exports, Said, brief
 
 EXPORTS = ROOT / "tests" / "fixtures" / "exports"
@@ -683,6 +684,26 @@ SUPPRESSED = [
 ]
 
 
+LATEST = "the latest wins"
+#: Of each conflict: whose, what decides, by which file and which rule. By hand.
+CONFLICTS = [
+    ("u1", "email", "unsubscribe", "mailchimp.csv:2 column UNSUB_TIME", LATEST),
+    ("u2", "email", "subscribe", "braze.csv:3 column email_opted_in_at", LATEST),
+    (
+        *("u3", "email", "unsubscribe", "mailchimp.csv:4 column UNSUB_TIME"),
+        "at the same time the opt-out wins",
+    ),
+    ("u4", "email", "unsubscribe", "braze.csv:5 column email_subscribe", LATEST),
+    (
+        *("u5", "email", "unsubscribe", "mailchimp.csv:6 column UNSUB_TIME"),
+        "an opt-in without a time ends nothing",
+    ),
+    ("u7", "sms", "unsubscribe", "twilio.csv:2 column status", LATEST),
+    ("u8", "sms", "subscribe", "twilio.csv:5 column status", LATEST),
+    ("u9", "email", "subscribe", "mailchimp.csv:8 column CONFIRM_TIME", LATEST),
+]
+
+
 def test_three_conflicting_exports_end_in_the_state_that_was_computed_by_hand(
     warehouse: Warehouse,
 ) -> None:
@@ -704,6 +725,11 @@ def test_three_conflicting_exports_end_in_the_state_that_was_computed_by_hand(
         " and event_type = 'unsubscribe'"
     )
     assert table(origins) == [("mailchimp.csv:2 column UNSUB_TIME", "mailchimp.csv")]
+    conflicts = warehouse.rows(
+        "select external_id, channel, event_type, origin, rule from backfill_conflicts"
+        " where is_deciding order by external_id"
+    )
+    assert table(conflicts) == CONFLICTS
 
     # Once more: nothing is added.
     events = "select event_id, received_at from events order by event_id"
@@ -711,6 +737,26 @@ def test_three_conflicting_exports_end_in_the_state_that_was_computed_by_hand(
     land_conflicting_exports(warehouse)
     warehouse.build()
     assert warehouse.rows(events) == before
+
+
+def test_conflicts_are_told_as_the_last_build_decided_them(tmp_path: Path) -> None:
+    warehouse = new_built_warehouse(tmp_path)
+    land_conflicting_exports(warehouse)
+    warehouse.build()
+    code, output, errors = run(warehouse.directory, {}, "--conflicts", "conflicts.csv")
+    assert (code, errors) == (0, "")
+    assert "Conflicts: 8 (conflicts.csv has all of them)" in output
+    assert "braze.csv:5 column email_subscribe" in output
+    assert "example.com" not in output
+    written = warehouse.directory / "conflicts.csv"
+    assert written.stat().st_mode & 0o777 == 0o600
+    with written.open(newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["is_deciding"] == "True"]
+    # In the order of the files.
+    assert [row["external_id"] for row in rows] == ["u2", "u1", "u3", "u4", "u5", "u9", "u7", "u8"]
+    code, _, errors = run(warehouse.directory, {}, "a.csv", "--conflicts", "conflicts.csv")
+    assert (code, "reads no files" in errors) == (2, True)
+    assert run(warehouse.directory, {})[0] == 2
 
 
 def _nulls_last(row: tuple[Any, ...]) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ def whom(statements: Iterable[dict[str, object]], file: str) -> set[object]:
 def test_a_damaged_line_costs_itself_alone(exports: Exports, run: int) -> None:
     chance = random.Random(run)
     paths: list[Path] = []
-    wanted: dict[str, set[str]] = {}
+    wanted: dict[str, set[object]] = {}
     for number in range(FILES_OF_A_RUN):
         header, row = chance.choice(EXPORTS)
         bad = set(chance.sample(range(PEOPLE), chance.choice([1, 3, 10])))
