@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
@@ -18,11 +16,11 @@ from sync.backfill.headers import KINDS, Layout, column_names, has_header, recog
 from sync.backfill.lines import Header, read_header
 from sync.backfill.reading import Dates, Reading, Source
 from sync.errors import ConfigError, SyncError
+from sync.files import write_csv
 from sync.landing import land
 from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
 from sync.progress import Bar, Lines
-from sync.terminal import csv_cells
 
 _REJECTS: Final = ("file", "line", "reason")
 
@@ -130,7 +128,7 @@ def _backfill(
         rejects = options.rejects or _beside(options.files[0])
         # Also empty over one of an earlier run.
         if reasons or rejects.exists():
-            write_private(rejects, _REJECTS, reading.rejects())
+            write_csv(rejects, _REJECTS, reading.rejects())
         counts = reading.counts()
         return BackfillReport(
             files=[
@@ -230,15 +228,3 @@ def _as_of(source: Source, options: Options) -> datetime:
 
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.rejects.csv")
-
-
-def write_private(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    """A CSV file that only this user reads: it may tell of persons."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
-    with open(descriptor, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123
-        writer = csv.writer(out)
-        writer.writerow(header)
-        writer.writerows(csv_cells(row) for row in rows)

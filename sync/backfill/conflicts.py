@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sync.backfill.command import write_private
+from sync.files import write_csv
 from sync.warehouse.base import Warehouse
 
 #: Conflicts that the output has; the file has them all.
@@ -34,7 +34,7 @@ def write_conflicts(warehouse: Warehouse, path: Path) -> Conflicts:
         select {", ".join(_COLUMNS)} from {{marts}}.backfill_conflicts
         order by min(origin) over (partition by conflict_id), conflict_id, is_deciding desc, origin
     """)
-    write_private(path, _COLUMNS, (row.values() for row in rows))
+    write_csv(path, _COLUMNS, (row.values() for row in rows))
     numbers = {
         number: place for place, number in enumerate(dict.fromkeys(r["conflict_id"] for r in rows))
     }

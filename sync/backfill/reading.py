@@ -17,6 +17,9 @@ from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 import duckdb
+
+# DuckDB asks for it where a function is Python's.
+import numpy  # noqa: F401
 from duckdb.func import FunctionNullHandling
 
 from sync.addresses import normalizer

@@ -14,6 +14,7 @@ import click
 from sync.cli.main import cli
 from sync.cli.options import FILE, ParsedType, Project, output_option, shortened, warehouse_options
 from sync.cli.tables import print_json, print_table
+from sync.extras import needs
 from sync.terminal import counted, echo
 
 if TYPE_CHECKING:
@@ -174,9 +175,6 @@ def backfill(
       contact-sync backfill crm.csv --column email=MAIL --column email_opted_out_at=NO_MAIL_SINCE
       contact-sync backfill crm.csv --dates dmy --column phone=
     """
-    from sync.backfill.command import Options, backfill
-    from sync.progress import make_progress
-
     if conflicts is not None:
         if files:
             raise click.UsageError("--conflicts reads no files: it tells what a build decided.")
@@ -184,6 +182,9 @@ def backfill(
         return
     if not files:
         raise click.UsageError("Missing argument 'FILE...'.")
+    with needs("backfill", "backfill"):
+        from sync.backfill.command import Options, backfill
+    from sync.progress import make_progress
 
     # A dry run needs no warehouse, not even a profile.
     target = None if dry_run else project.target

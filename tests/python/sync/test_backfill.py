@@ -743,7 +743,9 @@ def test_conflicts_are_told_as_the_last_build_decided_them(tmp_path: Path) -> No
     warehouse = new_built_warehouse(tmp_path)
     land_conflicting_exports(warehouse)
     warehouse.build()
-    code, output, errors = run(warehouse.directory, {}, "--conflicts", "conflicts.csv")
+    code, output, errors = run(
+        warehouse.directory, warehouse.environment, "--conflicts", "conflicts.csv"
+    )
     assert (code, errors) == (0, "")
     assert "Conflicts: 8 (conflicts.csv has all of them)" in output
     assert "braze.csv:5 column email_subscribe" in output
@@ -752,9 +754,9 @@ def test_conflicts_are_told_as_the_last_build_decided_them(tmp_path: Path) -> No
     assert written.stat().st_mode & 0o777 == 0o600
     with written.open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["is_deciding"] == "True"]
-    # In the order of the files.
-    assert [row["external_id"] for row in rows] == ["u2", "u1", "u3", "u4", "u5", "u9", "u7", "u8"]
-    code, _, errors = run(warehouse.directory, {}, "a.csv", "--conflicts", "conflicts.csv")
+    # In the order of the files: that of braze.csv:10 comes before that of braze.csv:2.
+    assert [row["external_id"] for row in rows] == ["u9", "u1", "u2", "u3", "u4", "u5", "u7", "u8"]
+    code, _, errors = run(warehouse.directory, {}, "a.csv", "--conflicts", "x.csv")
     assert (code, "reads no files" in errors) == (2, True)
     assert run(warehouse.directory, {})[0] == 2
 
