@@ -73,6 +73,11 @@ class Column:
         name = self.meaning.removeprefix(f"{self.channel}_") if self.channel else self.meaning
         return name if name in _FACTS else None
 
+    @property
+    def is_word(self) -> bool:
+        """Whether its fact is said by a word, not by the time of it."""
+        return self.fact in _TIME_OF
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:

@@ -36,45 +36,6 @@ _MEMORY: Final = "160MB"
 _PAGE: Final = 5_000
 # Bytes of the longest record; the buffer must hold two.
 _LONGEST_RECORD: Final = 8 * LONGEST
-_ROW_CHANNEL: Final = """
-    case when lower({cell}) in ('email', 'sms', 'push') then lower({cell})
-        when lower({cell}) in ('text', 'mms', 'rcs', 'phone', 'mobile') then 'sms'
-        when lower({cell}) in ('', 'marketing') then {default} else 'unknown' end
-"""
-# OneSignal's device_type: https://documentation.onesignal.com/reference/view-devices
-_DEVICE_CHANNEL: Final = """
-    case when lower({cell}) in ('11', 'email') then 'email'
-        when lower({cell}) in ('14', 'sms') then 'sms' else 'push' end
-"""
-_DEVICE_TYPE: Final = "case {cell} when '0' then 'ios' when '1' then 'android' end"
-# What a word says, where it is not simply its kind; null where nobody knows.
-_KIND: Final = {
-    "status": "if(a_word(word) = '', '', meaning)",
-    "refused": """
-        case when a_word(word) = '' then '' when meaning = 'opted_in' then 'opted_out'
-            when meaning = 'opted_out' then 'opted_in' else meaning end
-    """,
-    **{
-        name: f"""
-            case when a_word(word) = '' then '' when meaning = 'opted_in' then '{name}'
-                when meaning = 'opted_out' then '' else meaning end
-        """
-        for name in ("bounced", "complained")
-    },
-    # A time alone says that there was a reason.
-    "suppression": """
-        case when is_no_time(word) then if(is_no_time(at_text), '', 'opted_out')
-            when is_yes(word) then 'opted_out' when meaning = 'opted_in' then ''
-            else meaning end
-    """,
-    # Positive: subscribed; -2: the person turned it off; others: never asked, or an error.
-    # https://documentation.onesignal.com/docs/subscriptions
-    "notification_types": """
-        case when word = '' then '' when not regexp_full_match(word, '-?[0-9]{1,18}') then null
-            when word = '-2' then 'opted_out' when cast(word as bigint) > 0 then 'opted_in' else ''
-        end
-    """,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,89 +205,75 @@ class Reading:
         self._db.execute("drop table reject_scans")
 
     def _judge(self, source: Source) -> None:
-        """Fills rows and facts from `texts`."""
-        layout = source.layout
+        """Fills rows and facts from `texts`: what is wrong with a cell is a fact, too."""
+        layout, file = source.layout, source.number
         device, address = layout.named("device_type"), layout.named("address")
-        default = _literal(layout.channel)
-        channel, token_type = _ROW_CHANNEL, "nullif({cell}, '')"
+        updated = layout.named("updated_at")
+        channel = f"row_channel({_cell(layout.named('channel'))}, '{layout.channel}')"
+        token_type = f"nullif({_cell(layout.named('push_token_type'))}, '')"
         if device is not None:
-            channel, token_type = _DEVICE_CHANNEL, _DEVICE_TYPE
-        cell = _cell(device or layout.named("channel"))
-        columns = [f"{channel.format(cell=cell, default=default)} as channel"]
+            channel = f"device_channel({_cell(device)})"
+            token_type = f"device_token_type({_cell(device)})"
+        columns = [f"{channel} as channel"]
+        problems = [(updated, "identity", _time_problem(updated))]
         for its_channel, name in ADDRESS_OF.items():
             cell = _cell(layout.named(name))
             if address is not None:
                 cell = f"if(channel = '{its_channel}', {_cell(address)}, {cell})"
             known = f"if(is_spoiled({name}_text), null, normal_{name}({name}_text))"
             columns += [f"{cell} as {name}_text", f"{known} as {name}"]
-        styles = self._styles(layout)
+            problem = f"address_problem('{its_channel}', {name}_text, {name})"
+            problems.append((layout.named(name) or address, its_channel, problem))
         for column in layout.times:
-            instant = f"an_instant({_cell(column)}, '{styles[column.position]}')"
+            instant = f"an_instant({_cell(column)}, '{self._style(column)}')"
             columns.append(f"{instant} as {_instant(column)}")
         self._db.execute(
             f"create or replace table cells as select *, {', '.join(columns)} from texts"
         )
-        type_cell = _cell(device or layout.named("push_token_type"))
+        addresses = [
+            f"{name}: if({name} is null, null, {name}_text)" for name in ADDRESS_OF.values()
+        ]
         self._db.execute(f"""
             insert into rows by name
-            select {source.number} as file, line,
-                reason: nullif({_cell(layout.named("reason"))}, ''),
-                external_id: an_id({_cell(layout.named("external_id"))}),
-                email: if(email is null, null, email_text),
-                phone: if(phone is null, null, phone_text),
-                push_token: if(push_token is null, null, push_token_text),
-                push_token_type: {token_type.format(cell=type_cell)},
-                updated_at: known_instant({_instant(layout.named("updated_at"))})
+            select {file} as file, line, reason: nullif({_cell(layout.named("reason"))}, ''),
+                external_id: an_id({_cell(layout.named("external_id"))}), {", ".join(addresses)},
+                push_token_type: {token_type}, updated_at: known_instant({_instant(updated)})
             from cells
         """)
-        for its_channel, name in ADDRESS_OF.items():
-            problem = f"address_problem('{its_channel}', {name}_text, {name})"
-            self._add_problems(source, layout.named(name) or address, its_channel, problem)
-        updated = layout.named("updated_at")
-        self._add_problems(source, updated, "identity", _time_problem(updated))
+        for problem_of, its_channel, problem in problems:
+            if problem_of is not None:
+                self._db.execute(f"""
+                    insert into facts by name
+                    select {file} as file, line, '{its_channel}' as channel,
+                        {problem} || {_of(problem_of)} as problem
+                    from cells where problem is not null
+                """)
         if layout.list_kind is not None:
             listed = layout.named("listed_at")
             self._add_facts(source, listed, _literal(layout.list_kind), listed)
         for column in layout.facts:
-            cell = _cell(column)
-            kind = f"if(is_no_time({cell}), '', '{str(column.fact).removesuffix('_at')}')"
-            self._add_facts(
-                source, column, _KIND.get(str(column.fact), kind), layout.time_of(column)
-            )
+            kind = f"if(is_no_time({_cell(column)}), '', '{str(column.fact).removesuffix('_at')}')"
+            if column.is_word:
+                kind = f"kind_by_{column.fact}(word, meaning, at_text)"
+            self._add_facts(source, column, kind, layout.time_of(column))
         self._db.execute("drop table cells")
-
-    def _add_problems(
-        self, source: Source, column: Column | None, channel: str, problem: str
-    ) -> None:
-        """Facts of a column that says nothing of a subscription: what is wrong with it."""
-        if column is not None:
-            self._db.execute(f"""
-                insert into facts by name
-                select {source.number} as file, line, '{channel}' as channel,
-                    {problem} || {_of(column)} as problem
-                from cells where problem is not null
-            """)
 
     def _add_facts(
         self, source: Source, column: Column | None, kind: str, time: Column | None
     ) -> None:
         """What a column says (of a list, that a row is in it), and when. kind: an expression."""
-        fact = column.fact if column else None
-        cells, channel = "cells", "channel"
-        header = _literal(column.header) if column else "null"
-        if column is not None and column.channel is not None:
-            channel = _literal(column.channel)
-        if fact in _KIND:
-            # Of reasons a cell may have several.
-            separators = "[,;|]" if fact == "suppression" else "$."
-            words = f"unnest(string_split_regex({_cell(column)}, '{separators}'))"
-            cells = f"(select *, {words} as word, {_cell(time)} as at_text from cells)"
+        cells, channel, header, is_word = "cells", "channel", "null", False
+        if column is not None:
+            header, is_word = _literal(column.header), column.is_word
+            channel = _literal(column.channel) if column.channel else channel
+        if column is not None and is_word:
+            words = f"words_of({_cell(column)}, {column.fact == 'suppression'})"
+            cells = f"(select *, unnest({words}) as word, {_cell(time)} as at_text from cells)"
             cells += " left join words on known = a_word(word)"
         self._db.execute(f"""
             insert into facts by name
-            select {source.number} as file, line, header: {header},
-                channel: {channel}, kind: {kind}, is_word: {fact in _KIND},
-                said_at: known_instant({_instant(time)}),
+            select {source.number} as file, line, header: {header}, channel: {channel},
+                kind: {kind}, is_word: {is_word}, said_at: known_instant({_instant(time)}),
                 problem: coalesce(
                     if(kind is null, 'unreadable status' || {_of(column)}, null),
                     {_time_problem(time)} || {_of(time)},
@@ -335,24 +282,10 @@ class Reading:
             from {cells} where kind is distinct from ''
         """)
 
-    def _styles(self, layout: Layout) -> dict[int, str]:
-        """How each column writes its dates, by its position: serial, dmy, mdy; '' where none fits.
-
-        Dates with day and month in either order are read in one only where all values of the column
-        can be read so, and not all in the other; days of a spreadsheet only where all are such.
-        """
-        styles = {}
-        for column in layout.times:
-            total, serial, dmy, mdy = self._row(
-                "select count(*), count(*) filter (is_serial_day(cell)),"
-                " count(*) filter (is_slashed_in_full(cell) and a_dmy(slashed(cell)) is not null),"
-                " count(*) filter (is_slashed_in_full(cell) and a_mdy(slashed(cell)) is not null)"
-                f" from (select {_cell(column)} as cell from texts) where not is_no_time(cell)"
-            )
-            found = "dmy" if dmy == total > mdy else "mdy" if mdy == total > dmy else ""
-            style = {None: found, "iso": ""}.get(self._dates, str(self._dates))
-            styles[column.position] = "serial" if serial == total > 0 else style
-        return styles
+    def _style(self, column: Column) -> str:
+        """How a column writes its dates: serial, dmy, mdy; '' where none of them fits all values."""
+        (found,) = self._row(f"select style_of({_cell(column)}, '{self._dates or ''}') from texts")
+        return str(found or "")
 
     def _pages(self, columns: str) -> Iterator[tuple[Any, ...]]:
         """All statements; a result as a whole would be in memory."""

@@ -73,6 +73,10 @@ end;
 
 create macro slashed(text) as regexp_replace(upper(text), '^([0-9]+)[/.-]([0-9]+)[/.-]([0-9]+),?T?', '\1/\2/\3');
 
+create macro is_dmy(text) as is_slashed_in_full(text) and a_dmy(slashed(text)) is not null;
+
+create macro is_mdy(text) as is_slashed_in_full(text) and a_mdy(slashed(text)) is not null;
+
 -- UTC to the second. An ISO time without an offset is UTC. style: how the column's dates are written, serial, dmy or mdy; or ''.
 create macro an_instant(text, style) as date_trunc('second', case
     when length(text) > 64 then null
@@ -120,3 +124,65 @@ end;
 create macro known_instant(instant) as case when instant >= timestamp '2005-01-01' then instant end;
 
 create macro is_yes(text) as a_word(text) in ('true', 't', 'yes', 'y', 'on', '1', 'x');
+
+-- How a column writes its dates; '' where no form fits all of its values. Day and month in either order are read in one only where
+-- all values can be read so, and not all in the other. said: --dates.
+create macro style_of(cell, said) as case
+    when bool_and(is_no_time(cell) or is_serial_day(cell)) then 'serial'
+    when said <> '' then replace(said, 'iso', '')
+    when bool_and(is_no_time(cell) or is_dmy(cell)) and not bool_and(is_no_time(cell) or is_mdy(cell)) then 'dmy'
+    when bool_and(is_no_time(cell) or is_mdy(cell)) and not bool_and(is_no_time(cell) or is_dmy(cell)) then 'mdy'
+    else ''
+end;
+
+-- The channel of what a row says without one. text: its own column for that; other: that of the file's first address.
+create macro row_channel(text, other) as case
+    when lower(text) in ('email', 'sms', 'push') then lower(text)
+    when lower(text) in ('text', 'mms', 'rcs', 'phone', 'mobile') then 'sms'
+    when lower(text) in ('', 'marketing') then other
+    else 'unknown'
+end;
+
+-- OneSignal's device_type: https://documentation.onesignal.com/reference/view-devices
+create macro device_channel(text) as case
+    when lower(text) in ('11', 'email') then 'email' when lower(text) in ('14', 'sms') then 'sms' else 'push'
+end;
+
+create macro device_token_type(text) as case text when '0' then 'ios' when '1' then 'android' end;
+
+-- The words of a cell: of reasons it may have several.
+create macro words_of(text, is_list) as if(is_list, string_split_regex(text, '[,;|]'), [text]);
+
+-- What a word says, by the fact of its column; '' for nothing, null where nobody knows. meaning: that of words.csv.
+create macro kind_by_status(word, meaning, at_text) as if(a_word(word) = '', '', meaning);
+
+create macro kind_by_refused(word, meaning, at_text) as case
+    when a_word(word) = '' then ''
+    when meaning = 'opted_in' then 'opted_out'
+    when meaning = 'opted_out' then 'opted_in'
+    else meaning
+end;
+
+create macro kind_by_bounced(word, meaning, at_text) as
+    case when a_word(word) = '' or meaning = 'opted_out' then '' when meaning = 'opted_in' then 'bounced' else meaning end;
+
+create macro kind_by_complained(word, meaning, at_text) as
+    case when a_word(word) = '' or meaning = 'opted_out' then '' when meaning = 'opted_in' then 'complained' else meaning end;
+
+-- A time alone says that there was a reason.
+create macro kind_by_suppression(word, meaning, at_text) as case
+    when is_no_time(word) then if(is_no_time(at_text), '', 'opted_out')
+    when is_yes(word) then 'opted_out'
+    when meaning = 'opted_in' then ''
+    else meaning
+end;
+
+-- Positive: subscribed; -2: the person turned it off; others: never asked, or an error.
+-- https://documentation.onesignal.com/docs/subscriptions
+create macro kind_by_notification_types(word, meaning, at_text) as case
+    when word = '' then ''
+    when not regexp_full_match(word, '-?[0-9]{1,18}') then null
+    when word = '-2' then 'opted_out'
+    when cast(word as bigint) > 0 then 'opted_in'
+    else ''
+end;

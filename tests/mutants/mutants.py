@@ -283,16 +283,16 @@ MUTANTS = [
     ),
     Mutant(
         "numbers among other times are read as a spreadsheet's days",
-        "sync/backfill/reading.py",
-        '"serial" if serial == total > 0',
-        '"serial" if serial > 0',
+        "sync/backfill/tables.sql",
+        "bool_and(is_no_time(cell) or is_serial_day(cell))",
+        "bool_or(is_serial_day(cell))",
         (f"{COLUMNS}::test_a_time_that_cannot_be_read_is_rejected_by_its_line",),
     ),
     Mutant(
         "day and month are read in an order that the values do not tell",
-        "sync/backfill/reading.py",
-        '"dmy" if dmy == total > mdy',
-        '"dmy" if dmy == total',
+        "sync/backfill/tables.sql",
+        " and not bool_and(is_no_time(cell) or is_mdy(cell)) then 'dmy'",
+        " then 'dmy'",
         (
             f"{COLUMNS}::test_the_order_of_day_and_month_is_told_or_the_only_one_that_fits_all_values",
         ),
