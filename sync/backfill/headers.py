@@ -1,4 +1,4 @@
-"""What the columns of an export mean: headers.csv and words.csv, applied to one file's header.
+"""What the columns of an export mean: headers.csv, words.csv and, of unknown headers, consent.csv.
 
 A meaning is one of
 - an identifier: external_id, email, phone, push_token; address (its channel is the row's own)
@@ -186,8 +186,8 @@ def recognize(
             columns.append(Column(position, text.strip(), meaning))
         elif text.strip():
             unread.append(redact(text.strip()))
-            if not is_taken and _looks_like_consent(text):
-                overlooked.append((position, text.strip()))
+            if not is_taken and (likely := _likely_meaning(text)) is not None:
+                overlooked.append((position, text.strip(), likely))
     _check_overlooked(path, header, overlooked)
     used = _without_lone_times(tuple(c for c in columns if c.meaning != _IGNORED))
     _check_doubles(path, used)
@@ -233,78 +233,45 @@ def _without_lone_times(columns: Sequence[Column]) -> tuple[Column, ...]:
     )
 
 
-# Words of a header: those of an opt-out, of an opt-in or either, of a bounce, of a complaint; of a
-# time; of each channel. Also in other languages of Europe.
-_OPT_OUT: Final = re.compile(
-    r"unsub\w*|opt(ed)?_outs?|\w*opt(ed)?out\w*|do_not|donot\w*|dont|dnc|dne|dnd|suppress\w*|revoked?|withdr[ae]w\w*"
-    r"|stop(ped)?|(black|block|deny)_?list\w*|blocked|removed?_from|no_(e_?)?(mail|sms)\w*|remove_me"
-    r"|abgemeldet|abmelde\w*|widerruf\w*|d[eé]sabonn\w*|d[eé]sinscri\w*|baja|disiscri\w*|afgemeld"
-    r"|uitgeschreven|cancelad\w*|avanm\w*"
-)
-_OPT_IN: Final = re.compile(
-    r"subscri\w*|opt(ed)?_ins?|\w*opt(ed)?in(date|time|at)?|consent\w*|accepts?|permission\w*|newsletter\w*|gdpr"
-    r"|einwilligung\w*|angemeldet|consentement|marketing_(allowed|status|emails?|ok)|can_(contact|email)"
-    r"|contactable|mailable"
-)
-_BOUNCE: Final = re.compile(r"bounced?s?|undeliverable|cleaned")
-_COMPLAINT: Final = re.compile(r"complain\w*|spam\w*|abuse")
-# A header that ends so says something beside it.
+# What a header says beside consent, if it ends so; that it is a time; and of which channel.
 _ASIDE: Final = re.compile(r".*_(ip|ip_address|url|link|id|count|campaign|title|plan|price)_")
-_WHEN: Final = re.compile(r"at|on|date\w*|time\w*|since|when|am|datum|fecha|zeit\w*|utc")
-_CHANNEL_WORDS: Final = (
-    ("email", re.compile(r"e_?mails?|mailings?")),
-    ("sms", re.compile(r"sms|mms|texts?|phone|mobile|call|whatsapp")),
-    ("push", re.compile(r"push|notifications?")),
-)
+_WHEN: Final = r"at|on|date\w*|time\w*|since|when|am|datum|fecha|zeit\w*|utc"
+_CHANNEL_WORDS: Final = {
+    "email": r"e_?mails?|mailings?",
+    "sms": r"sms|mms|texts?|phone|mobile|call|whatsapp",
+    "push": r"push|notifications?",
+}
 
 
-def _has(words: str, pattern: re.Pattern[str]) -> bool:
-    return re.search(rf"_(?:{pattern.pattern})_", words) is not None
+def _likely_meaning(header: str) -> str | None:
+    """The name of --column that a header probably wants; None where it is not about consent."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", re.sub("['\u2019]", "", header))
+    words = "_" + "_".join(re.findall(r"[^\W_]+", apart.lower())) + "_"
 
+    def has(pattern: str) -> bool:
+        return re.search(f"_(?:{pattern})_", words) is not None
 
-def _words_of(header: str) -> str:
-    """A header's words, in small letters, each between underscores."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", header.replace("'", "").replace("\u2019", ""))
-    return "_" + "_".join(re.findall(r"[^\W_]+", apart.lower())) + "_"
-
-
-def _looks_like_consent(header: str) -> bool:
-    words = _words_of(header)
-    return not _ASIDE.fullmatch(words) and any(
-        _has(words, pattern) for pattern in (_OPT_OUT, _OPT_IN, _BOUNCE, _COMPLAINT)
-    )
-
-
-def _likely_meaning(header: str) -> str:
-    """The name of --column that such a header probably wants."""
-    words = _words_of(header)
-    is_time = _has(words, _WHEN)
-    if _has(words, _OPT_OUT):
-        fact = "opted_out_at" if is_time else "refused"
-    elif _has(words, _BOUNCE):
-        fact = "bounced_at" if is_time else "bounced"
-    elif _has(words, _COMPLAINT):
-        fact = "complained_at" if is_time else "complained"
-    else:
-        fact = "opted_in_at" if is_time else "status"
-    channel = next((name for name, pattern in _CHANNEL_WORDS if _has(words, pattern)), "")
-    return f"{channel}_{fact}".lstrip("_")
+    row = next((row for row in _data("consent.csv") if has(row["words"])), None)
+    if row is None or _ASIDE.fullmatch(words):
+        return None
+    channel = next((f"{name}_" for name, pattern in _CHANNEL_WORDS.items() if has(pattern)), "")
+    return channel + (row["time"] if has(_WHEN) else row["fact"])
 
 
 def _check_overlooked(
-    path: Path, header: Sequence[str], overlooked: Sequence[tuple[int, str]]
+    path: Path, header: Sequence[str], overlooked: Sequence[tuple[int, str, str]]
 ) -> None:
     """An opt-out that nobody reads is an opt-out that nobody obeys."""
     if not overlooked:
         return
 
     def options() -> Iterator[str]:
-        for place, text in overlooked:
+        for place, text, likely in overlooked:
             plain = text.isprintable() and redact(text) == text and len(text) <= 80
             is_one = len(_places(header, text)) == 1 and not text.startswith("#")
             named = text if plain and is_one else f"#{place + 1}"
             yield (
-                f"  --column {shlex.quote(f'{_likely_meaning(text)}={named}')}"
+                f"  --column {shlex.quote(f'{likely}={named}')}"
                 f"   or   --column {shlex.quote(f'{_IGNORED}={named}')}"
             )
 

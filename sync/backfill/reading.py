@@ -283,7 +283,7 @@ class Reading:
         """)
 
     def _style(self, column: Column) -> str:
-        """How a column writes its dates: serial, dmy, mdy; '' where none of them fits all values."""
+        """How a column writes its dates: serial, dmy, mdy; '' where none fits all its values."""
         (found,) = self._row(f"select style_of({_cell(column)}, '{self._dates or ''}') from texts")
         return str(found or "")
 
