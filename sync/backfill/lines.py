@@ -62,8 +62,8 @@ def read_header(path: Path, encoding: str | None) -> Header:
             # Blank lines, and Excel's own first one, which names the separator.
             if re.fullmatch(r"(sep=.)?\s*", text):
                 text = ""
-            elif text.count('"') % 2 == 0:
-                return _header(text.rstrip("\n"), number)
+            elif (header := _header(text.rstrip("\n"), number)) is not None:
+                return header
         else:
             if not text:
                 raise ConfigError(f"{path} is empty: there is no header in it.")
@@ -88,9 +88,11 @@ def number_records(
                 into.write(f"{number}{header.separator}{record}")
 
 
-def _header(text: str, lines: int) -> Header:
-    text = text.replace("\0", UNREADABLE)
+def _header(text: str, lines: int) -> Header | None:
+    """The names in a text; None where it ends within one."""
     separator = max(_SEPARATORS, key=re.sub(r'"[^"]*"', "", text).count)
+    if not _whole_pattern(separator).fullmatch(text):
+        return None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     try:
         names = next(reader)

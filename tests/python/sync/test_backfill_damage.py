@@ -204,6 +204,12 @@ def test_a_quote_that_is_closed_by_another_row_hides_no_row_between(
     assert ["a.csv", "2", "broken line: a quote is not closed"] in exports.rejected()
 
 
+def test_a_quote_within_a_header_hides_no_row(exports: Exports) -> None:
+    text = 'email,19" rack,email_status\na@x.com,,stop\nb@x.com,"19""",stop\nc@x.com,,stop\n'
+    said = exports.said(exports.write("a.csv", text))
+    assert [one[3] for one in said] == ["a@x.com", "b@x.com", "c@x.com"]
+
+
 def test_many_broken_lines_are_all_named(exports: Exports) -> None:
     out = io.StringIO()
     csv.writer(out).writerows([f"p{number}@x.com"] for number in range(12_000))
