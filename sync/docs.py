@@ -37,6 +37,7 @@ _MARTS: Final = (
     "sync_deltas",
     "events",
     "quarantined_deliveries",
+    "backfill_conflicts",
     "unengaged",
 )
 

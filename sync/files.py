@@ -1,12 +1,15 @@
-"""Text files that a user names: read whole, or line by line, and told in one sentence where not."""
+"""Text files that a user names, read or written, and told in one sentence where not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from sync.errors import ConfigError
+from sync.terminal import csv_cells
 
 # Of characters. A file of one endless line would fill the memory.
 _LONGEST_LINE: Final = 1 << 24
@@ -33,3 +36,15 @@ def lines_of(file: IO[str], path: Path) -> Iterator[str]:
             )
         yield line
         number += 1
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """A CSV file that only this user reads: it may tell of persons."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
+    with open(descriptor, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123
+        writer = csv.writer(out)
+        writer.writerow(header)
+        writer.writerows(csv_cells(row) for row in rows)

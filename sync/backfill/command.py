@@ -1,63 +1,59 @@
-"""`contact-sync backfill`: reads the files, merges them, lands what they say."""
+"""`contact-sync backfill`: reads the files and lands what their rows say."""
 
 from __future__ import annotations
 
-import csv
-import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Final
 
 import duckdb
 
-from sync.backfill.headers import KINDS, Layout, column_names, has_header, more_words, recognize
-from sync.backfill.merge import Merge
-from sync.backfill.reading import Source, read_file
-from sync.backfill.records import Records
+from sync.backfill.headers import KINDS, Layout, column_names, has_header, recognize, words
+from sync.backfill.lines import Header, read_header
+from sync.backfill.reading import Dates, Reading, Source
 from sync.errors import ConfigError, SyncError
+from sync.files import write_csv
 from sync.landing import land
 from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
 from sync.progress import Bar, Lines
-from sync.terminal import csv_cells
-
-#: Conflicts that the output has; --conflicts has them all.
-SHOWN_CONFLICTS: Final = 20
 
 _REJECTS: Final = ("file", "line", "reason")
-_CONFLICTS: Final = (
-    "conflict", "key", "attribute", "value", "at", "is_at_as_of", "source", "is_winner", "rule",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command was told.
 
-    columns: --column, header by name. lists: --all, kind by file name ('' for all files). words:
-    --word. as_of: None for each file's modification time. rejects: None for the first file's name
-    and .rejects.csv.
+    columns: --column, header by name ('' for none). ignored: its headers that say nothing. lists:
+    --all, kind by file name ('' for all files). words: --word. dates: the order of day and month.
+    encoding: None for UTF-8, or what the file's mark says. as_of: None for each file's modification
+    time. rejects: None for the first file's name and .rejects.csv.
     """
 
     files: Sequence[Path]
     columns: Mapping[str, str] = field(default_factory=dict)
+    ignored: Sequence[str] = ()
     lists: Mapping[str, str] = field(default_factory=dict)
     words: Sequence[tuple[str, str]] = ()
+    dates: Dates | None = None
+    encoding: str | None = None
     as_of: datetime | None = None
     rejects: Path | None = None
-    conflicts: Path | None = None
+    country_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """One file: how it was read, its records, and how many of them did not count.
+    """One file: how it was read, and what became of its rows.
 
     platform: what its header looks like. columns: header and meaning. unread: the other headers.
+    landed: rows that say something. rejected: rows of which something did not count. undated:
+    opt-outs without a time, which count at as_of.
     """
 
     name: str
@@ -65,27 +61,29 @@ class FileReport:
     columns: Sequence[tuple[str, str]]
     unread: Sequence[str]
     rows: int
+    landed: int
     rejected: int
+    undated: int
+    as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class BackfillReport:
     """What was read and what landed (of a dry run: what would).
 
-    statements: event, channel (None for an identity), number. conflicts: all of them; shown: the
-    candidates of the first. rejects: the file that names the rows that did not count, if any.
+    statements: event, channel (None for an identity), number. reasons: why something was rejected,
+    and of how many rows. rejects: the file that names them, if there are any.
     """
 
     files: Sequence[FileReport]
     statements: Sequence[tuple[str, str | None, int]]
-    conflicts: int
-    shown: Sequence[Mapping[str, Any]]
+    reasons: Sequence[tuple[str, int]]
     rejects: Path | None
     landed: int
 
     @property
     def exit_code(self) -> int:
-        """1 where a row did not count."""
+        """1 where something did not count."""
         return 1 if self.rejects is not None else 0
 
 
@@ -105,10 +103,10 @@ def backfill(
     _check(options)
     try:
         return _backfill(target, options, progress, tombstones)
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         # Its text may hold a value of the files.
         raise SyncError(
-            f"The files could not be merged ({type(error).__name__}): is there room left in "
+            f"The files could not be read ({type(error).__name__}): is there room left in "
             f"{tempfile.gettempdir()}? TMPDIR names another place."
         ) from None
 
@@ -116,32 +114,42 @@ def backfill(
 def _backfill(
     target: Target | None, options: Options, progress: Bar | Lines, tombstones: Tombstones | None
 ) -> BackfillReport:
-    with Merge() as merge:
-        read = _read(merge, options, progress)
-        merge.merge()
-        rejected = merge.reject_counts()
+    sources = _sources(options)
+    with Reading(
+        words(options.words),
+        encoding=options.encoding,
+        dates=options.dates,
+        country_code=options.country_code,
+    ) as reading:
+        rows = [_read(reading, source, _as_of(source, options), progress) for source in sources]
+        reading.finish()
+        by_file = reading.by_file()
+        reasons = reading.reasons()
         rejects = options.rejects or _beside(options.files[0])
         # Also empty over one of an earlier run.
-        if rejected or rejects.exists():
-            _write(rejects, _REJECTS, merge.rejects())
-        if options.conflicts is not None:
-            _write(options.conflicts, _CONFLICTS, (c.values() for c in merge.conflicts()))
+        if reasons or rejects.exists():
+            write_csv(rejects, _REJECTS, reading.rejects())
+        counts = reading.counts()
         return BackfillReport(
-            files=[_report(source, rows, rejected.get(source.number, 0)) for source, rows in read],
-            statements=(counts := merge.statement_counts()),
-            conflicts=merge.conflict_count(),
-            shown=list(merge.conflicts(SHOWN_CONFLICTS)),
-            rejects=rejects if rejected else None,
-            landed=_land(target, merge, sum(count for *_, count in counts), progress, tombstones),
+            files=[
+                _report(source, count, by_file[source.number], _as_of(source, options))
+                for source, count in zip(sources, rows, strict=True)
+            ],
+            statements=counts,
+            reasons=reasons,
+            rejects=rejects if reasons else None,
+            landed=_land(target, reading, sum(count for *_, count in counts), progress, tombstones),
         )
 
 
-def _report(source: Source, rows: int, rejected: int) -> FileReport:
+def _report(source: Source, rows: int, counts: tuple[int, int, int], as_of: datetime) -> FileReport:
     layout = source.layout
     columns = [(column.header, column.meaning) for column in layout.columns]
     if layout.list_kind is not None:
         columns.append(("(every row)", layout.list_kind))
-    return FileReport(source.name, layout.platform, columns, layout.unread, rows, rejected)
+    return FileReport(
+        source.name, layout.platform, columns, layout.unread, rows, *counts, as_of=as_of
+    )
 
 
 def _check(options: Options) -> None:
@@ -158,50 +166,37 @@ def _check(options: Options) -> None:
             raise ConfigError(f"--all: {name!r} is none of the files.")
 
 
-def _read(merge: Merge, options: Options, progress: Bar | Lines) -> list[tuple[Source, int]]:
-    """Every file with its number of records. All headers are judged before any row is read."""
-    words = more_words(options.words)
-    layouts = _layouts(options)
-    read = []
-    for path, layout in zip(options.files, layouts, strict=True):
-        name = _name(path, options.files)
-        as_of = options.as_of or _modified_at(path)
-        source = Source(merge.add_source(name, layout, as_of), name, layout, words)
-        progress.start(name, path.stat().st_size, "bytes to read")
-        with Records(path) as records:
-            rows = read_file(
-                merge.connection,
-                source,
-                records,
-                advance=partial(progress.advance, name),
-            )
-        read.append((source, rows))
-    return read
-
-
-def _layouts(options: Options) -> list[Layout]:
-    headers = []
-    for path in options.files:
-        with Records(path) as records:
-            headers.append(records.header)
-    for name, wanted in options.columns.items():
-        if not any(has_header(header, wanted) for header in headers):
+def _sources(options: Options) -> list[Source]:
+    """All headers are judged before any row is read."""
+    headers = [read_header(path, options.encoding) for path in options.files]
+    for name, wanted in (*options.columns.items(), *(("ignored", w) for w in options.ignored)):
+        if wanted and not any(has_header(header.names, wanted) for header in headers):
             raise ConfigError(f"--column {name}={wanted}: no file has a column of that name.")
     return [
-        recognize(
-            path,
-            header,
-            {name: w for name, w in options.columns.items() if has_header(header, w)},
-            options.lists.get(path.name, options.lists.get("")),
-            is_certain=path.name in options.lists or len(headers) == 1,
-        )
-        for path, header in zip(options.files, headers, strict=True)
+        Source(number, _name(path, options.files), path, header, _layout(path, header, options))
+        for number, (path, header) in enumerate(zip(options.files, headers, strict=True))
     ]
+
+
+def _layout(path: Path, header: Header, options: Options) -> Layout:
+    return recognize(
+        path,
+        header.names,
+        {n: w for n, w in options.columns.items() if not w or has_header(header.names, w)},
+        options.ignored,
+        options.lists.get(path.name, options.lists.get("")),
+        is_certain=path.name in options.lists or len(options.files) == 1,
+    )
+
+
+def _read(reading: Reading, source: Source, as_of: datetime, progress: Bar | Lines) -> int:
+    progress.start(source.name, source.path.stat().st_size, "bytes to read")
+    return reading.read(source, as_of, partial(progress.advance, source.name))
 
 
 def _land(
     target: Target | None,
-    merge: Merge,
+    reading: Reading,
     count: int,
     progress: Bar | Lines,
     tombstones: Tombstones | None,
@@ -209,7 +204,7 @@ def _land(
     if target is None or not count:
         return 0
     progress.start("landing", count, "statements")
-    statements = merge.statements()
+    statements = reading.statements()
     landed = land(
         target,
         "backfill",
@@ -227,27 +222,9 @@ def _name(path: Path, files: Sequence[Path]) -> str:
     return path.name if is_unique else str(path)
 
 
-def _modified_at(path: Path) -> datetime:
-    return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+def _as_of(source: Source, options: Options) -> datetime:
+    return options.as_of or datetime.fromtimestamp(int(source.path.stat().st_mtime), UTC)
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.rejects.csv")
-
-
-def _write(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
-    with _private(path) as out:
-        writer = csv.writer(out)
-        writer.writerow(header)
-        writer.writerows(csv_cells(row) for row in rows)
-
-
-@contextmanager
-def _private(path: Path) -> Iterator[IO[str]]:
-    """A file that only this user reads: it may tell of persons."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from None
-    with open(descriptor, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123
-        yield out

@@ -1,214 +1,331 @@
-"""Reads files with pandas, in chunks, into the tables of a local DuckDB file.
+"""Files into the tables of a local DuckDB file, which lives for one run; tables.sql describes them.
 
-`rows` has whom each row is about, `facts` what its columns say of a subscription, both as the file
-has them; `rejects` the rows that are none. merging.sql reads them.
+DuckDB reads what lines.py numbered, and each column becomes a query, as its meaning says. Nothing
+is resolved here: what one row says is a statement, and the models judge all of them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Self
 
-import pandas as pd
+import duckdb
 
-from sync.backfill.headers import ADDRESS_OF, CHANNELS, Column, Layout, kind_of
-from sync.backfill.records import MARK, WIDTH, Records
+# DuckDB asks for it where a function is Python's.
+import numpy  # noqa: F401
+from duckdb.func import FunctionNullHandling
 
-if TYPE_CHECKING:
-    import duckdb
+from sync.addresses import normalizer
+from sync.backfill.headers import ADDRESS_OF, Column, Layout
+from sync.backfill.lines import LONGEST, Header, number_records
+from sync.landing import instant_text
+from sync.redaction import redact
+from sync.scratch import new_folder
 
-# Rows of one chunk: some MB as text.
-_CHUNK: Final = 20_000
-_TEXTS: Final = ("external_id", "email", "phone", "push_token", "push_token_type", "updated_at",
-                 "reason")  # fmt: skip
-# OneSignal's device_type: https://documentation.onesignal.com/reference/view-devices
-_DEVICE_CHANNEL: Final = {"11": "email", "14": "sms", "email": "email", "sms": "sms"}
-_DEVICE_TYPE: Final = {"0": "ios", "1": "android"}
-_CHANNEL_WORDS: Final = {"text": "sms", "mms": "sms", "phone": "sms", "mobile": "sms",
-                         "marketing": "", **{name: name for name in CHANNELS}}  # fmt: skip
-_TRUE: Final = {"opted_in": "opted_out", "opted_out": "opted_in"}
-# What exports write where there is no time.
-_NO_TIME: Final = r"(?i)|0|false|f|no|null|none|n/a|-|0000-00-00.*"
+Dates = Literal["dmy", "mdy", "iso"]
+
+# What does not fit goes to the disk.
+_MEMORY: Final = "160MB"
+_PAGE: Final = 5_000
+# Bytes of the longest record; the buffer must hold two.
+_LONGEST_RECORD: Final = 8 * LONGEST
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file: its number in the tables, its name, its layout, and the words of --word."""
+    """One file: its number in the tables, its name, its header, and what its columns mean."""
 
     number: int
     name: str
+    path: Path
+    header: Header
     layout: Layout
-    words: Mapping[str, str]
 
 
-def read_file(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    records: Records,
-    *,
-    advance: Callable[[int], None] = lambda _: None,
-) -> int:
-    """Puts the file into the tables; gives its records, broken ones included.
+class Reading:
+    """What the files say, in a folder that only this user reads; leaving it deletes it.
 
-    advance: told of each chunk how many bytes of the file it was.
+    words: what they mean, as headers.words gives them. dates: in which order dates have day and
+    month; None where the columns are to tell. Raises duckdb.Error where there is no room.
     """
-    count = 0
-    position = records.position
-    for chunk in _chunks(source.layout, records):
-        count += len(chunk)
-        whole = chunk["mark"] == MARK
-        _insert(connection, "rejects", _broken(source, chunk[~whole]))
-        _insert_chunk(connection, source, chunk[whole])
-        advance(records.position - position)
-        position = records.position
-    broken = pd.DataFrame(records.broken, columns=["line", "reason"]).assign(file=source.number)
-    _insert(connection, "rejects", broken)
-    return count + len(records.broken)
+
+    def __init__(
+        self,
+        words: Sequence[tuple[str, str]],
+        *,
+        encoding: str | None = None,
+        dates: Dates | None = None,
+        country_code: str | None = None,
+    ) -> None:
+        self._encoding = encoding
+        self._dates = dates
+        self._names: list[str] = []
+        self._folder = new_folder()
+        self._db = duckdb.connect(
+            str(self._folder / "reading.duckdb"),
+            config={
+                "memory_limit": _MEMORY,
+                "threads": 2,
+                "temp_directory": str(self._folder / "spill"),
+                "preserve_insertion_order": False,
+            },
+        )
+        self._db.execute("set TimeZone = 'UTC'")
+        self._db.execute(f"set variable now = timestamp '{_naive(datetime.now(UTC))}'")
+        for channel, name in ADDRESS_OF.items():
+            # The command's one normalizer: its rules have no copy here.
+            normalize = normalizer(channel, country_code)
+            self._db.create_function(
+                f"normal_{name}",
+                normalize,
+                ["VARCHAR"],
+                "VARCHAR",
+                null_handling=FunctionNullHandling.SPECIAL,
+            )
+        # As one transaction: each statement alone would wait for the disk.
+        self._db.execute(f"begin; {_script('tables.sql')}; commit")
+        self._db.execute(
+            "insert into words select a_word(word), arg_max(kind, place) from (select"
+            " unnest(?) as word, unnest(?) as kind, unnest(range(?)) as place) group by all",
+            [[word for word, _ in words], [kind for _, kind in words], len(words)],
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def read(self, source: Source, as_of: datetime, advance: Callable[[int], None]) -> int:
+        """Puts a file into the tables; gives its records, broken ones included.
+
+        as_of: when an opt-out of it counts that has no time. advance: told of bytes that were read.
+        """
+        self._names.append(source.name)
+        self._db.execute("insert into sources values (?, ?)", [source.number, _naive(as_of)])
+        text = self._folder / "records.csv"
+        with text.open("w", encoding="utf-8", newline="") as into:
+            broken = number_records(source.path, self._encoding, source.header, into, advance)
+            while group := list(islice(broken, _PAGE)):
+                self._db.execute(
+                    "insert into rejects select ?, unnest(?), null, unnest(?)",
+                    [source.number, *map(list, zip(*group, strict=True))],
+                )
+        self._load(source, text)
+        text.unlink()
+        (records,) = self._row(
+            "select (select count(*) from texts)"
+            f" + (select count(distinct line) from rejects where file = {source.number})"
+        )
+        self._judge(source)
+        return int(records)
+
+    def finish(self) -> None:
+        """From here on statements and rejects are complete."""
+        self._db.execute(f"begin; {_script('statements.sql')}; commit")
+
+    def statements(self) -> Iterator[dict[str, Any]]:
+        """Statements as sync.landing lands them."""
+        names = ("event", "detail", "channel", "external_id", "email", "phone", "push_token",
+                 "push_token_type", "is_positive")  # fmt: skip
+        for row in self._pages(f"{', '.join(names)}, said_at, file, line, header, reason"):
+            *said, at, file, line, header, reason = row
+            origin = f"{self._names[file]}:{line}{f' column {header}' if header else ''}"
+            yield {
+                **dict(zip(names, said, strict=True)),
+                "at": instant_text(at),
+                "by": self._names[file],
+                "reason": f"{origin}: {redact(reason)}" if reason else origin,
+            }
+
+    def counts(self) -> list[tuple[str, str | None, int]]:
+        """Event, channel (None for an identity) and number of the statements."""
+        return self._db.execute(
+            "select event, channel, count(*) from statements group by all order by all"
+        ).fetchall()
+
+    def by_file(self) -> dict[int, tuple[int, int, int]]:
+        """Of each file: rows of which something lands, rows rejected, opt-outs without a time."""
+        found = self._db.execute(_script("counts.sql")).fetchall()
+        return {file: (landed, rejected, undated) for file, landed, rejected, undated in found}
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why something was rejected, and of how many rows, the most frequent reason first."""
+        return self._db.execute(
+            "select reason, count(distinct (file, line)) from rejects"
+            " group by reason order by 2 desc, 1"
+        ).fetchall()
+
+    def rejects(self) -> Iterator[tuple[str, int, str]]:
+        """File, line and reason of what did not count, in the files' order."""
+        cursor = self._db.cursor()
+        cursor.execute("select distinct file, line, reason from rejects order by all")
+        while rows := cursor.fetchmany(_PAGE):
+            for file, line, reason in rows:
+                yield self._names[file], line, reason
+
+    def _load(self, source: Source, text: Path) -> None:
+        """`texts`: the line of each record, and what stands in the columns that are read."""
+        names = ["line", *(f"c{place}" for place in range(len(source.header.names)))]
+        types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+        texts = [f"bare({_cell(column)}) as {_cell(column)}" for column in source.layout.columns]
+        separator = _literal(source.header.separator)
+        self._db.execute(f"""
+            create or replace table texts as
+            select {", ".join(["cast(line as bigint) as line", *texts])}
+            from read_csv(
+                {_literal(str(text))}, columns = {{{types}}}, auto_detect = false, header = false,
+                new_line = '\\n', delim = {separator}, quote = '"', escape = '"',
+                strict_mode = true, null_padding = false, store_rejects = true, rejects_limit = 0,
+                max_line_size = {_LONGEST_RECORD}, buffer_size = {2 * _LONGEST_RECORD}
+            )
+        """)
+        self._db.execute(f"""
+            insert into rejects
+            select {source.number}, cast(split_part(csv_line, {separator}, 1) as bigint), null,
+                case when min(error_type) in ('MISSING COLUMNS', 'TOO MANY COLUMNS')
+                    then 'broken line: not as many fields as the header has'
+                    else 'broken line: text beside a quoted field' end
+            from reject_errors group by all
+        """)
+        self._db.execute("drop table reject_errors")
+        self._db.execute("drop table reject_scans")
+
+    def _judge(self, source: Source) -> None:
+        """Fills rows and facts from `texts`: what is wrong with a cell is a fact, too."""
+        layout, file = source.layout, source.number
+        device, address = layout.named("device_type"), layout.named("address")
+        updated = layout.named("updated_at")
+        channel = f"row_channel({_cell(layout.named('channel'))}, '{layout.channel}')"
+        token_type = f"nullif({_cell(layout.named('push_token_type'))}, '')"
+        if device is not None:
+            channel = f"device_channel({_cell(device)})"
+            token_type = f"device_token_type({_cell(device)})"
+        columns = [f"{channel} as channel"]
+        problems = [(updated, "identity", _time_problem(updated))]
+        for its_channel, name in ADDRESS_OF.items():
+            cell = _cell(layout.named(name))
+            if address is not None:
+                cell = f"if(channel = '{its_channel}', {_cell(address)}, {cell})"
+            known = f"if(is_spoiled({name}_text), null, normal_{name}({name}_text))"
+            columns += [f"{cell} as {name}_text", f"{known} as {name}"]
+            problem = f"address_problem('{its_channel}', {name}_text, {name})"
+            problems.append((layout.named(name) or address, its_channel, problem))
+        for column in layout.times:
+            instant = f"an_instant({_cell(column)}, '{self._style(column)}')"
+            columns.append(f"{instant} as {_instant(column)}")
+        self._db.execute(
+            f"create or replace table cells as select *, {', '.join(columns)} from texts"
+        )
+        addresses = [
+            f"{name}: if({name} is null, null, {name}_text)" for name in ADDRESS_OF.values()
+        ]
+        self._db.execute(f"""
+            insert into rows by name
+            select {file} as file, line, reason: nullif({_cell(layout.named("reason"))}, ''),
+                external_id: an_id({_cell(layout.named("external_id"))}), {", ".join(addresses)},
+                push_token_type: {token_type}, updated_at: known_instant({_instant(updated)})
+            from cells
+        """)
+        for problem_of, its_channel, problem in problems:
+            if problem_of is not None:
+                self._db.execute(f"""
+                    insert into facts by name
+                    select {file} as file, line, '{its_channel}' as channel,
+                        {problem} || {_of(problem_of)} as problem
+                    from cells where problem is not null
+                """)
+        if layout.list_kind is not None:
+            listed = layout.named("listed_at")
+            self._add_facts(source, listed, _literal(layout.list_kind), listed)
+        for column in layout.facts:
+            kind = f"if(is_no_time({_cell(column)}), '', '{str(column.fact).removesuffix('_at')}')"
+            if column.is_word:
+                kind = f"kind_by_{column.fact}(word, meaning, at_text)"
+            self._add_facts(source, column, kind, layout.time_of(column))
+        self._db.execute("drop table cells")
+
+    def _add_facts(
+        self, source: Source, column: Column | None, kind: str, time: Column | None
+    ) -> None:
+        """What a column says (of a list, that a row is in it), and when. kind: an expression."""
+        cells, channel, header, is_word = "cells", "channel", "null", False
+        if column is not None:
+            header, is_word = _literal(column.header), column.is_word
+            channel = _literal(column.channel) if column.channel else channel
+        if column is not None and is_word:
+            words = f"words_of({_cell(column)}, {column.fact == 'suppression'})"
+            cells = f"(select *, unnest({words}) as word, {_cell(time)} as at_text from cells)"
+            cells += " left join words on known = a_word(word)"
+        self._db.execute(f"""
+            insert into facts by name
+            select {source.number} as file, line, header: {header}, channel: {channel},
+                kind: {kind}, is_word: {is_word}, said_at: known_instant({_instant(time)}),
+                problem: coalesce(
+                    if(kind is null, 'unreadable status' || {_of(column)}, null),
+                    {_time_problem(time)} || {_of(time)},
+                    if({channel} = 'unknown', 'unknown channel', null)
+                )
+            from {cells} where kind is distinct from ''
+        """)
+
+    def _style(self, column: Column) -> str:
+        """How a column writes its dates: serial, dmy, mdy; '' where none fits all its values."""
+        (found,) = self._row(f"select style_of({_cell(column)}, '{self._dates or ''}') from texts")
+        return str(found or "")
+
+    def _pages(self, columns: str) -> Iterator[tuple[Any, ...]]:
+        """All statements; a result as a whole would be in memory."""
+        (last,) = self._row("select coalesce(max(rowid), -1) from statements")
+        for start in range(0, last + 1, _PAGE):
+            yield from self._db.execute(
+                f"select {columns} from statements where rowid >= ? and rowid < ?",
+                [start, start + _PAGE],
+            ).fetchall()
+
+    def _row(self, query: str) -> tuple[Any, ...]:
+        row = self._db.execute(query).fetchone()
+        assert row is not None
+        return row
 
 
-def _chunks(layout: Layout, records: Records) -> Iterator[pd.DataFrame]:
-    names = [f"c{place}" for place in range(len(records.header))]
-    for chunk in pd.read_csv(
-        records,
-        sep=records.separator,
-        header=None,
-        names=["line", *names, "mark"],
-        usecols=["line", *(f"c{column.position}" for column in layout.columns), "mark"],
-        dtype=str,
-        keep_default_na=False,
-        skipinitialspace=True,
-        chunksize=_CHUNK,
-        # Longer ones are kept up to the header's length: the mark tells them.
-        on_bad_lines="skip",
-    ):
-        yield chunk[chunk["line"] != WIDTH]
+def _cell(column: Column | None) -> str:
+    return f"c{column.position}" if column else "''"
 
 
-def _broken(source: Source, chunk: pd.DataFrame) -> pd.DataFrame:
-    reason = "broken line: not as many fields as the header has"
-    return pd.DataFrame({"file": source.number, "line": chunk["line"], "reason": reason})
+def _of(column: Column | None) -> str:
+    """The end of a reason: which column it is about."""
+    return _literal(f": column {redact(column.header)}" if column else "")
 
 
-def _insert_chunk(
-    connection: duckdb.DuckDBPyConnection, source: Source, chunk: pd.DataFrame
-) -> None:
-    if chunk.empty:
-        return
-    channel = _row_channel(source.layout, chunk)
-    _insert(connection, "rows", _rows(source, chunk, channel))
-    for fact in _facts(source, chunk, channel):
-        _insert(connection, "facts", fact)
+def _instant(column: Column | None) -> str:
+    return f"t{column.position}" if column else "cast(null as timestamp)"
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, table: str, frame: pd.DataFrame) -> None:
-    if frame.empty:
-        return
-    connection.register("frame", frame)
-    connection.execute(f"insert into {table} by name select * from frame")
-    connection.unregister("frame")
+def _time_problem(column: Column | None) -> str:
+    return f"time_problem({_cell(column)}, {_instant(column)})"
 
 
-def _text(layout: Layout, chunk: pd.DataFrame, meaning: str) -> pd.Series[str]:
-    column = layout.named(meaning)
-    if column is None:
-        return pd.Series("", index=chunk.index, dtype=object)
-    return chunk[f"c{column.position}"].fillna("").str.strip()
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
-def _row_channel(layout: Layout, chunk: pd.DataFrame) -> pd.Series[str]:
-    """The channel of each row, for what its columns say without one."""
-    if layout.named("device_type") is not None:
-        return _text(layout, chunk, "device_type").str.lower().map(_DEVICE_CHANNEL).fillna("push")
-    named = _text(layout, chunk, "channel").str.lower()
-    found = named.map(_CHANNEL_WORDS).fillna("unknown").where(named != "", "")
-    return found.where(found != "", layout.channel)
+def _naive(instant: datetime) -> datetime:
+    return instant.astimezone(UTC).replace(tzinfo=None, microsecond=0)
 
 
-def _rows(source: Source, chunk: pd.DataFrame, channel: pd.Series[str]) -> pd.DataFrame:
-    layout = source.layout
-    rows = pd.DataFrame({name: _text(layout, chunk, name) for name in _TEXTS})
-    if layout.named("address") is not None:
-        address = _text(layout, chunk, "address")
-        for name, column in ADDRESS_OF.items():
-            rows[column] = rows[column].where(channel != name, address)
-    if layout.named("device_type") is not None:
-        types = _text(layout, chunk, "device_type")
-        rows["push_token_type"] = types.map(_DEVICE_TYPE).fillna("")
-    # A channel that does not exist is for merging.sql to refuse.
-    rows["channel"] = channel
-    return rows.assign(file=source.number, line=chunk["line"])
-
-
-def _facts(source: Source, chunk: pd.DataFrame, channel: pd.Series[str]) -> Iterator[pd.DataFrame]:
-    layout = source.layout
-    if layout.list_kind is not None:
-        column = layout.named("listed_at")
-        times = _times(_text(layout, chunk, "listed_at"))
-        place = column.position if column else -1
-        yield _fact(source, chunk, channel, place, layout.list_kind, times, is_word=False)
-        return
-    for column in layout.facts:
-        values = chunk[f"c{column.position}"].fillna("").str.strip()
-        kinds, times, is_word = _said(source, chunk, column, values)
-        its_channel = pd.Series(column.channel, index=chunk.index) if column.channel else channel
-        fact = _fact(source, chunk, its_channel, column.position, kinds, times, is_word=is_word)
-        yield fact[fact["kind"] != ""]
-
-
-def _fact(
-    source: Source,
-    chunk: pd.DataFrame,
-    channel: pd.Series[str],
-    position: int,
-    kind: str | pd.Series[str],
-    at: pd.Series[str],
-    *,
-    is_word: bool,
-) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "file": source.number,
-            "line": chunk["line"],
-            "position": position,
-            "channel": channel,
-            "kind": kind,
-            "at_text": at,
-            "is_word": is_word,
-        }
-    )
-
-
-def _said(
-    source: Source, chunk: pd.DataFrame, column: Column, values: pd.Series[str]
-) -> tuple[pd.Series[str], pd.Series[str], bool]:
-    """Kind ('' for nothing) and time of what a column says, and whether it says it with a word."""
-    if column.fact not in {"status", "refused", "notification_types"}:
-        times = _times(values)
-        kind = str(column.fact).removesuffix("_at")
-        return pd.Series(kind, index=values.index).where(times != "", ""), times, False
-    status_at = f"{column.channel}_status_at" if column.channel else "status_at"
-    times = _times(_text(source.layout, chunk, status_at))
-    # A column has few words, however many rows.
-    meanings = {word: _kind(source, column.fact, word) for word in values.unique()}
-    return values.map(meanings), times, True
-
-
-def _kind(source: Source, fact: str, word: str) -> str:
-    if word == "":
-        return ""
-    if fact == "notification_types":
-        # Positive: subscribed; -2: the person turned it off; others: never asked, or an error.
-        # https://documentation.onesignal.com/docs/subscriptions
-        if not re.fullmatch(r"-?[0-9]{1,18}", word):
-            return "unreadable"
-        return "opted_out" if word == "-2" else "opted_in" if int(word) > 0 else ""
-    kind = kind_of(word, source.words)
-    if kind is None:
-        return "unreadable"
-    return _TRUE.get(kind, kind) if fact == "refused" else kind
-
-
-def _times(values: pd.Series[str]) -> pd.Series[str]:
-    return values.where(~values.str.fullmatch(_NO_TIME), "")
+def _script(name: str) -> str:
+    return files("sync.backfill").joinpath(name).read_text(encoding="utf-8")

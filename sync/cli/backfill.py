@@ -15,17 +15,26 @@ from sync.cli.main import cli
 from sync.cli.options import FILE, ParsedType, Project, output_option, shortened, warehouse_options
 from sync.cli.tables import print_json, print_table
 from sync.extras import needs
-from sync.terminal import echo
+from sync.terminal import counted, echo
 
 if TYPE_CHECKING:
     from sync.backfill.command import BackfillReport
+    from sync.backfill.reading import Dates
 
 
 def _pair(text: str) -> tuple[str, str]:
     """NAME=VALUE: both sides, without blanks around them."""
-    name, _, right = text.partition("=")
-    if not name.strip() or not right.strip():
-        raise ValueError(f"{text!r} is not NAME=VALUE")
+    name, right = _column(text)
+    if not right:
+        raise ValueError(f"{shortened(text)} is not NAME=VALUE")
+    return name, right
+
+
+def _column(text: str) -> tuple[str, str]:
+    """NAME=HEADER, or NAME= for no column."""
+    name, equals, right = text.partition("=")
+    if not name.strip() or not equals:
+        raise ValueError(f"{shortened(text)} is not NAME=VALUE")
     return name.strip(), right.strip()
 
 
@@ -50,16 +59,16 @@ def _instant(text: str) -> datetime:
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FILE)
+@click.argument("files", nargs=-1, metavar="FILE...", type=FILE)
 @warehouse_options
 @click.option(
     "--column",
     "columns",
-    type=ParsedType("name=value", _pair),
+    type=ParsedType("name=value", _column),
     multiple=True,
     metavar="NAME=HEADER",
     help="What a column means, where its header does not tell or tells wrong; HEADER may be #N, "
-    "its place from 1. May be repeated. The names are listed above.",
+    "its place from 1. NAME= alone: no column has it. May be repeated. The names are listed above.",
 )
 @click.option(
     "--all",
@@ -79,19 +88,29 @@ def _instant(text: str) -> datetime:
     help="What an unknown status means: a KIND as of --all, or nothing. May be repeated.",
 )
 @click.option(
+    "--dates",
+    type=click.Choice(["dmy", "mdy", "iso"]),
+    help="How dates like 01/02/2024 are read: day first, month first, or not at all.  [default: as "
+    "all values of a column agree]",
+)
+@click.option(
+    "--encoding",
+    metavar="NAME",
+    help="The encoding of the files, for example latin-1.  [default: UTF-8, or UTF-16 by its mark]",
+)
+@click.option(
     "--as-of",
     type=ParsedType("time", _instant),
     metavar="TIME",
     help="When opt-outs count that have no time.  [default: the file's modification time]",
 )
-@click.option(
-    "--dry-run", is_flag=True, help="Tell what would land and how conflicts end; land nothing."
-)
+@click.option("--dry-run", is_flag=True, help="Tell what would land; land nothing.")
 @click.option(
     "--conflicts",
     type=FILE,
     metavar="FILE",
-    help="Write all conflicts there, as CSV: every candidate, which one holds, by which rule.",
+    help="Instead of reading files: write where rows of exports said the opposite about one "
+    "address, and what the last build decided, as CSV.",
 )
 @click.option(
     "--rejects",
@@ -106,6 +125,8 @@ def backfill(
     columns: tuple[tuple[str, str], ...],
     lists: tuple[tuple[str, str], ...],
     words: tuple[tuple[str, str], ...],
+    dates: Dates | None,
+    encoding: str | None,
     as_of: datetime | None,
     dry_run: bool,
     conflicts: Path | None,
@@ -115,10 +136,11 @@ def backfill(
     """Land what years of lists say: CSV exports of platforms and of the production directory.
 
     FILE may be gzip, and separated by commas, semicolons or tabs. Columns are recognized by the
-    platforms' own headers. Rows are one person's by external_id, or by the email address, phone
-    number or push token that they share with one. Of what they say of email, SMS and push the
-    newest holds, at the same time the refusal; an opt-out without a time counts at --as-of, an
-    opt-in without one ends nothing. Repeating the command adds nothing. Next: dbt build.
+    platforms' own headers; one that looks like consent and is not known is an error. Each row lands
+    as it is, and the models decide, together with the webhooks: the newest holds, at the same time
+    the opt-out. An opt-out without a time counts at --as-of, an opt-in without one ends nothing.
+    What cannot be read is rejected by line and reason, and the rest lands. Repeating the command
+    adds nothing. Next: dbt build, and --conflicts to see where files contradicted each other.
 
     \b
     Names for --column (CHANNEL is email, sms or push):
@@ -126,6 +148,9 @@ def backfill(
       CHANNEL_status         a word (subscribed, opted_out, bounced ...) or true
       CHANNEL_status_at      the time of that word
       CHANNEL_refused        the same the other way round: true is an opt-out
+      CHANNEL_bounced, CHANNEL_complained    true or false
+      CHANNEL_suppression    why it is suppressed (unsubscribed, bounced ...); nothing if it is not
+      CHANNEL_suppression_at the time of that
       CHANNEL_opted_in_at, CHANNEL_opted_out_at, CHANNEL_bounced_at,
       CHANNEL_complained_at  what happened, by its time
       status, status_at, refused, opted_in_at ...   the same of the row's own channel,
@@ -133,20 +158,30 @@ def backfill(
       listed_at              the time of a row of a list (--all)
       updated_at             when the directory changed the row
       reason                 the platform's explanation, kept beside the origin
+      ignored                nothing: the column is not read; may be repeated
 
     \b
     Exit codes:
       0    all rows counted
-      1    rows were rejected (the rest has landed), or not all could land
+      1    something was rejected (the rest has landed), or not all could land
       2    usage or configuration; nothing has landed
 
     \b
     Examples:
       contact-sync backfill users.csv subscribed.csv unsubscribed.csv --dry-run
-      contact-sync backfill users.csv mailchimp.csv.gz braze.csv --conflicts conflicts.csv
+      contact-sync backfill users.csv mailchimp.csv.gz braze.csv
+      contact-sync backfill --conflicts conflicts.csv
       contact-sync backfill bounces.csv spam.csv --all bounces.csv=bounced --all spam.csv=complained
       contact-sync backfill crm.csv --column email=MAIL --column email_opted_out_at=NO_MAIL_SINCE
+      contact-sync backfill crm.csv --dates dmy --column phone=
     """
+    if conflicts is not None:
+        if files:
+            raise click.UsageError("--conflicts reads no files: it tells what a build decided.")
+        _tell_conflicts(project, conflicts, output)
+        return
+    if not files:
+        raise click.UsageError("Missing argument 'FILE...'.")
     with needs("backfill", "backfill"):
         from sync.backfill.command import Options, backfill
     from sync.progress import make_progress
@@ -155,12 +190,15 @@ def backfill(
     target = None if dry_run else project.target
     options = Options(
         files=files,
-        columns=dict(columns),
+        columns={name: header for name, header in columns if name != "ignored"},
+        ignored=[header for name, header in columns if name == "ignored"],
         lists=dict(lists),
         words=words,
+        dates=dates,
+        encoding=encoding,
         as_of=as_of,
         rejects=rejects,
-        conflicts=conflicts,
+        country_code=project.country_code(),
     )
     is_ended = threading.Event()
 
@@ -186,11 +224,41 @@ def backfill(
     sys.exit(report.exit_code)
 
 
-def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
-    """Files, what landed, conflicts by where they stand (no address), and what to do next."""
+def _tell_conflicts(project: Project, path: Path, output: str) -> None:
+    from sync.backfill.conflicts import write_conflicts
+
+    found = write_conflicts(project.open(read_only=True), path)
+    # Whom they are about stands in the file alone.
+    shown = [
+        {name: value for name, value in row.items() if name not in {"address", "external_id"}}
+        for row in found.shown
+    ]
+    if output == "json":
+        print_json({"conflicts": found.count, "first_conflicts": shown, "file": str(path)})
+        return
+    echo(f"Conflicts: {found.count:,} ({path} has all of them)")
     print_table(
-        ("file", "read as", "rows", "rejected"),
-        [(part.name, part.platform, part.rows, part.rejected) for part in report.files],
+        ("channel", "said", "at", "origin", "", "rule"),
+        [
+            (
+                row["channel"],
+                row["event_type"],
+                f"{row['event_timestamp'] or ''}{' (no time)' if row['is_undated'] else ''}",
+                row["origin"],
+                "decides" if row["is_deciding"] else "",
+                row["rule"] if row["is_deciding"] else "",
+            )
+            for row in shown
+        ],
+    )
+
+
+def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
+    """Files, what landed, what was rejected and why (no address), and what to do next."""
+    landed = "would land" if is_dry_run else "landed"
+    print_table(
+        ("file", "read as", "rows", landed, "rejected"),
+        [(p.name, p.platform, p.rows, p.landed, p.rejected) for p in report.files],
     )
     echo()
     for part in report.files:
@@ -198,6 +266,9 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
         echo(f"{part.name}: {read}")
         if part.unread:
             echo(f"  not read: {', '.join(part.unread)}")
+        if part.undated:
+            opt_outs = counted(part.undated, "opt-out")
+            echo(f"  without a time: {opt_outs}, counted at {part.as_of:%Y-%m-%d %H:%M:%S} UTC")
     echo()
     if report.statements:
         echo("Would land:" if is_dry_run else "Landed:")
@@ -209,40 +280,24 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
             ],
         )
         echo()
-    _print_conflicts(report)
     if report.rejects is not None:
+        echo("Rejected:")
+        print_table(("rows", "reason"), [(count, reason) for reason, count in report.reasons])
+        echo()
         total = sum(part.rejected for part in report.files)
-        echo(f"{total:,} rows did not count: {report.rejects} has their lines.", err=True)
+        echo(
+            f"{counted(total, 'row')} did not count, or not wholly: "
+            f"{report.rejects} has the lines.",
+            err=True,
+        )
     if is_dry_run:
         echo("Dry run: nothing landed.")
     else:
         echo("Next: dbt build" if report.landed else "Nothing to land.")
 
 
-def _print_conflicts(report: BackfillReport) -> None:
-    if not report.conflicts:
-        echo("No conflicts.")
-        return
-    echo(f"Conflicts: {report.conflicts:,} (--conflicts FILE writes all of them)")
-    print_table(
-        ("attribute", "value", "at", "source", "", "rule"),
-        [
-            (
-                one["attribute"],
-                one["value"],
-                f"{one['at'] or ''}{' (--as-of)' if one['is_at_as_of'] else ''}",
-                one["source"],
-                "holds" if one["is_winner"] else "",
-                one["rule"] if one["is_winner"] else "",
-            )
-            for one in report.shown
-        ],
-    )
-    echo()
-
-
 def backfill_json(report: BackfillReport) -> dict[str, Any]:
-    """The report as data; conflicts by where they stand, without whom they are about."""
+    """The report as data, without whom it is about."""
     return {
         "files": [
             {
@@ -253,7 +308,10 @@ def backfill_json(report: BackfillReport) -> dict[str, Any]:
                 ],
                 "not_read": list(part.unread),
                 "rows": part.rows,
+                "landed": part.landed,
                 "rejected": part.rejected,
+                "without_a_time": part.undated,
+                "as_of": part.as_of,
             }
             for part in report.files
         ],
@@ -261,10 +319,7 @@ def backfill_json(report: BackfillReport) -> dict[str, Any]:
             {"event": event, "channel": channel, "statements": count}
             for event, channel, count in report.statements
         ],
-        "conflicts": report.conflicts,
-        "first_conflicts": [
-            {name: value for name, value in one.items() if name != "key"} for one in report.shown
-        ],
+        "rejected": [{"reason": reason, "rows": count} for reason, count in report.reasons],
         "rejects": None if report.rejects is None else str(report.rejects),
         "landed": report.landed,
     }

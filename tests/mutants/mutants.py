@@ -16,6 +16,8 @@ BUILDS = "tests/python/models/test_builds.py"
 INTERRUPTED = "tests/python/models/test_interrupted.py"
 BUILT_CODE = "tests/python/models/test_built_code.py"
 BACKFILL = "tests/python/sync/test_backfill.py"
+COLUMNS = "tests/python/sync/test_backfill_columns.py"
+DAMAGE = "tests/python/sync/test_backfill_damage.py"
 VECTORS = "tests/python/receiver/test_vectors.py"
 FAULTS = "tests/python/receiver/test_faults.py"
 NOT_STORED = "tests/python/receiver/test_not_stored.py"
@@ -326,25 +328,64 @@ MUTANTS = [
         (f"{DELIVERY}::test_a_refusal_that_arrives_during_the_run_stops_the_release[duckdb]",),
     ),
     Mutant(
-        "of two exports that say the opposite at one second the opt-in lands",
-        "sync/backfill/merging.sql",
-        "refused_at is null or told_at > refused_at",
-        "refused_at is null or told_at >= refused_at",
-        (f"{BACKFILL}::test_at_the_same_second_the_refusal_wins",),
-    ),
-    Mutant(
         "an export's opt-in without a time counts as one with a time",
-        "sync/backfill/merging.sql",
+        "sync/backfill/statements.sql",
         "when kind = 'opted_in' then said_at",
         "when kind = 'opted_in' then coalesce(said_at, as_of)",
         (f"{BACKFILL}::test_an_opt_in_without_a_time_is_a_baseline_and_ends_nothing",),
     ),
     Mutant(
-        "an export's opt-in of one mailbox frees the person's others",
-        "sync/backfill/merging.sql",
-        "    named_id as external_id,\n",
-        "    person as external_id,\n",
-        (f"{BACKFILL}::test_an_opt_in_that_names_one_mailbox_leaves_the_refusal_of_another",),
+        "an opt-in lands beside an opt-out that cannot be read",
+        "sync/backfill/statements.sql",
+        "(is_refused or is_doubtful)",
+        "is_refused",
+        (f"{COLUMNS}::test_an_opt_in_lands_only_where_all_of_its_channel_could_be_read",),
+    ),
+    Mutant(
+        "a suppression takes the time of the consent",
+        "sync/backfill/headers.csv",
+        "klaviyo,email suppressions,email_suppression,yes",
+        "klaviyo,email suppressions,email_refused,yes",
+        (f"{COLUMNS}::test_klaviyos_suppression_has_its_own_time_and_a_bounce_is_no_opt_out",),
+    ),
+    Mutant(
+        "a number that a spreadsheet has changed is read as another one",
+        "sync/backfill/tables.sql",
+        "is_spreadsheet_number(text) or contains(text, chr(65533))",
+        "contains(text, chr(65533))",
+        (f"{COLUMNS}::test_a_spreadsheets_number_is_not_read_with_a_country_code_either",),
+    ),
+    Mutant(
+        "numbers among other times are read as a spreadsheet's days",
+        "sync/backfill/tables.sql",
+        "bool_and(is_no_time(cell) or is_serial_day(cell))",
+        "bool_or(is_serial_day(cell))",
+        (f"{COLUMNS}::test_a_time_that_cannot_be_read_is_rejected_by_its_line",),
+    ),
+    Mutant(
+        "day and month are read in an order that the values do not tell",
+        "sync/backfill/tables.sql",
+        " and not bool_and(is_no_time(cell) or is_mdy(cell)) then 'dmy'",
+        " then 'dmy'",
+        (
+            f"{COLUMNS}::test_the_order_of_day_and_month_is_told_or_the_only_one_that_fits_all_values",
+        ),
+    ),
+    Mutant(
+        "a column of consent is overlooked",
+        "sync/backfill/headers.py",
+        "    _check_overlooked(path, header, overlooked)\n",
+        "",
+        (
+            f"{COLUMNS}::test_a_header_that_looks_like_consent_and_is_not_read_is_an_error_with_the_option",
+        ),
+    ),
+    Mutant(
+        "a quote that another row closes hides the rows between",
+        "sync/backfill/lines.py",
+        "                or _is_a_record(following[1], header)\n",
+        "",
+        (f"{DAMAGE}::test_a_quote_that_is_closed_by_another_row_hides_no_row_between",),
     ),
     Mutant(
         "a lock is not renewed",

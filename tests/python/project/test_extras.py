@@ -55,7 +55,7 @@ def run_without(package: str, directory: Path, *arguments: str) -> subprocess.Co
             "bigquery",
         ),
         ("google.cloud", "build --target bigquery", "bigquery"),
-        ("pandas", "backfill a.csv --dry-run", "backfill"),
+        ("numpy", "backfill a.csv --dry-run", "backfill"),
     ],
 )
 def test_a_command_names_the_extra_it_needs(

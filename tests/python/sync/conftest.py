@@ -12,6 +12,7 @@ from sync.sandbox.server import running
 from tests.python.conftest import Warehouse, new_built_warehouse
 from tests.python.sync.cases import all_cases
 from tests.python.sync.engines import ENGINES, BigQuery, DuckDb, Engine
+from tests.python.sync.exports import Exports
 from tests.python.sync.world import KEY, SandboxClient, World
 
 
@@ -50,3 +51,10 @@ def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> Warehouse:
     from tests.python.bigquery.warehouse import new_built_bigquery
 
     return new_built_bigquery(tmp_path, request.getfixturevalue("bigquery_endpoint"))
+
+
+@pytest.fixture
+def exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Exports:
+    found = Exports(tmp_path)
+    monkeypatch.setenv("CONTACT_SYNC_LANDING", str(found.landing))
+    return found
