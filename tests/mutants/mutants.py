@@ -354,14 +354,14 @@ MUTANTS = [
     ),
     Mutant(
         "a delivery is answered before the disk has it",
-        "sync/receiver/sinks/files.py",
+        "sync/landing/files.py",
         "            if self._sync:\n",
         "            if self._sync and False:\n",
         (f"{FAULTS}::test_what_the_disk_does_not_confirm_is_answered_503_and_not_believed",),
     ),
     Mutant(
         "a torn line is believed",
-        "sync/receiver/sinks/files.py",
+        "sync/landing/files.py",
         "                os.ftruncate(file.descriptor, file.size)\n",
         "",
         (f"{FAULTS}::test_a_full_disk_is_answered_503_and_half_a_line_is_not_believed",),
@@ -419,7 +419,7 @@ MUTANTS = [
     ),
     Mutant(
         "JSON that is not verified yet may be nested as deep as any",
-        "sync/receiver/delivery.py",
+        "sync/receiver/request.py",
         "if number >= _MOST_TOKENS or depth > _MOST_DEPTH:",
         "if number >= _MOST_TOKENS:",
         (f"{BOUNDS}::test_what_no_platform_nests_lists_or_names_so_is_refused",),
