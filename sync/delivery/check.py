@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -63,6 +63,22 @@ def check(
     }
     with ThreadPoolExecutor(max(len(names), 1)) as pool:
         return list(pool.map(lambda name: _check_one(name, places[name], environment), names))
+
+
+def unready(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Which of the destinations cannot be called at all, and the setting to look at.
+
+    No call is made: what the platform says of a key, `check` asks.
+    """
+    found = {}
+    for name in names:
+        try:
+            read_settings(get(name), environment)
+        except UnknownDestination:
+            found[name] = unknown_row(name)
+        except ConfigError as error:
+            found[name] = str(error)
+    return found
 
 
 def _check_one(
