@@ -1,4 +1,4 @@
-"""What `contact-sync status` shows: the newest build, and a view of models/marts/status a section."""
+"""What `contact-sync status` shows: the newest build, and a view of models/marts/status each."""
 
 from __future__ import annotations
 
