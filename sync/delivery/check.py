@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sync.delivery.connection import connected
-from sync.delivery.plan import selected, unknown_row
-from sync.delivery.settings import Settings, place, read_settings
+from sync.delivery.plan import selected
+from sync.delivery.settings import Settings, place, read_settings, unknown_row
 from sync.destinations import get
 from sync.destinations.base import Destination
 from sync.errors import ConfigError, PlatformError, UnknownDestination
@@ -63,22 +63,6 @@ def check(
     }
     with ThreadPoolExecutor(max(len(names), 1)) as pool:
         return list(pool.map(lambda name: _check_one(name, places[name], environment), names))
-
-
-def unready(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Which of the destinations cannot be called at all, and the setting to look at.
-
-    No call is made: what the platform says of a key, `check` asks.
-    """
-    found = {}
-    for name in names:
-        try:
-            read_settings(get(name), environment)
-        except UnknownDestination:
-            found[name] = unknown_row(name)
-        except ConfigError as error:
-            found[name] = str(error)
-    return found
 
 
 def _check_one(

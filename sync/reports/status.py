@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.clock import utc_now
-from sync.delivery.check import unready
-from sync.delivery.plan import selected
+from sync.delivery.settings import unready
 from sync.warehouse.base import Warehouse
 
 
@@ -127,6 +126,9 @@ _NEWEST_BUILD = """
     select invocation_id, started_at, ended_at, as_of, ok from {raw}.builds
     order by ended_at desc, started_at desc limit 1
 """
+_ENABLED = """
+    select distinct destination from {marts}.destinations where enabled order by destination
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,12 @@ class Status:
 
 def read_status(warehouse: Warehouse, environment: Mapping[str, str]) -> Status:
     """Everything that `status` shows. Raises WarehouseMissing before the first build."""
-    queries = [_NEWEST_BUILD, *(section.sql for section in SECTIONS)]
+    queries = [_NEWEST_BUILD, _ENABLED, *(section.sql for section in SECTIONS)]
     with warehouse.session():
-        builds, *found = warehouse.rows_of_each(queries)
-        destinations = selected(warehouse, ())
+        builds, enabled, *found = warehouse.rows_of_each(queries)
     build = dict(builds[0]) if builds else None
     if build is not None:
         build["age_seconds"] = int((utc_now() - build["ended_at"]).total_seconds())
     sections = {section.key: rows for section, rows in zip(SECTIONS, found, strict=True)}
+    destinations = [row["destination"] for row in enabled]
     return Status(build, sections, unready(destinations, environment))

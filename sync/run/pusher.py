@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
-from sync.delivery.check import unready
 from sync.delivery.guard import Limits
 from sync.delivery.plan import selected
 from sync.delivery.push import push
 from sync.delivery.report import Options
 from sync.delivery.report import Part as Outcome
+from sync.delivery.settings import unready
 from sync.errors import SyncError, WarehouseBusy
 from sync.privacy.returns import land_returned
 from sync.profile import Target
