@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sync.errors import Unreachable
 from sync.landing.delivery import Landed, NotLanded, Sink, TooLarge
 from sync.receiver import sources
 from sync.receiver.bodies import Bodies, Body
@@ -30,7 +31,7 @@ from sync.receiver.lander import Lander
 from sync.receiver.request import Delivery, Refused
 from sync.receiver.settings import Settings, secret_variable
 from sync.receiver.sources.base import Source
-from sync.receiver.verification import Context, Unreachable, carries_bearer
+from sync.receiver.verification import Context, carries_bearer
 
 log = logging.getLogger(__name__)
 

@@ -20,10 +20,6 @@ _CLOCK_SKEW = timedelta(minutes=5)
 _MOST_TOKENS = 200_000
 
 
-class Unreachable(Exception):
-    """What a scheme needs from elsewhere (a certificate) cannot be had now."""
-
-
 class Tokens:
     """Tokens that were used once, with what they were used for; bounded, the oldest go first."""
 
