@@ -508,4 +508,40 @@ MUTANTS = [
             "::test_what_is_written_while_it_is_made_is_not_taken_for_shown",
         ),
     ),
+    Mutant(
+        "explain says that an opt-in by a contact with too many addresses ends an opt-out",
+        "models/marts/explain/explain_reasons.sql",
+        "reasons.external_id is null or over_limit.contact_state_id is not null then",
+        "reasons.external_id is null then",
+        unit_tests(
+            "what_would_end_a_reason_is_a_row_of_the_seed_and_has_to_name_what_the_rule_of_the_reason_asks"
+        ),
+    ),
+    Mutant(
+        "status counts attempts that failed for items",
+        "models/marts/status/status_failed.sql",
+        "        ) = 1\n",
+        "        ) >= 1\n",
+        unit_tests("an_item_that_failed_twice_counts_once_by_its_latest_error_while_it_is_pending"),
+    ),
+    Mutant(
+        "a build that does not end says nothing",
+        "sync/run/loop.py",
+        'if self._parts.state("build") == "working":',
+        "if False:",
+        (
+            "tests/python/run/test_due.py"
+            "::test_a_build_that_does_not_end_is_said_to_run_and_since_when",
+        ),
+    ),
+    Mutant(
+        "a key that is missing is no trouble",
+        "sync/delivery/settings.py",
+        "            found[name] = str(error)\n",
+        "            continue\n",
+        (
+            "tests/python/run/test_pieces.py"
+            "::test_a_key_that_is_missing_is_said_though_nothing_is_pending",
+        ),
+    ),
 ]
