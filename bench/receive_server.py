@@ -12,12 +12,11 @@ from typing import Final
 
 import uvicorn
 
+from sync.landing.delivery import Landed, RequestCount, Sink
+from sync.landing.files import FileSink
 from sync.receiver.app import Receiver, create_app
-from sync.receiver.landed import Landed
 from sync.receiver.lander import Lander
 from sync.receiver.settings import Settings
-from sync.receiver.sinks.base import RequestCount, Sink
-from sync.receiver.sinks.files import FileSink
 
 SECRET: Final = "bench-bench-bench"
 

@@ -26,7 +26,8 @@ _MARTS_HEAD: Final = """\
 
 <!-- Written by `make docs` from the YAML in models/marts; a test compares the two. -->
 
-What other programs may rely on. dbt enforces names and types of these relations: a build that
+What other programs may rely on. The first six are the marts; the others are what `contact-sync
+explain` and `status` show of them. dbt enforces names and types of these relations: a build that
 would change them fails. A change of a column is announced in the table of `CHANGELOG.md`; a column
 is never given another meaning under its old name. All timestamps are UTC (DuckDB: without a zone).
 """
@@ -66,7 +67,7 @@ def _command(title: str, command: click.Command, context: click.Context) -> str:
 
 def _marts() -> str:
     models = {}
-    for path in sorted((PROJECT / "models" / "marts").glob("*.yml")):
+    for path in sorted((PROJECT / "models" / "marts").rglob("*.yml")):
         for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
             models[model["name"]] = model
     # A mart that this list does not know yet comes last rather than not at all.

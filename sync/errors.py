@@ -36,7 +36,8 @@ SyncError                       exit 1
     └── DestinationDown         too many calls in a row failed: ends the destination's run
 
 Whether a call is repeated, and whether it ends the run, are properties of the class.
-No message holds a credential or an address.
+No message holds a credential or an address. Beside the tree stands Unreachable, which no command
+sees: the receiver answers a platform instead.
 """
 
 from __future__ import annotations
@@ -221,3 +222,7 @@ class DestinationDown(PlatformError):
     """So many calls failed in a row that going on makes no sense."""
 
     ends_run = True
+
+
+class Unreachable(Exception):
+    """What the receiver needs from elsewhere (a certificate) cannot be had now: it answers 503."""

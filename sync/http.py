@@ -40,6 +40,7 @@ from sync.errors import (
     PlatformUnreachable,
     RateLimited,
     UnexpectedAnswer,
+    Unreachable,
 )
 from sync.redaction import redact
 
@@ -396,8 +397,6 @@ def fetch(url: str, *, instead_of_host: str | None = None, timeout: float = 5.0)
 
     timeout: seconds for all of it. Raises Unreachable otherwise, and where it is large.
     """
-    from sync.receiver.verification import Unreachable
-
     parts = urlsplit(url)
     if instead_of_host:
         other = urlsplit(instead_of_host)

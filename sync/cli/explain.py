@@ -275,7 +275,7 @@ def _print_confirmations(confirmations: Sequence[Confirmation]) -> None:
                 one.destination,
                 one.channel,
                 one.scope,
-                one.subject,
+                one.shown,
                 "; ".join(_known(row) for row in one.known) or "nothing",
                 _latest(one.latest),
                 "; ".join(f"{row['action']} ({row['reason']})" for row in one.pending),

@@ -32,7 +32,8 @@ def publish(project: Project, parquet: bool) -> None:
         raise ConfigError(
             f"Target {place.target.name!r} is no DuckDB file: its readers need no copy."
         )
-    names = sorted(path.stem for path in place.project.glob("models/marts/**/*.sql"))
+    # What the commands show of them is in folders of its own.
+    names = sorted(path.stem for path in place.project.glob("models/marts/*.sql"))
     if parquet and not names:
         raise ConfigError(
             f"There are no marts in {place.project}. Name the folder of dbt_project.yml with "

@@ -48,9 +48,9 @@ def receive(
       contact-sync receive --port 8080 --allow-unsigned brevo
     """
     needs_receiver()
+    from sync.landing.sinks import open_sink
     from sync.receiver.serve import serve
     from sync.receiver.settings import read_settings
-    from sync.receiver.sinks import open_sink
 
     settings = read_settings(os.environ, unsigned=unsigned, body_limit=body_limit)
     serve(settings, open_sink(project.target), host=host, port=port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def status(project: Project, output: str) -> None:
     from sync.run.parts import read
 
     place = project.place()
-    found = read_status(project.open_to_read(may_be_older=True))
+    found = read_status(project.open_to_read(may_be_older=True), os.environ)
     run = read(place.state)
     if output == "json":
         print_json(status_json(found, run))
@@ -52,6 +53,10 @@ def print_status(status: Status, run: Mapping[str, Any] | None) -> None:
         echo(f"Newest build: {verdict}, {duration(build['age_seconds'])} ago\n")
     if run is not None:
         _print_run(run)
+    if status.unready:
+        echo("Cannot be pushed to from here")
+        print_table(("destination", "why"), list(status.unready.items()))
+        echo()
     for section in SECTIONS:
         rows = status.sections[section.key]
         if not rows:
@@ -83,5 +88,7 @@ def _cut(text: str) -> str:
 
 
 def status_json(status: Status, run: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The status as data: `build`, `run`, and one list per section, empty ones included."""
-    return {"build": status.build, "run": run, **status.sections}
+    """The status as data: `build`, `run`, `unready` (why, by destination), and one list per
+    section, empty ones included.
+    """
+    return {"build": status.build, "run": run, "unready": status.unready, **status.sections}

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sync.delivery.connection import connected
-from sync.delivery.plan import selected, unknown_row
-from sync.delivery.settings import Settings, place, read_settings
+from sync.delivery.plan import selected
+from sync.delivery.settings import Settings, place, read_settings, unknown_row
 from sync.destinations import get
 from sync.destinations.base import Destination
 from sync.errors import ConfigError, PlatformError, UnknownDestination

@@ -18,7 +18,7 @@ from sync.delivery.guard import (
     read_facts,
 )
 from sync.delivery.shard import Shard
-from sync.destinations import get, names
+from sync.destinations import get
 from sync.destinations.base import Action, Item
 from sync.errors import ConfigError, PlanChanged, UnknownDestination
 from sync.warehouse.base import Warehouse
@@ -159,7 +159,7 @@ def _estimate(part: DestinationPlan, environment: Mapping[str, str], jobs: int) 
     try:
         destination = get(part.destination)
     except UnknownDestination:
-        part.problem = unknown_row(part.destination)
+        part.problem = settings.unknown_row(part.destination)
         return
     size = settings.batch_size(destination, environment)
     batches: dict[tuple[str, str], int] = {}
@@ -177,11 +177,3 @@ def _estimate(part: DestinationPlan, environment: Mapping[str, str], jobs: int) 
     rate = settings.rate(destination, environment)
     # Jobs that send side by side share the limit.
     part.seconds = part.calls * jobs / rate if rate else 0.0
-
-
-def unknown_row(name: str) -> str:
-    """What to do about a row of destinations.csv that no code stands for."""
-    return (
-        f"seeds/destinations.csv enables {name!r}, which contact-sync does not know "
-        f"(known: {', '.join(names())}). Correct the row, or disable it."
-    )

@@ -26,9 +26,9 @@ from sync.delivery.guard import (
 )
 from sync.delivery.ledger import Clock, LedgerWriter, clock_of
 from sync.delivery.lock import LEASE, RENEW_EVERY, Lease, new_run_id, renew, take
-from sync.delivery.plan import check_hash, plan_hash, selected, unknown_row
+from sync.delivery.plan import check_hash, plan_hash, selected
 from sync.delivery.report import Options, Part, Progress, Report
-from sync.delivery.settings import Settings, read_settings
+from sync.delivery.settings import Settings, read_settings, unknown_row
 from sync.delivery.shard import name_of_run
 from sync.destinations import get
 from sync.destinations.base import Destination

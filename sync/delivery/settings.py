@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sync.delivery.calls import RetryPolicy
+from sync.destinations import get, names
 from sync.destinations.base import Destination, Limit
-from sync.errors import ConfigError, MissingCredential
+from sync.errors import ConfigError, MissingCredential, UnknownDestination
 
 # Where the platform sets no limit of its own.
 _CONNECTIONS = 32
@@ -108,6 +109,30 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
         most_connections=destination.most_connections,
         limits=limits,
         is_rate_set=is_rate_set,
+    )
+
+
+def unready(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Which of the destinations cannot be called at all, and the setting to look at.
+
+    No call is made: what the platform says of a key, `check` asks.
+    """
+    found = {}
+    for name in names:
+        try:
+            read_settings(get(name), environment)
+        except UnknownDestination:
+            found[name] = unknown_row(name)
+        except ConfigError as error:
+            found[name] = str(error)
+    return found
+
+
+def unknown_row(name: str) -> str:
+    """What to do about a row of destinations.csv that no code stands for."""
+    return (
+        f"seeds/destinations.csv enables {name!r}, which contact-sync does not know "
+        f"(known: {', '.join(names())}). Correct the row, or disable it."
     )
 
 

@@ -18,7 +18,8 @@ from random import Random
 from typing import Final
 
 from sync.demo import shapes
-from sync.demo.landing import Clock, Lander, epoch
+from sync.demo.times import Clock, epoch
+from sync.landing.files import WholeFiles
 
 SOURCES: Final = ("sendgrid", "mailgun", "postmark", "twilio", "segment")
 START: Final = date(2026, 5, 4)
@@ -160,7 +161,7 @@ class _Maker:
         self._run = f"{seed:x}{start:%y%m%d}"
         # Bounce ids lie beyond 2^53, as Postmark's do.
         self._bounces = f"451{seed % 1_000:03d}{start:%y%j}"
-        self._lander = Lander(directory, f"demo-{self._run}")
+        self._lander = WholeFiles(directory, f"demo-{self._run}")
         self._counts = _Counts()
         self._number = 0
         self._delivery = 0

@@ -11,8 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from sync.demo.landing import Clock, Lander, epoch
 from sync.demo.platforms import Someone
+from sync.demo.times import Clock, epoch
+from sync.landing.files import WholeFiles
 
 _DAY: Final = 86_400
 
@@ -210,7 +211,7 @@ def land_reports(directory: Path, webhooks: Sequence[Mapping[str, Any]], receive
 
 
 def _land(directory: Path, stem: str, deliveries: Sequence[_Delivery]) -> int:
-    clock, lander = Clock(), Lander(directory, f"story-{stem}")
+    clock, lander = Clock(), WholeFiles(directory, f"story-{stem}")
     for number, (source, received, body) in enumerate(deliveries, 1):
         line = {
             "delivery_id": f"story-{stem}-{number:02d}",

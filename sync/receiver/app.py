@@ -22,21 +22,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sync.errors import Unreachable
+from sync.landing.delivery import Landed, NotLanded, Sink, TooLarge
 from sync.receiver import sources
 from sync.receiver.bodies import Bodies, Body
 from sync.receiver.counts import Counts
-from sync.receiver.delivery import Delivery
-from sync.receiver.landed import Landed
-from sync.receiver.lander import Lander, NotLanded, TooLarge
+from sync.receiver.lander import Lander
+from sync.receiver.request import Delivery, Refused
 from sync.receiver.settings import Settings, secret_variable
-from sync.receiver.sinks.base import Sink
 from sync.receiver.sources.base import Source
-from sync.receiver.verification import (
-    Context,
-    Refused,
-    Unreachable,
-    carries_bearer,
-)
+from sync.receiver.verification import Context, carries_bearer
 
 log = logging.getLogger(__name__)
 

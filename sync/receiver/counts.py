@@ -7,8 +7,8 @@ import logging
 from collections import Counter
 from datetime import UTC, datetime
 
+from sync.landing.delivery import RequestCount
 from sync.receiver.lander import Lander
-from sync.receiver.sinks.base import RequestCount
 
 log = logging.getLogger(__name__)
 

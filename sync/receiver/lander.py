@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from sync.receiver.landed import Landed
-from sync.receiver.sinks.base import Sink
+from sync.landing.delivery import Landed, NotLanded, Sink, TooLarge
 
 log = logging.getLogger(__name__)
 Row = TypeVar("Row")
@@ -23,14 +22,6 @@ _LARGEST_GROUP = 500
 _PATIENCE = 10.0
 # Seconds for which a failure counts as one that goes on.
 _TROUBLE_LASTS = 10.0
-
-
-class NotLanded(Exception):
-    """The delivery is not safe, and must be sent again. str() is for the operator, no values."""
-
-
-class TooLarge(NotLanded):
-    """The sink will never take the delivery."""
 
 
 class Lander:

@@ -13,14 +13,13 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
-from sync.errors import ConfigError
+from sync.errors import ConfigError, Unreachable
+from sync.landing.delivery import Sink
+from sync.landing.sinks import open_sink
 from sync.profile import load_target
 from sync.receiver import sources
 from sync.receiver.app import Receiver, create_app
 from sync.receiver.settings import Settings, read_settings, secret_variable
-from sync.receiver.sinks import open_sink
-from sync.receiver.sinks.base import Sink
-from sync.receiver.verification import Unreachable
 
 # Requests that are under way when it is told to stop may take so many seconds.
 _LAST_REQUESTS = 30

@@ -11,27 +11,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery, Refused
 
 # A platform's clock may be so far ahead of ours.
 _CLOCK_SKEW = timedelta(minutes=5)
 # Remembered tokens; an hour of the busiest sender.
 _MOST_TOKENS = 200_000
-
-
-class Refused(Exception):
-    """A request that is not shown to be the platform's. reason: for the operator, no values."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Unreachable(Exception):
-    """What a scheme needs from elsewhere (a certificate) cannot be had now."""
 
 
 class Tokens:

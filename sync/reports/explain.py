@@ -11,14 +11,14 @@ from typing import Any, Final, Literal
 
 from sync.addresses import CHANNELS, readings
 from sync.progress import QUIET, Steps
-from sync.reports.explain_words import Route, ends_by, route
+from sync.reports.explain_words import Route, ends_by, event_types, route
 from sync.warehouse.base import Warehouse
 
 Row = dict[str, Any]
 Answer = Literal["yes", "no", "unknown"]
 
 _FOUND_AS_ADDRESS: Final = """
-    select channel, address from {marts}.int_contact_addresses
+    select channel, address from {marts}.explain_addresses
     where
         (channel = 'email' and address = @email)
         or (channel = 'sms' and address = @sms)
@@ -26,20 +26,20 @@ _FOUND_AS_ADDRESS: Final = """
     group by channel, address order by channel, address
 """
 _FOUND_AS_ID: Final = """
-    select external_id from {marts}.int_contact_addresses
+    select external_id from {marts}.explain_addresses
     where external_id = @external_id group by external_id
 """
 # The contacts that the question is about, and all their addresses: found once, for all queries.
 _CONTACTS_BY_ADDRESS: Final = """
-    select distinct contact_id, external_id from {marts}.int_contact_addresses
+    select distinct contact_id, external_id from {marts}.explain_addresses
     where channel = @channel and address = @address
 """
 _CONTACTS_BY_ID: Final = """
-    select distinct contact_id, external_id from {marts}.int_contact_addresses
+    select distinct contact_id, external_id from {marts}.explain_addresses
     where external_id = @external_id
 """
 _ADDRESSES: Final = """
-    select distinct channel, address from {marts}.int_contact_addresses
+    select distinct channel, address from {marts}.explain_addresses
     where contact_id in unnest(@contact_ids) and address is not null
 """
 _OF_ADDRESSES: Final = """(
@@ -52,34 +52,16 @@ OF_PERSON: Final = f"({_OF_ADDRESSES} or contact_id in unnest(@contact_ids))"
 _BUILD: Final = """
     select ended_at, as_of, ok from {raw}.builds order by ended_at desc, started_at desc limit 1
 """
-_POLICY: Final = """
-    select reason, attribute, precedence, suppresses from {marts}.suppression_policy
-    order by precedence
-"""
-_RELEASES: Final = """
-    select reason, event_type from {marts}.suppression_releases order by reason, event_type
-"""
 _DESTINATIONS: Final = """
     select destination, channel, coalesce(scope, '') as scope, mode
     from {marts}.destinations where enabled order by destination, channel, scope
 """
 _STATES: Final = f"""
-    with states as (
-        select * from {{marts}}.int_contact_state where {OF_PERSON}
-    )
-    select distinct
-        states.*,
-        addresses.exceeds_address_limit,
-        listed.address is not null as is_listed
-    from states
-    inner join {{marts}}.int_contact_addresses as addresses
-        on states.contact_state_id = addresses.contact_state_id
-    left join {{marts}}.suppression_list as listed
-        on states.channel = listed.channel and states.address = listed.address
+    select * from {{marts}}.explain_states where {OF_PERSON}
     order by channel, address, external_id, contact_state_id
 """
 _REASONS: Final = f"""
-    select * from {{marts}}.int_suppression_reasons where {OF_PERSON}
+    select * from {{marts}}.explain_reasons where {OF_PERSON}
     order by channel, address, precedence, external_id, suppression_reason_id
 """
 _LINKS: Final = f"""
@@ -117,35 +99,10 @@ _PENDING: Final = """
     where address in unnest(@addresses) or contact_id in unnest(@contact_ids)
     order by priority, destination, channel, scope, delta_id
 """
-# Lists that somebody left and did not come back to: no reason, unless seeds/topics.csv says so.
+# Lists that somebody left and did not come back to.
 _TOPICS: Final = """
-    with latest as (
-        select
-            happened.*,
-            row_number() over (
-                partition by
-                    happened.channel,
-                    happened.source,
-                    happened.topic,
-                    happened.external_id,
-                    happened.address
-                order by
-                    happened.last_at desc,
-                    case when happened.event_type = 'topic_unsubscribe' then 0 else 1 end
-            ) as place
-        from {marts}.int_events_latest as happened
-        where
-            happened.event_type in ('topic_unsubscribe', 'topic_subscribe')
-            and happened.last_at is not null
-            and not happened.is_own
-            and (
-                happened.address in unnest(@addresses)
-                or happened.external_id in unnest(@external_ids)
-            )
-    )
-    select channel, source, topic, external_id, address, last_at, last_event_id
-    from latest
-    where place = 1 and event_type = 'topic_unsubscribe'
+    select * from {marts}.explain_topics
+    where address in unnest(@addresses) or external_id in unnest(@external_ids)
     order by channel, source, topic, external_id, address
 """
 _UNENGAGED: Final = """
@@ -225,8 +182,9 @@ class Verdict:
 class Confirmation:
     """What one list of a platform has of one address (mode `profile`: of one contact).
 
-    known: what each platform has as far as we know. latest: the newest row of the ledger.
-    pending: the deltas that a push would send.
+    subject: the address, or the contact_id. shown: the same for a person: a contact by its
+    external_id, or by its address where nobody is linked. known: what each platform has as far as
+    we know. latest: the newest row of the ledger. pending: the deltas that a push would send.
     """
 
     destination: str
@@ -234,6 +192,7 @@ class Confirmation:
     scope: str
     mode: str
     subject: str
+    shown: str
     known: list[Row]
     latest: Row | None
     pending: list[Row]
@@ -304,8 +263,6 @@ def _read(warehouse: Warehouse, subject: Subject, steps: Steps) -> dict[str, lis
     person = person_of(warehouse, subject)
     queries = {
         "build": _BUILD,
-        "policy": _POLICY,
-        "releases": _RELEASES,
         "destinations": _DESTINATIONS,
         "states": _STATES,
         "reasons": _REASONS,
@@ -441,8 +398,6 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
     """
     events = {row["event_id"]: row for row in rows["events"]}
     derived = {row["event_id"]: row for row in rows["unengaged"]}
-    policy = {row["reason"]: row for row in rows["policy"]}
-    over_limit = {row["contact_state_id"] for row in rows["states"] if row["exceeds_address_limit"]}
     found: dict[tuple[Any, ...], tuple[tuple[str, str | None], Reason]] = {}
     for row in rows["reasons"]:
         place = (row["channel"], row["address"])
@@ -455,16 +410,13 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
             if way not in same.routes:
                 same.routes.append(way)
             continue
-        released_by = [
-            one["event_type"] for one in rows["releases"] if one["reason"] == row["reason"]
-        ]
         found[key] = (
             place,
             Reason(
                 reason=row["reason"],
                 attribute=row["attribute"],
                 precedence=row["precedence"],
-                suppresses=policy[row["reason"]]["suppresses"],
+                suppresses=row["suppresses"],
                 holds=row["holds"],
                 is_suppressing=row["is_suppressing"],
                 since=row["reason_at"],
@@ -475,13 +427,8 @@ def _reasons(rows: Mapping[str, list[Row]]) -> list[tuple[tuple[str, str | None]
                 event=event,
                 contacts=[row["external_id"]],
                 routes=[way],
-                released_by=released_by,
-                ends_by=ends_by(
-                    row,
-                    event,
-                    released_by,
-                    is_over_limit=row["contact_state_id"] in over_limit,
-                ),
+                released_by=event_types(row),
+                ends_by=ends_by(row),
                 ended_at=row["ended_at"],
                 ended_event_id=row["ended_event_id"],
                 ended=events.get(row["ended_event_id"]),
@@ -495,7 +442,7 @@ def _confirmations(subject: Subject, rows: Mapping[str, list[Row]]) -> list[Conf
     """One per enabled list of a platform and address on its channel (of a profile: contact)."""
     found = []
     for place in rows["destinations"]:
-        for name in _subjects(subject, place, rows):
+        for name, shown in _subjects(subject, place, rows).items():
             key = ("destination", "channel", "scope")
             here = {column: place[column] for column in key}
             column = "contact_id" if place["mode"] == "profile" else "address"
@@ -505,6 +452,7 @@ def _confirmations(subject: Subject, rows: Mapping[str, list[Row]]) -> list[Conf
                     **here,
                     mode=place["mode"],
                     subject=name,
+                    shown=shown,
                     known=[row for row in rows["known"] if _is_of(row, here, "subject", name)],
                     latest=ledger[-1] if ledger else None,
                     pending=[row for row in rows["pending"] if _is_of(row, here, column, name)],
@@ -513,13 +461,19 @@ def _confirmations(subject: Subject, rows: Mapping[str, list[Row]]) -> list[Conf
     return found
 
 
-def _subjects(subject: Subject, place: Row, rows: Mapping[str, list[Row]]) -> list[str]:
+def _subjects(subject: Subject, place: Row, rows: Mapping[str, list[Row]]) -> dict[str, str]:
+    """Whom a list can be about, with the name that a person is shown."""
     states = [row for row in rows["states"] if row["channel"] == place["channel"]]
     if place["mode"] == "profile":
-        return list(dict.fromkeys(row["contact_id"] for row in states))
-    named = [row["address"] for row in states if row["address"] is not None]
+        return {
+            row["contact_id"]: f"contact {row['external_id']}"
+            if row["external_id"]
+            else str(row["address"])
+            for row in states
+        }
     asked = _asked_on(subject, place["channel"])
-    return list(dict.fromkeys([*([asked] if asked else []), *named]))
+    named = [row["address"] for row in states if row["address"] is not None]
+    return {name: name for name in [*([asked] if asked else []), *named]}
 
 
 def _is_of(row: Row, place: Mapping[str, Any], column: str, subject: str) -> bool:

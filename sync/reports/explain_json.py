@@ -113,6 +113,7 @@ def _confirmation_json(one: Confirmation) -> dict[str, Any]:
         "scope": one.scope,
         "mode": one.mode,
         "subject": one.subject,
+        "name": one.shown,
         "state": _state(one),
         "known": [_picked(row, _ANSWER) for row in one.known],
         "latest": _picked(one.latest, _LEDGER_ROW),

@@ -33,50 +33,55 @@ class Route:
 
 
 def route(row: Row, event: Row | None) -> Route:
-    """How a row of int_suppression_reasons came to have its event."""
+    """How a row of explain_reasons came to have its event, in words."""
     contact = row["external_id"]
-    if event is None:
-        return Route("derived", None, row["address"], "derived from sends, opens and clicks")
-    named = event["external_id"]
-    if event["channel"] != row["channel"]:
-        text = f"contact {contact}: the policy carries {row['reason']} to every channel"
-        return Route("channel", contact, event["address"], text)
-    if event["address"] is not None and event["address"] == row["address"]:
-        also = f" and contact {named}" if named else ""
-        return Route("address", named, event["address"], f"the event names this address{also}")
-    if named is not None and named == contact:
-        other = event["address"]
-        words = f"names {other}, another address of theirs" if other else "names the contact alone"
-        text = f"contact {contact}: the event {words}; a refusal reaches all of a contact"
-        return Route("contact", contact, other, text)
-    text = f"contact {contact}, who was also named with {event['address']}"
-    return Route("linked address", contact, event["address"], text)
+    # Of what is derived, no event; of a trait, the contact's latest address beside it.
+    address, named = (event["address"], event["external_id"]) if event else (None, None)
+    match row["matched_on"]:
+        case "derived":
+            return Route("derived", None, row["address"], "derived from sends, opens and clicks")
+        case "channel":
+            text = f"contact {contact}: the policy carries {row['reason']} to every channel"
+            return Route("channel", contact, address, text)
+        case "address":
+            also = f" and contact {named}" if named else ""
+            return Route("address", named, address, f"the event names this address{also}")
+        case "external_id":
+            other = address if address != row["address"] else None
+            words = (
+                f"names {other}, another address of theirs" if other else "names the contact alone"
+            )
+            text = f"contact {contact}: the event {words}; a refusal reaches all of a contact"
+            return Route("contact", contact, address, text)
+    text = f"contact {contact}, who was also named with {address}"
+    return Route("linked address", contact, address, text)
 
 
-def ends_by(row: Row, event: Row | None, released_by: Sequence[str], *, is_over_limit: bool) -> str:
-    """What would end a reason, in words; it must come later than the reason."""
-    if not released_by:
+def event_types(row: Row) -> list[str]:
+    """The types of events that may end a reason."""
+    return row["ended_by"].split(",") if row["ended_by"] else []
+
+
+def ends_by(row: Row) -> str:
+    """What would end a row of explain_reasons, in words; it must come later than the reason."""
+    types = event_types(row)
+    if not types:
         return "nothing: seeds/suppression_releases.csv has no row for it"
-    words = [_ENDINGS.get(name, f"an event `{name}`") for name in released_by]
+    words = [_ENDINGS.get(name, f"an event `{name}`") for name in types]
     if row["attribute"] != "consent":
         return _either(words)
-    if list(released_by) == ["subscribe"]:
+    if types == ["subscribe"]:
         words = ["only the person's own subscribe"]
-    return f"{_either(words)}, {_naming(row, is_over_limit)}{_on_list(event)}"
+    named = row["ending_names"].replace("address", "this address")
+    naming = named.replace("contact", f"contact {row['external_id']}")
+    return f"{_either(words)}, naming {naming}{_on_list(row)}"
 
 
-def _naming(row: Row, is_over_limit: bool) -> str:
-    contact, address = row["external_id"], row["address"]
-    if contact is None or is_over_limit:
-        return "naming this address"
-    return f"naming {'' if address is None else 'this address or '}contact {contact}"
-
-
-def _on_list(event: Row | None) -> str:
-    if event is None or not event["topic"]:
+def _on_list(row: Row) -> str:
+    if not row["topic"]:
         return ""
-    topic, source = event["topic"], event["source"]
-    if event["event_type"] == "topic_unsubscribe":
+    topic, source = row["topic"], row["source"]
+    if row["is_topic"]:
         return f" (or their own return to list {topic} at {source})"
     return f", at list {topic} of {source} or for no list in particular"
 

@@ -8,11 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from sync.clock import duration
 from sync.errors import BuildWaits, SyncError, WarehouseBusy
 from sync.run.builder import Builder
+from sync.run.lasting import told_while_it_lasts
 from sync.run.parts import Parts
 from sync.run.publications import Publications, State
 from sync.run.pusher import Pusher
@@ -21,6 +24,8 @@ from sync.run.schedule import Moment
 
 #: Seconds between two looks at the landing; a look takes milliseconds.
 _LOOK_EVERY: Final = 1.0
+#: Seconds after which a build is said to be still running, and again after as many.
+_LONG: Final = 600.0
 #: After a push, a build takes in what the platforms answered, so late.
 _AFTER_PUSH: Final = timedelta(minutes=5)
 
@@ -121,7 +126,8 @@ class Loop:
         began = datetime.now(UTC)
         self._parts.say("build", "working")
         try:
-            built = self._builder.build(selection)
+            with told_while_it_lasts(partial(self._still, selection), _LONG):
+                built = self._builder.build(selection)
         except SyncError as error:
             if was_woken:
                 self.woken.set()
@@ -136,6 +142,12 @@ class Loop:
             self._note(built.selection, began)
             self._parts.say("build", "idle", str(built))
             self._pusher.ask()
+
+    def _still(self, selection: str, seconds: float) -> None:
+        # Of one that waits for somebody, that is said.
+        if self._parts.state("build") == "working":
+            text = f"{selection} build: still running after {duration(seconds)}"
+            self._parts.say("build", "working", text)
 
     def _is_publication_due(self, *, is_idle: bool) -> bool:
         # What a build that failed left is not for readers.

@@ -52,9 +52,11 @@ class Parts:
             if before is not None and (before.state, before.detail) == (state, detail):
                 return
             # What fails again after a try has been failing since it first did.
-            settled = self._settled.get(name)
-            is_same = settled is not None and settled.state == state
-            part = Part(state, detail, settled.since if settled and is_same else _now())
+            earlier = next(
+                (one for one in (before, self._settled.get(name)) if one and one.state == state),
+                None,
+            )
+            part = Part(state, detail, _now() if earlier is None else earlier.since)
             if state != "working":
                 self._settled[name] = part
             self._parts = {**self._parts, name: part}
@@ -71,6 +73,11 @@ class Parts:
         """When such a build was done last."""
         text = self._done.get(selection)
         return None if text is None else datetime.fromisoformat(text)
+
+    def state(self, name: str) -> str | None:
+        """The state of a part; None of one that said nothing yet."""
+        part = self._parts.get(name)
+        return None if part is None else part.state
 
     def as_json(self) -> dict[str, dict[str, str]]:
         """By name: state, detail, since. Waits for no file that is being written."""

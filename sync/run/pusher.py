@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from sync.delivery.guard import Limits
+from sync.delivery.plan import selected
 from sync.delivery.push import push
 from sync.delivery.report import Options
 from sync.delivery.report import Part as Outcome
+from sync.delivery.settings import unready
 from sync.errors import SyncError, WarehouseBusy
 from sync.privacy.returns import land_returned
 from sync.profile import Target
@@ -114,6 +116,15 @@ class Pusher:
         self.recorded = 0
         self._looking = _Worker("push", self._look, parts)
 
+    def say_unready(self, names: Iterable[str]) -> Collection[str]:
+        """Says of each destination that cannot be called why, also where nothing is pending; gives
+        their names.
+        """
+        found = unready(names, self._environment)
+        for name, why in found.items():
+            self._parts.say(f"push {name}", "failing", why)
+        return found
+
     def ask(self) -> None:
         """A build ended: something may be pending."""
         self._looking.ask()
@@ -136,8 +147,10 @@ class Pusher:
     def _look(self) -> None:
         warehouse = self._open()
         unseen = self._land_returned(warehouse)
+        not_called = self.say_unready(selected(warehouse, ()))
         for row in warehouse.rows(_PENDING):
-            self._worker(row["destination"]).ask()
+            if row["destination"] not in not_called:
+                self._worker(row["destination"]).ask()
         self._looking.retry.succeeded()
         self._parts.say("push", "idle" if unseen is None else "failing", unseen or "")
 
@@ -174,7 +187,9 @@ class Pusher:
             told.append(
                 f"{part.held_policy:,} releases (reason policy) wait for `push --plan HASH`"
             )
-        text = "; ".join(" ".join(one.split()) for one in told)
+        # What the guard says has a line for each thing that it found.
+        text = "; ".join(one for one in told if "\n" not in one)
+        text = "\n".join([text, *(one for one in told if "\n" in one)])
         self._parts.say(f"push {name}", "failing" if troubles else "idle", text)
 
     def _land_returned(self, warehouse: Warehouse) -> str | None:

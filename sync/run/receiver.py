@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sync.landing.sinks import open_sink
 from sync.profile import Target
 from sync.receiver.serve import make_server
 from sync.receiver.settings import Settings
-from sync.receiver.sinks import open_sink
 from sync.run.sink import TellingSink, may_refuse
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from sync.delivery.guard import Limits
@@ -93,6 +95,8 @@ def _run(
         limits,
         parts,
     )
+    # Before the first build: what cannot be pushed is known when the run starts.
+    pusher.say_unready(_enabled(place.project))
     is_local = place.target.engine == "duckdb"
     landing = landing_directory()
     looks = (lambda: signature(landing)) if is_local else None
@@ -123,6 +127,14 @@ def _run(
                 parts.say(name, "stopped")
     if parts.as_json()["receive"]["state"] == "failing":
         raise SyncError("The receiver ended by itself; see the log above.")
+
+
+def _enabled(project: Path) -> list[str]:
+    """The destinations that the project's seed enables."""
+    seed = project / "seeds" / "destinations.csv"
+    with seed.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["enabled"].strip().lower() == "true"]
+    return sorted({row["destination"] for row in rows})
 
 
 def _receive(

@@ -8,8 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from sync.receiver.landed import Landed
-from sync.receiver.sinks.base import RequestCount, Sink
+from sync.landing.delivery import Landed, RequestCount, Sink
 
 #: Most of what platforms send.
 _HARMLESS = ("sent", "delivered", "open", "click")

@@ -469,14 +469,14 @@ MUTANTS = [
     ),
     Mutant(
         "a delivery is answered before the disk has it",
-        "sync/receiver/sinks/files.py",
+        "sync/landing/files.py",
         "            if self._sync:\n",
         "            if self._sync and False:\n",
         (f"{FAULTS}::test_what_the_disk_does_not_confirm_is_answered_503_and_not_believed",),
     ),
     Mutant(
         "a torn line is believed",
-        "sync/receiver/sinks/files.py",
+        "sync/landing/files.py",
         "                os.ftruncate(file.descriptor, file.size)\n",
         "",
         (f"{FAULTS}::test_a_full_disk_is_answered_503_and_half_a_line_is_not_believed",),
@@ -534,7 +534,7 @@ MUTANTS = [
     ),
     Mutant(
         "JSON that is not verified yet may be nested as deep as any",
-        "sync/receiver/delivery.py",
+        "sync/receiver/request.py",
         "if number >= _MOST_TOKENS or depth > _MOST_DEPTH:",
         "if number >= _MOST_TOKENS:",
         (f"{BOUNDS}::test_what_no_platform_nests_lists_or_names_so_is_refused",),
@@ -621,6 +621,42 @@ MUTANTS = [
         (
             "tests/python/sync/test_published.py"
             "::test_what_is_written_while_it_is_made_is_not_taken_for_shown",
+        ),
+    ),
+    Mutant(
+        "explain says that an opt-in by a contact with too many addresses ends an opt-out",
+        "models/marts/explain/explain_reasons.sql",
+        "reasons.external_id is null or over_limit.contact_state_id is not null then",
+        "reasons.external_id is null then",
+        unit_tests(
+            "what_would_end_a_reason_is_a_row_of_the_seed_and_has_to_name_what_the_rule_of_the_reason_asks"
+        ),
+    ),
+    Mutant(
+        "status counts attempts that failed for items",
+        "models/marts/status/status_failed.sql",
+        "        ) = 1\n",
+        "        ) >= 1\n",
+        unit_tests("an_item_that_failed_twice_counts_once_by_its_latest_error_while_it_is_pending"),
+    ),
+    Mutant(
+        "a build that does not end says nothing",
+        "sync/run/loop.py",
+        'if self._parts.state("build") == "working":',
+        "if False:",
+        (
+            "tests/python/run/test_due.py"
+            "::test_a_build_that_does_not_end_is_said_to_run_and_since_when",
+        ),
+    ),
+    Mutant(
+        "a key that is missing is no trouble",
+        "sync/delivery/settings.py",
+        "            found[name] = str(error)\n",
+        "            continue\n",
+        (
+            "tests/python/run/test_pieces.py"
+            "::test_a_key_that_is_missing_is_said_though_nothing_is_pending",
         ),
     ),
 ]

@@ -69,6 +69,7 @@ reasons as (
     select
         channel,
         address,
+        'address' as matched_on,
         reason,
         source,
         effective_at,
@@ -82,6 +83,7 @@ reasons as (
     select
         'email' as channel,
         address,
+        'derived' as matched_on,
         'unengaged' as reason,
         'contact_sync' as source,
         unengaged_at as effective_at,
@@ -165,6 +167,7 @@ select
     addresses.channel,
     addresses.exceeds_address_limit,
     addresses.first_at as linked_at,
+    reasons.matched_on,
     cast(null as {{ dbt.type_string() }}) as named_external_id,
     reasons.reason,
     reasons.source,

@@ -94,6 +94,7 @@ select
     opt_outs.channel,
     opt_outs.exceeds_address_limit,
     opt_outs.linked_at,
+    opt_outs.matched_on,
     opt_outs.named_external_id,
     opt_outs.reason,
     opt_outs.source,

@@ -171,8 +171,11 @@ last_endings as (
 
 select
     arrived.contact_state_id,
+    'channel' as matched_on,
     arrived.reason,
     arrived.source,
+    arrived.topic,
+    arrived.is_topic,
     arrived.effective_at,
     arrived.event_id,
     arrived.received_at,

@@ -43,8 +43,11 @@ reasons as (
 
     select
         contact_state_id,
+        matched_on,
         reason,
         source,
+        topic,
+        is_topic,
         effective_at,
         event_id,
         received_at,
@@ -57,8 +60,11 @@ reasons as (
 
     select
         contact_state_id,
+        matched_on,
         reason,
         source,
+        topic,
+        is_topic,
         effective_at,
         event_id,
         received_at,
@@ -71,8 +77,11 @@ reasons as (
 
     select
         contact_state_id,
+        matched_on,
         reason,
         source,
+        topic,
+        is_topic,
         effective_at,
         event_id,
         received_at,
@@ -116,6 +125,9 @@ select
     deciding_reasons.received_at as reason_received_at,
     deciding_reasons.source,
     deciding_reasons.source_of_change,
+    deciding_reasons.matched_on,
+    deciding_reasons.topic,
+    deciding_reasons.is_topic,
     deciding_reasons.ended_at,
     deciding_reasons.ended_event_id,
     {{ build_time() }} as computed_at

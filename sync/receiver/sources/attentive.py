@@ -5,7 +5,7 @@ https://docs.attentive.com/pages/webhooks/
 
 from __future__ import annotations
 
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery
 from sync.receiver.sources.base import Source
 from sync.receiver.verification import Context, check_hmac, in_base64, in_hex, needed_header
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sync.errors import ConfigError
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery
 from sync.receiver.verification import Context
 
 

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery, Refused
 from sync.receiver.sources.base import Source
 from sync.receiver.verification import (
     Context,
-    Refused,
     check_hmac,
     check_instant,
     in_hex,

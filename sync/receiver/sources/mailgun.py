@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sync.receiver.delivery import Delivery, outlined
+from sync.receiver.request import Delivery, Refused, outlined
 from sync.receiver.sources.base import Source, blank, first_values
-from sync.receiver.verification import Context, Refused, check_age, check_hmac, in_hex
+from sync.receiver.verification import Context, check_age, check_hmac, in_hex
 
 # Retries go on for eight hours, and whether they are signed anew is not documented.
 OLDEST = timedelta(hours=9)

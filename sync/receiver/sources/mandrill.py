@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery
 from sync.receiver.sources.base import Source, land_as_received
 from sync.receiver.verification import (
     Context,

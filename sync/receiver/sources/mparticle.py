@@ -5,7 +5,7 @@ https://docs.mparticle.com/guides/webhook/
 
 from __future__ import annotations
 
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery
 from sync.receiver.sources.base import Source, blank, land_as_received
 from sync.receiver.verification import check_shared_secret
 

@@ -6,9 +6,9 @@ The rest of a batch is not signed: it needs a secret in a header, which covers a
 
 from __future__ import annotations
 
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery, Refused
 from sync.receiver.sources.base import Source, blank, land_as_received
-from sync.receiver.verification import Context, Refused, check_hmac, check_shared_secret, in_hex
+from sync.receiver.verification import Context, check_hmac, check_shared_secret, in_hex
 
 SIGNATURE = "x-signature"
 

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from sync.errors import ConfigError
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery, Refused
 from sync.receiver.sources.base import Source
-from sync.receiver.verification import Context, Refused, check_age, needed_header
+from sync.receiver.verification import Context, check_age, needed_header
 
 SIGNATURE = "x-twilio-email-event-webhook-signature"
 TIMESTAMP = "x-twilio-email-event-webhook-timestamp"

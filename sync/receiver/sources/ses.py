@@ -23,14 +23,9 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.x509.oid import NameOID
 
 from sync.errors import ConfigError
-from sync.receiver.delivery import Delivery, outlined
+from sync.receiver.request import Delivery, Refused, outlined
 from sync.receiver.sources.base import Source, blank, land_as_received
-from sync.receiver.verification import (
-    Context,
-    Refused,
-    check_instant,
-    check_shared_secret,
-)
+from sync.receiver.verification import Context, check_instant, check_shared_secret
 
 # SNS retries for hours where a policy says so.
 OLDEST = timedelta(hours=25)

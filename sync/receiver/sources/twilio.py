@@ -11,16 +11,9 @@ import hashlib
 import re
 from urllib.parse import urlsplit, urlunsplit
 
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery, Refused
 from sync.receiver.sources.base import Source
-from sync.receiver.verification import (
-    Context,
-    Refused,
-    check_hmac,
-    in_base64,
-    is_same,
-    needed_header,
-)
+from sync.receiver.verification import Context, check_hmac, in_base64, is_same, needed_header
 
 SIGNATURE = "x-twilio-signature"
 _PORTS = {"https": 443, "http": 80}

@@ -174,7 +174,11 @@ def plain(value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize("name", MODELS)
+#: They count what differs by design: lines that cannot be read, objects where text belongs.
+COUNTS = {"status_quarantined", "status_unknown_events"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in COUNTS])
 def test_a_model_has_the_same_rows(both: Both, name: str) -> None:
     outcome = both.googlesql[name]
     assert outcome.error is None
@@ -221,6 +225,12 @@ EMPTY = {
     "int_seen_contacts",
     "int_suppressed_owners",
     "int_unheld_suppressions",
+    "status_contacts_over_address_limit",
+    "status_failed",
+    "status_rejected",
+    "status_requests",
+    "status_runs",
+    "status_unknown",
 }
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sync.landing.files import FileSink
 from sync.receiver import sources
 from sync.receiver.app import Receiver, create_app
 from sync.receiver.settings import read_settings
-from sync.receiver.sinks.files import FileSink
 from tests.python.receiver import signing
 from tests.python.receiver.server import Server
 from tests.python.receiver.signing import SECRETS, Request, signed

@@ -12,10 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sync.receiver.landed import Landed
-from sync.receiver.lander import TooLarge
-from sync.receiver.sinks.base import RequestCount
-from sync.receiver.sinks.bigquery import BigQuerySink
+from sync.landing.bigquery import BigQuerySink
+from sync.landing.delivery import Landed, RequestCount, TooLarge
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.receiver.load import HEADERS, SECRETS, body
 from tests.python.receiver.server import receiving

@@ -21,8 +21,7 @@ import pytest
 from sync.receiver import sources
 from sync.receiver.bodies import Bodies, Body
 from sync.receiver.connections import Connections, within_open_files
-from sync.receiver.delivery import Delivery, outlined
-from sync.receiver.verification import Refused
+from sync.receiver.request import Delivery, Refused, outlined
 from tests.python.receiver import signing
 from tests.python.receiver.hostile import (
     FORGED,
@@ -187,7 +186,7 @@ def test_an_outline_is_right_of_plain_texts_and_of_the_shape() -> None:
 def test_a_form_is_decoded_alike_in_steps_of_any_length(
     monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    monkeypatch.setattr("sync.receiver.delivery._STEP", step)
+    monkeypatch.setattr("sync.receiver.request._STEP", step)
     body = b"a+b=%41%c3%BC+&=1&c==%3D%&&d=100%25%0d%0A=\n&%zz=%4"
     headers = {"content-type": signing.FORM}
     form = Delivery("", {}, headers, body, datetime.now(UTC)).form()

@@ -18,12 +18,12 @@ from typing import Any
 
 import pytest
 
+from sync.errors import Unreachable
+from sync.landing.files import FileSink
 from sync.receiver import sources
 from sync.receiver.app import Receiver, create_app
-from sync.receiver.delivery import Delivery
+from sync.receiver.request import Delivery, Refused
 from sync.receiver.settings import read_settings
-from sync.receiver.sinks.files import FileSink
-from sync.receiver.verification import Refused, Unreachable
 from tests.python.conftest import ROOT, Warehouse
 from tests.python.receiver import signing
 from tests.python.receiver.load import TOKEN

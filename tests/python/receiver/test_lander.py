@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sync.receiver.landed import Landed
-from sync.receiver.lander import Lander, NotLanded
-from sync.receiver.sinks.base import RequestCount
-from sync.receiver.sinks.files import FileSink
+from sync.landing.delivery import Landed, NotLanded, RequestCount
+from sync.landing.files import FileSink
+from sync.receiver.lander import Lander
 from tests.python.receiver.server import read_landing
 
 NOON = datetime(2026, 5, 2, 12, tzinfo=UTC)

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from sync.receiver import sources
-from sync.receiver.delivery import Delivery
-from sync.receiver.verification import Context, Refused
+from sync.receiver.request import Delivery, Refused
+from sync.receiver.verification import Context
 from tests.python.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "fixtures" / "signatures"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from sync.delivery.guard import Limits
+from sync.errors import SyncError
 from sync.profile import Target
 from sync.run.builder import Builder
 from sync.run.loop import Loop, Times
-from sync.run.parts import Parts
+from sync.run.parts import Part, Parts
 from sync.run.pusher import Pusher
 from sync.run.schedule import Moment
 from sync.warehouse.duckdb import DuckDbWarehouse
@@ -76,3 +78,35 @@ def test_what_fails_keeps_nothing_else_waiting(loop: Loop, parts: Parts) -> None
         asked.append(loop._due(NOW))
         loop._retries[str(asked[-1])].failed()
     assert [*asked, loop._due(NOW)] == ["weekly", "daily", "frequent", None]
+
+
+class Hanging:
+    """A builder whose build ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.may_end = threading.Event()
+
+    def build(self, _: str) -> None:
+        assert self.may_end.wait(30)
+        raise SyncError("it was ended")
+
+
+def test_a_build_that_does_not_end_is_said_to_run_and_since_when(
+    loop: Loop, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builder = Hanging()
+    states: list[Part] = []
+
+    def tell(_: str, part: Part) -> None:
+        states.append(part)
+        if "still running" in part.detail:
+            builder.may_end.set()
+
+    monkeypatch.setattr("sync.run.loop._LONG", 0.01)
+    monkeypatch.setattr(loop, "_builder", builder)
+    monkeypatch.setattr(parts, "_tell", tell)
+    loop._build("frequent", threading.Event())
+    began, running, *_ = states
+    assert running.detail == "frequent build: still running after 0.0 s"
+    assert (running.state, running.since) == ("working", began.since)
+    assert states[-1].state == "failing"

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from sync.receiver.landed import Landed
+from sync.delivery.guard import Limits
+from sync.delivery.report import Part as Outcome
+from sync.errors import GuardStop
+from sync.landing.delivery import Landed
+from sync.profile import Target
 from sync.run.builder import Builder
 from sync.run.landing import signature
+from sync.run.lasting import told_while_it_lasts
+from sync.run.line import Lines
+from sync.run.parts import Part, Parts
 from sync.run.publications import Publications
+from sync.run.pusher import Pusher
 from sync.run.retry import Retry
 from sync.run.schedule import Moment
+from sync.run.service import _enabled
 from sync.run.sink import may_refuse
+from sync.warehouse.duckdb import DuckDbWarehouse
 from sync.warehouse.published import is_current
 from tests.python.conftest import ROOT, Warehouse, project_with_seeds
 
@@ -99,6 +111,59 @@ def test_whatever_lands_changes_the_signature_and_nothing_else_does(tmp_path: Pa
 def test_what_may_be_a_refusal_does_not_wait(source: str, payload: str, *, expected: bool) -> None:
     row = Landed("d", source, datetime.now(UTC), payload)
     assert may_refuse(ROOT / "seeds")(row) is expected
+
+
+def test_what_lasts_is_told_again_and_again_until_it_ends() -> None:
+    told: list[float] = []
+    twice = threading.Event()
+
+    def tell(seconds: float) -> None:
+        told.append(seconds)
+        if len(told) == 2:
+            twice.set()
+
+    with told_while_it_lasts(tell, 0.01):
+        assert twice.wait(30)
+    count = len(told)
+    assert 0 < told[0] < told[1]
+    with told_while_it_lasts(tell, 60):
+        pass
+    assert len(told) == count
+
+
+@pytest.fixture
+def pusher(tmp_path: Path) -> Iterator[tuple[Pusher, Parts]]:
+    """One without a database, and what it says."""
+    parts = Parts(tmp_path / "run.json", lambda *_: None)
+    target = Target("duckdb", "duckdb", "main", {})
+    one = Pusher(target, lambda: DuckDbWarehouse(tmp_path / "none"), {}, Limits(), parts)
+    yield one, parts
+    one.end()
+
+
+def test_a_key_that_is_missing_is_said_though_nothing_is_pending(
+    pusher: tuple[Pusher, Parts],
+) -> None:
+    one, parts = pusher
+    assert list(one.say_unready([*_enabled(ROOT), "nobody"])) == ["sendgrid", "nobody"]
+    said = parts.as_json()
+    assert said["push sendgrid"]["state"] == "failing"
+    assert "SENDGRID_API_KEY is not set" in said["push sendgrid"]["detail"]
+    assert "does not know" in said["push nobody"]["detail"]
+
+
+def test_what_the_guard_says_keeps_its_lines(
+    pusher: tuple[Pusher, Parts], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, parts = pusher
+    stop = GuardStop("sendgrid: stopped by the guard:\n  - too many\n  - too old\nRead the plan.")
+    one._say("sendgrid", Outcome("sendgrid", items=3, error=stop))
+    (part,) = parts.as_json().values()
+    assert part["detail"] == f"nothing sent\n{stop}"
+    Lines().tell("push sendgrid", Part(**part))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].endswith(" push sendgrid: failing: nothing sent")
+    assert lines[1:] == str(stop).splitlines()
 
 
 def test_a_builder_publishes_and_reads_a_project_that_changed_anew(

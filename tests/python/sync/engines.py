@@ -8,11 +8,12 @@ from __future__ import annotations
 import atexit
 import io
 import json
+import re
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ import duckdb
 from sync.profile import load_target
 from sync.warehouse import open_warehouse
 from sync.warehouse.base import Warehouse
+from tests.python.conftest import ROOT
 
 #: For pytest: one world per engine.
 ENGINES = ("duckdb", "bigquery")
@@ -74,6 +76,18 @@ where not exists (
 """
 
 
+STATUS = sorted((ROOT / "models" / "marts" / "status").glob("*.sql"))
+
+
+def status_views(schema: str, macros: Mapping[str, str]) -> Iterator[str]:
+    """Statements that make the views of `status`, as dbt would. macros: what each becomes."""
+    for path in STATUS:
+        text = re.sub(r"{{ ref\('(\w+)'\) }}", rf"{schema}.\1", path.read_text(encoding="utf-8"))
+        text = re.sub(r"{{ source\('raw', '(\w+)'\) }}", r"raw.\1", text)
+        text = re.sub(r"{{ (\w+)\(\) }}", lambda found: macros[found[1]], text)
+        yield f"create or replace view {schema}.{path.stem} as {text}"
+
+
 class Engine(Protocol):
     """Where a world's tables are."""
 
@@ -88,6 +102,9 @@ class Engine(Protocol):
 
     def load(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
         """Adds rows to a table."""
+
+    def show_status(self) -> None:
+        """Makes the views that `status` reads, which no other command does."""
 
 
 class DuckDb:
@@ -132,6 +149,9 @@ contact_sync:
             [[row[name] for row in rows] for name in names],
         )
 
+    def show_status(self) -> None:
+        """They are in the template."""
+
 
 @cache
 def _duckdb_template(*statements: str) -> Path:
@@ -143,7 +163,9 @@ def _duckdb_template(*statements: str) -> Path:
         connection.execute("create schema raw")
         for table, columns in TABLES.items():
             connection.execute(f"create table {table} ({columns.replace(' integer', ' bigint')})")
-        for statement in (VIEW.format(now="now()::timestamp"), *statements):
+        macros = {"utc_now": "(now() at time zone 'UTC')", "type_int64": "bigint"}
+        views = [VIEW.format(now="now()::timestamp"), *status_views("main", macros)]
+        for statement in (*views, *statements):
             connection.execute(statement)
     return path
 
@@ -222,6 +244,12 @@ contact_sync:
         self.client.load_table_from_file(
             io.BytesIO(lines.encode()), f"{self.project}.{_qualified(table)}", job_config=config
         ).result(timeout=120)
+
+    def show_status(self) -> None:
+        for statement in status_views(
+            "marts", {"utc_now": "current_timestamp()", "type_int64": "int64"}
+        ):
+            self.sql(statement)
 
 
 def _qualified(table: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+import yaml
 
 from tests.python.bigquery.analyzer import analyze
-from tests.python.sync.engines import TABLES, BigQuery
+from tests.python.sync.engines import STATUS, TABLES, BigQuery
 from tests.python.sync.world import SandboxClient, World, addresses
 
 pytestmark = pytest.mark.parametrize("engine", ["bigquery"], indirect=True)
@@ -71,6 +72,10 @@ def test_every_statement_is_googlesql(world: World, sandbox: SandboxClient) -> N
         for name, text in TABLES.items()
     }
     tables[f"{project}.marts.sync_deltas"] = columns(TABLES["wanted"])
+    for path in STATUS:
+        (view,) = yaml.safe_load(path.with_suffix(".yml").read_text())["models"]
+        shown = {one["name"]: one["data_type"] for one in view["columns"]}
+        tables[f"{project}.marts.{view['name']}"] = shown
     answers = analyze(tables, statements)
     faults = [
         f"{answer.error}\n{text}"

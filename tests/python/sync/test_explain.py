@@ -330,6 +330,7 @@ def test_a_profile_platform_says_what_it_was_told_of_each_contact(
 
     before = told()
     assert (before["mode"], before["subject"]) == ("profile", contact)
+    assert before["name"] == "contact c-1"
     assert (before["state"], before["known"], before["latest"]) == ("pending", [], None)
     assert [row["action"] for row in before["pending"]] == ["suppress"]
     plan = json.loads(world.run("plan", "--output", "json").stdout)
@@ -341,7 +342,10 @@ def test_a_profile_platform_says_what_it_was_told_of_each_contact(
         ("suppress", "unsubscribe")
     ]
     assert after["latest"]["outcome"] == "accepted"
-    assert "suppress (unsubscribe)" in world.text("told@example.com")
+    text = world.text("told@example.com")
+    assert "suppress (unsubscribe)" in text
+    assert "contact c-1" in text
+    assert contact not in text
 
 
 def test_the_screen_says_it_in_words(people: People) -> None:

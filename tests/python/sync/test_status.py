@@ -117,6 +117,16 @@ def test_what_failed_is_told_by_item_with_its_latest_error_while_it_is_pending(
     assert json.loads(world.cli("status", "--output", "json").stdout)["failed"] == []
 
 
+def test_a_platform_without_a_key_is_named_though_nothing_is_pending(world: World) -> None:
+    told = json.loads(world.cli("status", "--output", "json", SENDGRID_API_KEY="").stdout)
+    assert told["unready"].keys() == {"sendgrid"}
+    assert "SENDGRID_API_KEY is not set" in told["unready"]["sendgrid"]
+    text = world.cli("status", SENDGRID_API_KEY="").stdout
+    assert "Cannot be pushed to from here" in text
+    assert "SENDGRID_API_KEY is not set" in text
+    assert json.loads(world.cli("status", "--output", "json").stdout)["unready"] == {}
+
+
 def test_a_failed_build_is_said_first(world: World) -> None:
     world.build(ok=False)
     assert world.cli("status").stdout.startswith("Newest build: FAILED")

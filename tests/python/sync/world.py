@@ -99,6 +99,7 @@ class World:
     engine: Engine
     environment: dict[str, str] = field(default_factory=dict)
     _numbers: int = 0
+    _has_status: bool = False
 
     def __post_init__(self) -> None:
         (self.directory / "profiles.yml").write_text(self.engine.profile, encoding="utf-8")
@@ -280,6 +281,9 @@ class World:
     def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command as a user runs it, in the world's folder. An empty variable is unset."""
         full = self.full_environment(**environment)
+        if arguments[:1] == ("status",) and not self._has_status:
+            self.engine.show_status()
+            self._has_status = True
         return run(
             self.command_line(*arguments),
             cwd=self.directory,

@@ -1,4 +1,4 @@
-"""What the receiver needs of the place where deliveries land."""
+"""What lands, and what a place where it lands has to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from sync.receiver.landed import Landed
+
+class Landed(NamedTuple):
+    """A row of raw.webhook_deliveries. received_at: aware, UTC."""
+
+    delivery_id: str
+    source: str
+    received_at: datetime
+    payload: str
 
 
 class RequestCount(NamedTuple):
@@ -18,6 +25,14 @@ class RequestCount(NamedTuple):
     requests: int
     #: Aware, UTC.
     counted_at: datetime
+
+
+class NotLanded(Exception):
+    """The delivery is not safe, and must be sent again. str() is for the operator, no values."""
+
+
+class TooLarge(NotLanded):
+    """The sink will never take the delivery."""
 
 
 class Sink(Protocol):

@@ -15,10 +15,8 @@ from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
 
+from sync.landing.delivery import Landed, NotLanded, RequestCount, TooLarge
 from sync.profile import Target
-from sync.receiver.landed import Landed
-from sync.receiver.lander import NotLanded, TooLarge
-from sync.receiver.sinks.base import RequestCount
 from sync.warehouse.bigquery_queries import RAW, open_client
 
 # A request may have 10 MB.

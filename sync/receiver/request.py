@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync.receiver.verification import Refused
-
 # Of one form; the largest that a platform sends has some hundred.
 _MOST_FIELDS = 1_000
 # Of one part of a form with files.
@@ -29,6 +27,14 @@ _LONE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _BOUNDARY = re.compile(r';\s*+boundary="?([^";,\s]{1,70})', re.IGNORECASE)
 _NAME = re.compile(rb';\s*+name="([^"\r\n]*+)"', re.IGNORECASE)
 _FILE = re.compile(rb";\s*+filename\*?=", re.IGNORECASE)
+
+
+class Refused(Exception):
+    """A request that is not shown to be the platform's. reason: for the operator, no values."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)

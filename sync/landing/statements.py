@@ -13,10 +13,9 @@ from itertools import islice
 from typing import Any, Literal
 
 from sync.errors import SyncError
+from sync.landing.delivery import Landed, Sink
+from sync.landing.sinks import open_sink
 from sync.profile import Target
-from sync.receiver.landed import Landed
-from sync.receiver.sinks import open_sink
-from sync.receiver.sinks.base import Sink
 
 Source = Literal["backfill", "adopt", "operator"]
 Statement = Mapping[str, Any]

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sync.receiver.landed import Landed
-from sync.receiver.sinks.base import RequestCount
+from sync.landing.delivery import Landed, RequestCount
 
 # A build reads a file that has grown from its start: small enough for that, few enough to list.
 _LARGEST_FILE = 64 * 1024 * 1024
@@ -138,6 +137,54 @@ class FileSink:
     def _forget(self, source: str) -> None:
         with contextlib.suppress(OSError):
             os.close(self._open.pop(source).descriptor)
+
+
+class WholeFiles:
+    """Appends lines to one landing file per folder and turns to a new one when it is full.
+
+    A file appears under its final name only when it is complete (`os.replace`), so that a build
+    that runs at the same time never reads half of it.
+    """
+
+    def __init__(self, root: Path, stem: str, lines_per_file: int = 4_000) -> None:
+        self._root = root
+        self._stem = stem
+        self._full = lines_per_file
+        self._open: dict[str, list[str]] = {}
+        self._numbers: dict[str, int] = {}
+        self.files = 0
+        self.bytes = 0
+
+    def add(self, folder: str, line: str) -> None:
+        """Adds one line (without its end) to the open file of `folder`, a path under the root."""
+        lines = self._open.get(folder)
+        if lines is None:
+            lines = self._open[folder] = []
+        lines.append(line)
+        if len(lines) >= self._full:
+            self._write(folder, "\n".join(lines) + "\n")
+
+    def tear(self, folder: str, piece: str) -> None:
+        """Ends the open file of `folder` with a piece of a line, as a writer's crash leaves it."""
+        self._write(folder, "\n".join([*self._open.get(folder, []), piece]))
+
+    def close(self) -> None:
+        """Writes what is still open."""
+        for folder in list(self._open):
+            self._write(folder, "\n".join(self._open[folder]) + "\n")
+
+    def _write(self, folder: str, text: str) -> None:
+        number = self._numbers[folder] = self._numbers.get(folder, 0) + 1
+        directory = self._root / folder
+        directory.mkdir(parents=True, exist_ok=True)
+        final = directory / f"{self._stem}-{number:05d}.ndjson"
+        part = final.with_suffix(".tmp")
+        data = text.encode()
+        part.write_bytes(data)
+        part.replace(final)
+        self._open.pop(folder, None)
+        self.files += 1
+        self.bytes += len(data)
 
 
 def _line(row: Landed) -> str:
