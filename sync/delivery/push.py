@@ -180,6 +180,7 @@ def _snapshot(
             deltas=deltas,
         )
     )
+    snapshot.find_suspects()
     for job in read:
         job.spool = snapshot.of(job.part.destination)
         job.part.items = sum(count.items for count in job.spool.counts())

@@ -24,7 +24,6 @@ from sync.destinations.base import (
     Outcome,
     Request,
     Response,
-    Result,
     Variable,
     check,
     expect_list,
@@ -183,10 +182,15 @@ class Mailgun(Destination):
         said = str(answer.data.get("message", "")) if isinstance(answer.data, dict) else ""
         counted = _COUNT.match(said)
         is_whole = counted is not None and int(counted[0]) == len(body)
-        fault = None if is_whole else f"the answer counts {said[:80]!r} for {len(body)} addresses"
-        result: Result = "confirmed" if is_whole else "failed"
+        if not is_whole:
+            # One of them may be at fault: the call is divided until it is found.
+            raise AnswerUnreadable(
+                f"the answer counts {said[:80]!r} for {len(body)} addresses",
+                status=answer.status,
+                attempts=answer.attempts,
+            )
         for item in items:
-            yield Outcome(item, result, answer.status, fault, answer.attempts)
+            yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
 
 
 def _next(data: Mapping[str, Any]) -> str:

@@ -319,9 +319,9 @@ MUTANTS = [
     ),
     Mutant(
         "a poison item is swallowed",
-        "sync/delivery/drain.py",
-        "            yield Outcome.of_error(items[0], error)\n",
-        "",
+        "sync/delivery/isolate.py",
+        "                yield self._of_error(items[0], fault)\n",
+        "                self._of_error(items[0], fault)\n",
         (f"{DELIVERY}::test_a_poison_item_is_isolated_and_all_others_confirmed",),
     ),
     Mutant(

@@ -13,7 +13,7 @@ import pytest
 
 import sync.destinations
 from sync.delivery.calls import Caller, DryRun, RetryPolicy
-from sync.delivery.drain import isolate
+from sync.delivery.isolate import isolate
 from sync.delivery.rate import Schedule
 from sync.destinations.base import Destination, Item, Outcome, Request
 from sync.errors import ListNotReadable, Stopped
