@@ -209,8 +209,11 @@ class Braze(Destination):
         answer = self._call("/users/track", {"attributes": attributes})
         faults = {people[place]: text for place, text in _errors(answer, len(people)).items()}
         for outcome in _all(items, answer):
-            fault = faults.get(outcome.item.external_id)
-            yield outcome if fault is None else outcome._replace(result="rejected", error=fault)
+            item = outcome.item
+            fault = faults.get(item.external_id)
+            yield (
+                outcome if fault is None else self.outcome_of(item, answer, {"type": fault}, fault)
+            )
 
     def _call(self, path: str, body: Mapping[str, Any]) -> Response:
         return self.api.call(self._request("POST", path, body=body))

@@ -28,6 +28,7 @@ from sync.destinations.base import (
     member_of,
     pages_of,
 )
+from sync.destinations.meanings import Meanings
 from sync.errors import (
     AnswerUnreadable,
     NotThere,
@@ -73,8 +74,10 @@ class SendGrid(Destination):
     batch_size = 1000
     placed_in = frozenset({"unsubscribes", "group"})
 
-    def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
-        super().__init__(api, settings)
+    def __init__(
+        self, api: Api, settings: Mapping[str, str], meanings: Meanings | None = None
+    ) -> None:
+        super().__init__(api, settings, meanings)
         self._groups: frozenset[str] | None = None
 
     @classmethod

@@ -244,7 +244,8 @@ def test_what_was_sent_before_the_run_ended_has_failed(seen: PlatformError) -> N
     def verb(batch: Sequence[Item]) -> Iterator[Outcome]:
         nonlocal calls
         calls += 1
-        raise PlatformFailed("500", status=500) if calls == 1 else seen
+        for _ in batch:
+            raise PlatformFailed("500", status=500) if calls == 1 else seen
         yield Outcome(batch[0], "confirmed", 201)
 
     found: list[Outcome] = []
