@@ -240,9 +240,11 @@ def _host_of(settings: Mapping[str, str]) -> str | None:
 
 
 def _freeing(reason: str) -> tuple[str, ...]:
-    """The lists that a reason can have put an address on besides its state."""
-    # Another reason than that of the release may have been the bounce that put it there.
-    spam = ("/email/spam/remove",) if reason == "complaint" else ()
+    """The lists that may hold an address besides its state, whatever our reason was.
+
+    A complaint ends by an act of consent only, be the opt-out that it ends the complaint or not.
+    """
+    spam = ("/email/spam/remove",) if reason in ("complaint", "unsubscribe") else ()
     return ("/email/bounce/remove", *spam)
 
 

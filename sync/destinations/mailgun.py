@@ -208,11 +208,15 @@ def _kind(item: Item) -> str:
 
 
 def _kinds_to_free(item: Item) -> Iterable[str]:
-    """The list of the reason; of what a changed seed freed, those that are not to be kept."""
-    if item.reason != "policy":
-        return (_kind(item),)
+    """The lists that may hold the person, but for those that are to be kept.
+
+    Of a row that keeps reasons apart all others are. Of one that does not, the entry may stand
+    under an earlier reason; a complaint is ended by an act of consent only.
+    """
     kept = set((item.kept_topics or "").split(","))
-    return tuple(kind for kind in _ALL_KINDS if kind not in kept)
+    ends_all = item.reason in (*_CONSENT, "policy")
+    kinds = _ALL_KINDS if ends_all else ("bounces", "unsubscribes")
+    return tuple(kind for kind in kinds if kind not in kept)
 
 
 def _entry(item: Item, kind: str) -> dict[str, Any]:

@@ -48,12 +48,13 @@ def test_a_reason_is_a_state_and_a_bounce_the_blocklist(
 @pytest.mark.parametrize(
     ("reason", "left"),
     [
-        ("unsubscribe", {"spam"}),
+        ("unsubscribe", set()),
         ("bounce", {"spam"}),
+        ("unengaged", {"spam"}),
         ("complaint", set()),
     ],
 )
-def test_a_release_takes_off_the_state_the_bounces_and_only_a_complaint_off_the_complaints(
+def test_a_release_takes_off_the_state_and_the_bounces_and_consent_off_the_complaints(
     sandbox: SandboxClient, reason: str, left: set[str]
 ) -> None:
     sandbox.fill(
