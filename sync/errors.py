@@ -32,7 +32,7 @@ SyncError                       exit 1
     ├── CallTooLarge            413: the call must be split, no item is at fault
     ├── NotThere                404
     ├── ListNotThere            404 that names the list, not the item
-    ├── NeedsPerson             a row of seeds/platform_errors.csv: somebody must act first
+    ├── NeedsPerson             a row of seeds/destination_errors.csv: somebody must act first
     ├── UnexpectedAnswer        any other status
     └── DestinationDown         too many calls in a row failed: ends the destination's run
 

@@ -244,7 +244,7 @@ class Destination(ABC):
     def outcome_of(self, item: Item, answer: Response, said: object, words: str) -> Outcome:
         """The outcome of an item that an answer of success calls at fault.
 
-        said: what the answer says of it, as seeds/platform_errors.csv looks it up; words: the same
+        said: what the answer says of it, looked up in seeds/destination_errors.csv; words: the same
         as text. What no row speaks of is tried again.
         """
         meaning = self.meanings.of(answer.status, said)

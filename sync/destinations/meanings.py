@@ -1,4 +1,4 @@
-"""What platforms' errors mean: the rows of seeds/platform_errors.csv, looked up in an answer."""
+"""What platforms' errors mean: the rows of seeds/destination_errors.csv, looked up in an answer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sync.redaction import redact
 #: What Meanings is made of, of one destination and of all.
 ROWS = """
     select destination, http_status, field, pattern, meaning, is_stopped, note
-    from {marts}.platform_errors
+    from {marts}.destination_errors
     where destination in (@name, '*')
 """
 # Of several members of one error the first of these decides; a fault for good stays one.

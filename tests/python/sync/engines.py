@@ -56,8 +56,8 @@ TABLES = {
     "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
-    "platform_errors": "destination text, http_status text, field text, pattern text, meaning text,"
-    " is_stopped boolean, note text",
+    "destination_errors": "destination text, http_status text, field text, pattern text,"
+    " meaning text, is_stopped boolean, note text",
     "int_synced_state": "destination text, channel text, scope text, is_attempted boolean,"
     " is_unknown boolean",
     "int_lost_suppressions": "destination text, channel text, scope text, address text",
@@ -77,9 +77,9 @@ where not exists (
 """
 
 
-def platform_errors() -> list[dict[str, Any]]:
-    """The rows of seeds/platform_errors.csv."""
-    path = Path(__file__).parents[3] / "seeds" / "platform_errors.csv"
+def destination_errors() -> list[dict[str, Any]]:
+    """The rows of seeds/destination_errors.csv."""
+    path = Path(__file__).parents[3] / "seeds" / "destination_errors.csv"
     with path.open(encoding="utf-8", newline="") as file:
         return [{**row, "is_stopped": row["is_stopped"] == "true"} for row in csv.DictReader(file)]
 
@@ -91,8 +91,8 @@ def _meanings() -> str:
         # Engines differ in how an apostrophe is written; no row depends on one.
         return str(value).lower() if isinstance(value, bool) else f"'{value.replace(chr(39), ' ')}'"
 
-    rows = (f"({', '.join(map(literal, row.values()))})" for row in platform_errors())
-    return f"insert into platform_errors values {', '.join(rows)}"
+    rows = (f"({', '.join(map(literal, row.values()))})" for row in destination_errors())
+    return f"insert into destination_errors values {', '.join(rows)}"
 
 
 class Engine(Protocol):

@@ -20,7 +20,7 @@ from sync.destinations.meanings import Meanings
 from sync.errors import ListNotReadable, Stopped
 from sync.http import HttpClient
 from tests.python.sync.cases import Case, Row, all_cases
-from tests.python.sync.engines import platform_errors
+from tests.python.sync.engines import destination_errors
 from tests.python.sync.world import KEY, SandboxClient
 
 NAMES = sync.destinations.names()
@@ -154,7 +154,7 @@ def connected(
 
 def meanings_of(name: str) -> Meanings:
     """What a platform's errors mean by the seed, as the command reads it."""
-    return Meanings(row for row in platform_errors() if row["destination"] in (name, "*"))
+    return Meanings(row for row in destination_errors() if row["destination"] in (name, "*"))
 
 
 def undo(case: Case, destination: Destination, people: Sequence[Item]) -> list[Outcome]:

@@ -31,6 +31,13 @@ def bounces(people: list[str]) -> list[dict[str, object]]:
     ]
 
 
+def unsubscribes(people: list[str]) -> list[dict[str, object]]:
+    return [
+        {"email": one, "event": "unsubscribe", "sg_event_id": one, "timestamp": 1.7e9}
+        for one in people
+    ]
+
+
 def take_off(sandbox: SandboxClient, people: list[str]) -> None:
     """What somebody does in the platform's own pages."""
     for one in people:
@@ -223,8 +230,14 @@ def test_a_list_that_fails_is_named_and_the_others_are_done(
     """Of two streams one fails: nothing of it counts as missing, and the exit code says so."""
     rows = "postmark,email,{},suppression,all,false,false,true\n"
     text = (ROOT / "seeds" / "destinations.csv").read_text(encoding="utf-8")
-    seed = text.splitlines()[0] + "\n" + "".join(map(rows.format, ("broadcast", "outbound")))
-    warehouse.project = project_with_seeds(tmp_path / "project", {"destinations.csv": seed})
+    streams = ("broadcast", "outbound")
+    seed = text.splitlines()[0] + "\n" + "".join(map(rows.format, streams))
+    reasons = "destination,channel,scope,reason\n" + "".join(
+        f"postmark,email,{stream},unsubscribe\n" for stream in streams
+    )
+    seeds = {"destinations.csv": seed, "destination_reasons.csv": reasons}
+    warehouse.project = project_with_seeds(tmp_path / "project", seeds)
+    warehouse.land("sendgrid", unsubscribes(OURS[:1]))
     warehouse.dbt("seed")
     warehouse.build()
     settings = {
@@ -240,7 +253,7 @@ def test_a_list_that_fails_is_named_and_the_others_are_done(
     assert says in found["unreadable"][0]["error"]
     assert found["entries"] == 4
     if command == "reconcile":
-        assert kinds(found) == {"foreign": 4}
+        assert kinds(found) == {"missing": 1, "foreign": 4}
 
 
 @on_duckdb

@@ -1,4 +1,4 @@
-"""seeds/platform_errors.csv: which errors of a platform are final, pass, or need a person."""
+"""seeds/destination_errors.csv: which errors of a platform are final, pass, or need a person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sync.destinations import get, names
 from sync.destinations.meanings import Meanings
 from sync.errors import CredentialRefused, ItemsRefused, NeedsPerson, PlatformFailed
 from tests.python.sync.cases import Case
-from tests.python.sync.engines import ENGINES, platform_errors
+from tests.python.sync.engines import ENGINES, destination_errors
 from tests.python.sync.test_contract import CASES, identities, meanings_of
 from tests.python.sync.test_contract_runs import connect, outcomes
 from tests.python.sync.world import SandboxClient, World
@@ -55,11 +55,11 @@ def said_of(name: str, text: str, **more: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "action", "text", "result"),
     [
-        ("mailchimp", "suppress", SIGNUPS, "failed"),
+        pytest.param("mailchimp", "suppress", SIGNUPS, "failed", id="signups"),
         ("mailchimp", "release", SIGNUPS, "failed"),
         ("mailchimp", "suppress", "Recipient {} has too many recent signup requests", "failed"),
         ("mailchimp", "suppress", "An internal error. Please try again.", "failed"),
-        ("mailchimp", "suppress", "words that no row knows", "failed"),
+        pytest.param("mailchimp", "suppress", "words that no row knows", "failed", id="unknown"),
         ("mailchimp", "release", COMPLIANCE, "rejected"),
         ("mailchimp", "suppress", COMPLIANCE, "confirmed"),
         ("mailchimp", "release", FORGOTTEN, "rejected"),
@@ -228,7 +228,7 @@ def test_a_row_decides_and_no_code(world: World, sandbox: SandboxClient) -> None
     connect(world, case, case.rows[0])
     world.want_items(people)
     world.sql(
-        "insert into platform_errors values"
+        "insert into destination_errors values"
         " ('sendgrid', '451', '', '%never%', 'final', false, 'the gateway blocks it')"
     )
     sandbox.fault("error", status=451, message="Never.", address=people[0].address)
@@ -254,7 +254,7 @@ def test_what_needs_a_person_waits_and_says_for_what(world: World, sandbox: Sand
 
 
 def test_every_row_is_about_a_platform_that_we_know_and_speaks() -> None:
-    rows = platform_errors()
+    rows = destination_errors()
     assert {row["destination"] for row in rows} <= {"*", *names()}
     keys = [(row["destination"], row["http_status"], row["field"], row["pattern"]) for row in rows]
     assert len(keys) == len(set(keys))
