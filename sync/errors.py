@@ -32,7 +32,8 @@ SyncError                       exit 1
     ├── CallTooLarge            413: the call must be split, no item is at fault
     ├── NotThere                404
     ├── ListNotThere            404 that names the list, not the item
-    ├── UnexpectedAnswer        any other status: ends the destination's run
+    ├── NeedsPerson             a row of seeds/destination_errors.csv: somebody must act first
+    ├── UnexpectedAnswer        any other status
     └── DestinationDown         too many calls in a row failed: ends the destination's run
 
 Whether a call is repeated, and whether it ends the run, are properties of the class.
@@ -153,6 +154,8 @@ class PlatformError(SyncError):
 
     #: Whether the destination's run makes no sense after it.
     ends_run: ClassVar[bool] = False
+    #: Whether the platform may be at fault as a whole: three such calls in a row end the run.
+    may_be_down: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -172,6 +175,8 @@ class PlatformError(SyncError):
 
 class RetryableError(PlatformError):
     """The same call may succeed later."""
+
+    may_be_down = True
 
 
 class RateLimited(RetryableError):
@@ -212,10 +217,16 @@ class ListNotThere(PlatformError):
     """The list, domain or group that the call names is not at the platform."""
 
 
+class NeedsPerson(PlatformError):
+    """The platform takes it only after somebody changed something there, or a row of a seed."""
+
+    may_be_down = True
+
+
 class UnexpectedAnswer(PlatformError):
     """An answer that nothing in the platform's documents explains."""
 
-    ends_run = True
+    may_be_down = True
 
 
 class DestinationDown(PlatformError):

@@ -28,6 +28,7 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 
 from sync.destinations.base import Request, Response
+from sync.destinations.meanings import Meanings
 from sync.errors import (
     AnswerUnreadable,
     CallTooLarge,
@@ -132,16 +133,19 @@ class HttpClient:
         secrets: Iterable[str] = (),
         is_only_host: bool = False,
         judge: Judge = judged_by_status,
+        meanings: Meanings | None = None,
         stop: threading.Event | None = None,
     ) -> None:
         """timeout: seconds that a call may take in all. secrets: what must never be in a message.
 
         is_only_host: url stands in for every host of the platform. judge: see Destination.judge.
+        meanings: of the platform's errors, before that.
         stop: once set, calls under way are given a few seconds.
         """
         self._url = url
         self._is_only_host = is_only_host
         self._judge = judge
+        self._meanings = meanings or Meanings()
         self._secrets = tuple(secrets)
         self._timeout = timeout
         self._stop = stop or threading.Event()
@@ -230,8 +234,11 @@ class HttpClient:
         status, body = answer.status, _any_json(answer.content)
         text = answer.content.decode("utf-8", errors="replace")
         said = redact(_message(body, text), self._secrets)
+        found = self._meanings.of_call(status, said if body is None else body)
+        if found is not None:
+            said = found[1].told(said)
         text = f"{request.label}: HTTP {status}{f': {said}' if said else ''}"
-        kind = self._judge(status, body) or _KINDS.get(status)
+        kind = found[0] if found else self._judge(status, body) or _KINDS.get(status)
         if kind is None:
             kind = PlatformFailed if status >= 500 else UnexpectedAnswer
         # Of a fault that nothing is known to end, a limit's reset says nothing.

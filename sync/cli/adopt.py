@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.cli.main import cli, stop_on_signals
 from sync.cli.options import Project, output_option, warehouse_options
-from sync.cli.tables import print_table, show
+from sync.cli.tables import print_table, print_unread, show, unread_json
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -34,7 +35,13 @@ def adopt(project: Project, name: str, scopes: tuple[str, ...], output: str) -> 
     How a team starts, and how it moves from one platform to another. Bounces, complaints,
     unsubscribes and groups are read page by page and landed as events of that platform; the next
     build resolves them with everything else. Repeating it adds nothing, and what we put there
-    ourselves is known by the ledger and decides nothing.
+    ourselves is known by the ledger and decides nothing. A list that cannot be
+    read is named, and the others are taken over.
+
+    \b
+    Exit codes:
+      0  taken over, but for lists that the platform shows to nobody
+      1  another list could not be read       2  usage, configuration, or no list to read
 
     \b
     Examples:
@@ -57,10 +64,12 @@ def adopt(project: Project, name: str, scopes: tuple[str, ...], output: str) -> 
         tombstones=project.tombstones(),
     )
     show(output, done, print_adopted, adopted_json)
+    sys.exit(done.exit_code)
 
 
 def print_adopted(done: Adopted) -> None:
     """How many entries of which list were landed."""
+    print_unread(done.destination, done.unread)
     if done.forgotten:
         echo(f"{done.destination}: {done.forgotten:,} entries are of people who were forgotten")
     if not done.entries:
@@ -84,5 +93,6 @@ def adopted_json(done: Adopted) -> dict[str, Any]:
         "destination": done.destination,
         "entries": done.entries,
         "forgotten": done.forgotten,
+        "unreadable": unread_json(done.unread),
         "lists": lists,
     }

@@ -12,7 +12,7 @@ import click
 from sync.cli.main import cli, stop_on_signals
 from sync.cli.options import FILE, Project, guard_options, output_option, warehouse_options
 from sync.cli.push import print_report, report_json
-from sync.cli.tables import print_table, show, unknown_items
+from sync.cli.tables import print_table, print_unread, show, unknown_items, unread_json
 from sync.terminal import echo
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ def reconcile(
     """Compare what a platform's lists hold with what they should, and with the ledger.
 
     Names what is missing there, removed behind our back, foreign there, or filed under another
-    reason, and lists that are gone. It never releases anybody.
+    reason, and lists that are gone. A list that cannot be read is named, and
+    the others are compared. It never releases anybody.
 
     \b
     Exit codes:
       0  no difference, or all of them repaired and adopted
-      1  differences are left
+      1  differences are left, or a list could not be read
       2  usage or configuration        3  the guard stopped the repair, nothing was sent
 
     \b
@@ -111,8 +112,7 @@ def print_reconciled(done: Reconciled) -> None:
         )
     if found.unknown:
         echo(f"{found.destination}: {unknown_items(found.unknown)}")
-    for row in found.unreadable:
-        echo(f"{found.destination} shows no list of {f'{row.channel} {row.scope}'.strip()}")
+    print_unread(found.destination, found.unread)
     if found.forgotten:
         echo(f"{found.forgotten:,} entries are of people who were forgotten: no difference")
     if done.written is not None:
@@ -134,7 +134,7 @@ def reconciled_json(done: Reconciled) -> dict[str, Any]:
         "entries": found.entries,
         "forgotten": found.forgotten,
         "unknown": found.unknown,
-        "unreadable": [list(row) for row in found.unreadable],
+        "unreadable": unread_json(found.unread),
         "items": found.items,
         "differences": [one._asdict() for one in found.differences],
         "adopted": done.adopted,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +12,8 @@ from sync.terminal import echo, json_text
 if TYPE_CHECKING:
     from sync.delivery.check import Checked
     from sync.delivery.plan import DestinationPlan
+    from sync.errors import SyncError
+    from sync.lists.reading import Row
 
 Result = TypeVar("Result")
 
@@ -78,3 +80,20 @@ def unknown_items(items: int) -> str:
     return (
         f"{items:,} in an unknown state (a call without an answer yet): what holds of them is sent"
     )
+
+
+def print_unread(name: str, unread: Mapping[Row, SyncError]) -> None:
+    """The rows whose list was not read, and why; to standard error what has to be mended."""
+    from sync.lists.reading import is_fault
+
+    for row, error in unread.items():
+        place = f"{name} {row.channel} {row.scope}".strip()
+        echo(f"{place} was passed over: {error}", err=is_fault(error))
+
+
+def unread_json(unread: Mapping[Row, SyncError]) -> list[dict[str, str]]:
+    """The same as data."""
+    return [
+        {"channel": row.channel, "scope": row.scope, "error": str(error)}
+        for row, error in unread.items()
+    ]

@@ -171,7 +171,7 @@ class Caller:
         with self._lock:
             if error is not None and error.ends_run:
                 self._fatal = self._fatal or error
-            elif isinstance(error, RetryableError):
+            elif error is not None and error.may_be_down:
                 self._failed_in_a_row += 1
                 if self._failed_in_a_row >= _GIVE_UP_AFTER and self._fatal is None:
                     self._fatal = DestinationDown(

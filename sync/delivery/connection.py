@@ -11,15 +11,22 @@ from sync.delivery.calls import Caller
 from sync.delivery.rate import Schedule
 from sync.delivery.settings import Settings
 from sync.destinations.base import Destination
+from sync.destinations.meanings import Meanings
 
 
 @contextmanager
 def connected(
-    kind: type[Destination], settings: Settings, *, stop: threading.Event, workers: int
+    kind: type[Destination],
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    workers: int,
+    meanings: Meanings | None = None,
 ) -> Iterator[tuple[Destination, Caller]]:
     """The destination and what its calls go through, until the block is left.
 
-    workers: calls that may be under way at once. Raises ConfigError for a wrong host or credential.
+    workers: calls that may be under way at once. meanings: of the platform's errors.
+    Raises ConfigError for a wrong host or credential.
     """
     from sync.http import HttpClient, base_url
 
@@ -33,6 +40,7 @@ def connected(
             secrets=settings.secrets,
             is_only_host=settings.base_url is not None,
             judge=kind.judge,
+            meanings=meanings,
             stop=stop,
         ) as client,
         ThreadPoolExecutor(workers, thread_name_prefix=f"{kind.name}-calls") as pool,
@@ -41,4 +49,4 @@ def connected(
         burst = max(2, int((settings.rate or 0) / 4))
         schedule = Schedule(settings.rate, burst=burst, limits=settings.all_limits)
         caller = Caller(client, schedule, stop, policy=settings.retry, pool=pool)
-        yield kind(caller, settings.values), caller
+        yield kind(caller, settings.values, meanings), caller

@@ -1,4 +1,4 @@
-"""Sends one destination's deltas: batches, splitting of refused ones, an outcome for every item."""
+"""Sends one destination's deltas: batches, what failed before apart, an outcome for every item."""
 
 from __future__ import annotations
 
@@ -7,25 +7,17 @@ import logging
 import random
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 
 from sync.delivery.doubt import Doubt
+from sync.delivery.isolate import Failures, isolate
 from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import Tally
 from sync.destinations.base import Action, Destination, Item, Outcome, Response
-from sync.errors import (
-    CallTooLarge,
-    ItemsRefused,
-    NotThere,
-    PlatformError,
-    Stopped,
-    SyncError,
-    UnexpectedAnswer,
-    UnknownScope,
-)
+from sync.errors import Stopped, SyncError, UnexpectedAnswer, UnknownScope
 from sync.redaction import redact
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import Spool
@@ -35,8 +27,6 @@ log = logging.getLogger(__name__)
 # So many suppressions are announced in one append, well before a slow platform gets to the last.
 _ANNOUNCED = 100_000
 _SUCCESS = frozenset({"confirmed", "accepted"})
-
-Verb = Callable[[Sequence[Item]], Iterator[Outcome]]
 
 
 class Drain:
@@ -65,6 +55,7 @@ class Drain:
         self._error: SyncError | None = None
         self._unknown_scopes: dict[str, UnknownScope] = {}
         self._doubts: defaultdict[tuple[str, str, str], Doubt] = defaultdict(Doubt)
+        self._failures = Failures()
         #: On record as about to be sent, and not begun.
         self._waiting: set[str] = set()
         self.tally = Tally()
@@ -94,35 +85,48 @@ class Drain:
             self._error = self._error or error
 
     def _send(self, spool: Spool) -> None:
+        suspects: list[Item] = []
         with (
             ThreadPoolExecutor(self._workers, thread_name_prefix=self._destination.name) as pool,
             ExitStack() as stack,
         ):
             group: Iterator[Item]
-            for action, group in by_action(spool.pages(self._batch_size)):
-                size, side_by_side = self._batch_size, self._workers
+            items = itertools.chain.from_iterable(spool.pages(self._batch_size))
+            for action, group in by_action(items):
                 if action == "suppress":
                     group = stack.enter_context(closing(self._announced(spool, group)))
-                else:
-                    size = self._destination.release_size(size)
-                    # Few at a time: what waits here was read again too early.
-                    side_by_side = max(self._workers // size, 2)
-                slots = threading.BoundedSemaphore(side_by_side)
-                futures: list[Future[None]] = []
-                for batch in batches(group, size):
-                    slots.acquire()
-                    if self._is_over():
-                        slots.release()
-                        break
-                    future = pool.submit(self._settle, batch)
-                    future.add_done_callback(partial(_free, slots))
-                    futures = [waiting for waiting in futures if not waiting.done()]
-                    futures.append(future)
-                # Suppressions are through before the first release starts.
-                for future in futures:
-                    future.result()
+                group = _without(group, spool.suspects, suspects)
+                self._send_group(pool, action, group, self._workers)
                 if self._is_over():
-                    break
+                    return
+            # Apart and last: one at which the platform fails keeps nobody else from being sent.
+            for action, group in by_action(suspects):
+                together = 1 if self._batch_size > 1 else self._workers
+                self._send_group(pool, action, group, together)
+
+    def _send_group(
+        self, pool: ThreadPoolExecutor, action: Action, group: Iterator[Item], side_by_side: int
+    ) -> None:
+        """Sends items of one action in batches, so many at a time, and waits for them."""
+        size = self._batch_size
+        if action != "suppress":
+            size = self._destination.release_size(size)
+            # Few at a time: what waits here was read again too early.
+            side_by_side = min(side_by_side, max(self._workers // size, 2))
+        slots = threading.BoundedSemaphore(side_by_side)
+        futures: list[Future[None]] = []
+        for batch in batches(group, size):
+            slots.acquire()
+            if self._is_over():
+                slots.release()
+                break
+            future = pool.submit(self._settle, batch)
+            future.add_done_callback(partial(_free, slots))
+            futures = [waiting for waiting in futures if not waiting.done()]
+            futures.append(future)
+        # Suppressions are through before the first release starts.
+        for future in futures:
+            future.result()
 
     def _announced(self, spool: Spool, items: Iterator[Item]) -> Generator[Item]:
         """The suppressions, each after it is on record that it is about to be sent."""
@@ -243,7 +247,12 @@ class Drain:
         # So that a row of items at fault is not always met first, and never lets others be met.
         random.shuffle(sendable)
         if sendable:
-            yield from isolate(verb, sendable, is_in_vain=lambda: self._is_in_vain(doubt))
+            yield from isolate(
+                verb,
+                sendable,
+                should_stop=lambda: self._is_in_vain(doubt),
+                failures=self._failures,
+            )
 
     def _is_in_vain(self, doubt: Doubt) -> bool:
         """Whether nothing is gained by splitting on; what is left over is tried again."""
@@ -259,63 +268,6 @@ class Drain:
         return kept
 
 
-def isolate(
-    verb: Verb,
-    items: Sequence[Item],
-    refusal: PlatformError | None = None,
-    *,
-    is_in_vain: Callable[[], bool] = lambda: False,
-) -> Generator[Outcome, None, PlatformError | None]:
-    """Sends items; halves what is refused until the item at fault stands alone.
-
-    refusal: these items are known to hold one at fault, so a call with all of them is saved:
-    one poison item among n costs at most 2·log2(n)+1 calls. is_in_vain: asked before a part is
-    sent; once true, what is left has no outcome. Returns the refusal met, if any.
-    """
-    if refusal is not None and is_in_vain():
-        return refusal
-    if refusal is None or len(items) == 1:
-        items, error = yield from _try(verb, items)
-        if error is None:
-            return None
-        if len(items) == 1:
-            yield Outcome.of_error(items[0], error)
-            return error
-        refusal = error if isinstance(error, ItemsRefused) else None
-    # The smaller half first: one call more is spent where it is refused.
-    middle = len(items) // 2
-    met = yield from isolate(verb, items[:middle], is_in_vain=is_in_vain)
-    if is_in_vain():
-        return met or refusal
-    second = yield from isolate(
-        verb, items[middle:], None if met else refusal, is_in_vain=is_in_vain
-    )
-    return met or second or refusal
-
-
-def _try(
-    verb: Verb, items: Sequence[Item]
-) -> Generator[Outcome, None, tuple[list[Item], PlatformError | None]]:
-    """One use of the verb. Returns the items left over and the refusal that left them over."""
-    left = {item.delta_id: item for item in items}
-    try:
-        for outcome in verb(items):
-            left.pop(outcome.item.delta_id, None)
-            yield outcome
-    except (ItemsRefused, CallTooLarge) as error:
-        return list(left.values()), error
-    except Stopped:
-        raise
-    except PlatformError as error:
-        # What was not sent has no row: the run was over before its turn.
-        for item in left.values() if error.attempts else ():
-            yield Outcome(item, "failed", error.status, str(error), error.attempts)
-        # A path that is not there is a host that is not the platform.
-        if error.ends_run or isinstance(error, NotThere):
-            raise
-    return [], None
-
-
 def _discreet(outcome: Outcome) -> Outcome:
     """What a platform says of an item in an answer of success may name the person."""
     if outcome.error is None or not 200 <= (outcome.status or 0) < 300:
@@ -327,9 +279,17 @@ def _free(slots: threading.BoundedSemaphore, _: Future[None]) -> None:
     slots.release()
 
 
-def by_action(pages: Iterator[list[Item]]) -> Iterator[tuple[Action, Iterator[Item]]]:
+def _without(items: Iterator[Item], suspects: Collection[str], found: list[Item]) -> Iterator[Item]:
+    """The items that are no suspects; those that are go to `found`."""
+    for item in items:
+        if item.delta_id in suspects:
+            found.append(item)
+        else:
+            yield item
+
+
+def by_action(items: Iterable[Item]) -> Iterator[tuple[Action, Iterator[Item]]]:
     """The items in runs of one action, in the order of delivery."""
-    items = itertools.chain.from_iterable(pages)
     yield from itertools.groupby(items, key=lambda item: item.action)
 
 

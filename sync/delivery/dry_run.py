@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from sync.delivery.calls import DryRun
 from sync.delivery.drain import batches, by_action
@@ -52,7 +53,7 @@ def _requests(spool: Spool, environment: Mapping[str, str]) -> Iterator[Request]
     size = batch_size(kind, environment)
     requests: list[Request] = []
     destination = kind(DryRun(requests.append), values)
-    for action, group in by_action(spool.pages(size)):
+    for action, group in by_action(chain.from_iterable(spool.pages(size))):
         verb = getattr(destination, action)
         together = size if action == "suppress" else kind.release_size(size)
         for batch in batches(group, together):

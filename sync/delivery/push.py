@@ -32,6 +32,7 @@ from sync.delivery.settings import Settings, read_settings, unknown_row
 from sync.delivery.shard import name_of_run
 from sync.destinations import get
 from sync.destinations.base import Destination
+from sync.destinations.meanings import ROWS, Meanings
 from sync.errors import (
     ConfigError,
     GuardStop,
@@ -64,6 +65,7 @@ class _Job:
     lease: Lease | None = None
     spool: Spool | None = None
     drain: Drain | None = None
+    meanings: Meanings | None = None
     has_ended: bool = False
 
     @property
@@ -134,6 +136,9 @@ def _prepare(
 ) -> None:
     """Lock, snapshot, then hash or guard. What fails for one stands in its part."""
     _lock(jobs, warehouse, run_id, options)
+    for job in jobs:
+        if job.is_ready:
+            job.meanings = Meanings(warehouse.rows(ROWS, {"name": job.part.destination}))
     _snapshot(jobs, warehouse, options, stack, deltas)
     if options.plan is None:
         _guard(jobs, warehouse, options)
@@ -180,6 +185,7 @@ def _snapshot(
             deltas=deltas,
         )
     )
+    snapshot.find_suspects()
     for job in read:
         job.spool = snapshot.of(job.part.destination)
         job.part.items = sum(count.items for count in job.spool.counts())
@@ -304,7 +310,10 @@ def _run_one(
     try:
         with (
             LedgerWriter(warehouse, run_id, clock) as ledger,
-            connected(kind, settings, stop=stop, workers=workers) as (destination, caller),
+            connected(kind, settings, stop=stop, workers=workers, meanings=job.meanings) as (
+                destination,
+                caller,
+            ),
         ):
             job.drain = Drain(
                 destination,

@@ -9,7 +9,7 @@ from functools import cache
 from sync.destinations.base import Destination
 from sync.errors import UnknownDestination
 
-_NOT_PLATFORMS = {"base", "identifiers"}
+_NOT_PLATFORMS = {"base", "identifiers", "meanings"}
 
 
 @cache

@@ -87,9 +87,9 @@ class Attentive(Destination):
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
-        """A look and a call each; there is no release."""
+        """A look and a call each; a release is a look."""
         del reason, batch_size
-        return 0 if action == "release" else 2 * items
+        return items if action == "release" else 2 * items
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
         """Who the key is; its permission shows only when somebody is looked up."""
@@ -102,10 +102,16 @@ class Attentive(Destination):
             yield self._unsubscribe(item)
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Nobody: see subscribe."""
+        """Nobody, see subscribe: but who is subscribed there by now is free already."""
         text = "a release is a new opt-in at Attentive: only the person's own act may begin one"
         for item in items:
-            yield Outcome(item, "rejected", None, text, 0)
+            look = self._look_up(item, sample=False)
+            if look.types.get("MARKETING"):
+                yield Outcome(item, "confirmed", look.status, None, look.attempts)
+            elif not look.types:
+                yield look.settled(item)
+            else:
+                yield Outcome(item, "rejected", look.status, text, look.attempts)
 
     def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Begins the opt-in of the sign-up unit; Attentive asks the person itself."""

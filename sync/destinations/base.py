@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import quote
 
 from sync.destinations.identifiers import why_not_addressable
+from sync.destinations.meanings import Meanings
 from sync.errors import (
     AnswerUnreadable,
     ItemsRefused,
@@ -203,10 +204,16 @@ class Destination(ABC):
     #: Of its lists those that what we send is put on; None for all. Others may be purged.
     placed_in: ClassVar[frozenset[str] | None] = None
 
-    def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
-        """settings: the variables of `variables` that are set."""
+    def __init__(
+        self, api: Api, settings: Mapping[str, str], meanings: Meanings | None = None
+    ) -> None:
+        """settings: the variables of `variables` that are set. meanings: of the platform's errors.
+
+        Without them nothing that it says of an item is final.
+        """
         self.api = api
         self.settings = settings
+        self.meanings = meanings or Meanings()
 
     @classmethod
     @abstractmethod
@@ -233,6 +240,20 @@ class Destination(ABC):
         if item.channel not in self.channels:
             return f"{self.title} cannot be told about {item.channel}"
         return why_not_addressable(item.channel, item.address)
+
+    def outcome_of(self, item: Item, answer: Response, said: object, words: str) -> Outcome:
+        """The outcome of an item that an answer of success calls at fault.
+
+        said: what the answer says of it, looked up in seeds/destination_errors.csv; words: the same
+        as text. What no row speaks of is tried again.
+        """
+        meaning = self.meanings.of(answer.status, said)
+        if meaning is None:
+            return Outcome(item, "failed", answer.status, words, answer.attempts)
+        if meaning.is_stopped and item.action == "suppress":
+            return Outcome(item, "confirmed", answer.status, None, answer.attempts)
+        result: Result = "rejected" if meaning.meaning == "final" else "failed"
+        return Outcome(item, result, answer.status, meaning.told(words), answer.attempts)
 
     @classmethod
     def release_size(cls, batch_size: int) -> int:

@@ -30,7 +30,7 @@ from sync.destinations.base import (
     member_of,
     pages_of,
 )
-from sync.errors import ConfigError, ItemsRefused
+from sync.errors import AnswerUnreadable, ConfigError, ItemsRefused
 
 # Of users/track 75 are documented, on some plans 50: so many are taken by every endpoint.
 _MOST = 50
@@ -39,11 +39,7 @@ _PAGE = 500
 _INSTANCE = re.compile(r"[a-z]{2,4}-[0-9]{2}")
 _SUCCESS = {"message": "success"}
 # What the message of an answer says of all its items.
-_RESULTS: Mapping[str, tuple[Result, str | None]] = {
-    "success": ("confirmed", None),
-    "queued": ("accepted", None),
-}
-_UNSAID: tuple[Result, str | None] = ("failed", "the answer does not say that it was taken")
+_RESULTS: Mapping[str, Result] = {"success": "confirmed", "queued": "accepted"}
 
 
 class Braze(Destination):
@@ -213,8 +209,11 @@ class Braze(Destination):
         answer = self._call("/users/track", {"attributes": attributes})
         faults = {people[place]: text for place, text in _errors(answer, len(people)).items()}
         for outcome in _all(items, answer):
-            fault = faults.get(outcome.item.external_id)
-            yield outcome if fault is None else outcome._replace(result="rejected", error=fault)
+            item = outcome.item
+            fault = faults.get(item.external_id)
+            yield (
+                outcome if fault is None else self.outcome_of(item, answer, {"type": fault}, fault)
+            )
 
     def _call(self, path: str, body: Mapping[str, Any]) -> Response:
         return self.api.call(self._request("POST", path, body=body))
@@ -241,9 +240,11 @@ def _host_of(settings: Mapping[str, str]) -> str | None:
 
 
 def _freeing(reason: str) -> tuple[str, ...]:
-    """The lists that a reason can have put an address on besides its state."""
-    # Another reason than that of the release may have been the bounce that put it there.
-    spam = ("/email/spam/remove",) if reason == "complaint" else ()
+    """The lists that may hold an address besides its state, whatever our reason was.
+
+    A complaint ends by an act of consent only, be the opt-out that it ends the complaint or not.
+    """
+    spam = ("/email/spam/remove",) if reason in ("complaint", "unsubscribe") else ()
     return ("/email/bounce/remove", *spam)
 
 
@@ -271,11 +272,20 @@ def _errors(answer: Response, people: int) -> dict[int, str]:
 
 
 def _all(items: Sequence[Item], answer: Response) -> Iterator[Outcome]:
-    """One outcome for the whole call; `queued` is said while Braze is under maintenance."""
+    """One outcome for the whole call; `queued` is said while Braze is under maintenance.
+
+    Raises AnswerUnreadable where neither is said: one item may be at fault, so the call is divided.
+    """
     message = answer.data.get("message") if isinstance(answer.data, dict) else None
-    result, error = _RESULTS.get(str(message), _UNSAID)
+    result = _RESULTS.get(str(message))
+    if result is None:
+        raise AnswerUnreadable(
+            "the answer does not say that it was taken",
+            status=answer.status,
+            attempts=answer.attempts,
+        )
     for item in items:
-        yield Outcome(item, result, answer.status, error, answer.attempts)
+        yield Outcome(item, result, answer.status, None, answer.attempts)
 
 
 def _addresses(items: Sequence[Item]) -> list[str]:

@@ -25,13 +25,12 @@ from sync.destinations.base import (
     Variable,
     outcomes_of,
 )
+from sync.destinations.meanings import Meanings
 from sync.errors import (
     AnswerUnreadable,
     ConfigError,
     CredentialRefused,
     ItemsRefused,
-    PlatformError,
-    PlatformFailed,
     SyncError,
     UnknownScope,
 )
@@ -70,8 +69,10 @@ class Fcm(Destination):
     limits = (Limit(3_000, 1.0),)
     batch_size = 1
 
-    def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
-        super().__init__(api, settings)
+    def __init__(
+        self, api: Api, settings: Mapping[str, str], meanings: Meanings | None = None
+    ) -> None:
+        super().__init__(api, settings, meanings)
         self._account = _account(settings)
         self._lock = threading.Lock()
         self._token = ""
@@ -82,16 +83,6 @@ class Fcm(Destination):
         """None: the token, which ends after an hour, goes with each call."""
         _account(settings)
         return {}
-
-    @classmethod
-    def judge(cls, status: int, body: object) -> type[PlatformError] | None:
-        """What says the same as another status elsewhere, by its word."""
-        words = _words(body)
-        if status == _ALREADY_THERE:
-            # The token is subscribed already; or two changes met (ABORTED).
-            return ItemsRefused if "ALREADY_EXISTS" in words else PlatformFailed
-        # A token of another project: the credential is right.
-        return ItemsRefused if status == 403 and "SENDER_ID_MISMATCH" in words else None
 
     def refusal(self, item: Item) -> str | None:
         """A topic is needed: there is no list to put a token on."""
@@ -187,17 +178,6 @@ class Fcm(Destination):
             raise AnswerUnreadable("POST /token: the answer has no access token, or no end of it")
         self._token = str(token)
         self._ends_at = time.time() + seconds
-
-
-def _words(body: object) -> set[str]:
-    """The codes of an error: that of google.rpc, and FCM's own."""
-    error = body.get("error") if isinstance(body, dict) else None
-    if not isinstance(error, dict):
-        return set()
-    details = error.get("details")
-    told = details if isinstance(details, list) else []
-    own = {str(detail.get("errorCode")) for detail in told if isinstance(detail, dict)}
-    return own | {str(error.get("status"))}
 
 
 def _check_topic(scope: str) -> None:

@@ -18,7 +18,6 @@ from sync.destinations.base import (
     Item,
     Outcome,
     Request,
-    Result,
     Variable,
     expect_rows,
     member_of,
@@ -29,8 +28,6 @@ from sync.errors import NotThere, PlatformError, RateLimited, UnknownScope
 # The most that a page may have.
 _PAGE = 1000
 _STATUSES: Mapping[str, str] = {"bounce": "cleaned"}
-_COMPLIANCE = "compliance state"
-_TRANSIENT = ("internal", "try again", "timeout")
 
 
 class Mailchimp(Destination):
@@ -154,21 +151,26 @@ class Mailchimp(Destination):
         )
         try:
             answer = self.api.call(request)
-        except NotThere as error:
-            raise _unknown_audience(items[0].scope, error) from None
+        except NotThere as fault:
+            raise _unknown_audience(items[0].scope, fault) from None
         done = {
             str(member.get("email_address")).lower()
             for part in ("new_members", "updated_members")
             for member in expect_rows(answer.data, request.label, part)
         }
         errors = {
-            str(error.get("email_address")).lower(): str(error.get("error"))
+            str(error.get("email_address")).lower(): error
             for error in expect_rows(answer.data, request.label, "errors")
         }
         for item in items:
-            address = _address(item).lower()
-            result, fault = _judged(errors.get(address), is_done=address in done)
-            yield Outcome(item, result, answer.status, fault, answer.attempts)
+            error = errors.get(_address(item).lower())
+            if error is not None:
+                yield self.outcome_of(item, answer, error, str(error.get("error")))
+            elif _address(item).lower() in done:
+                yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
+            else:
+                text = "the answer does not list this member"
+                yield Outcome(item, "failed", answer.status, text, answer.attempts)
 
 
 def _unknown_audience(scope: str, error: NotThere) -> UnknownScope:
@@ -176,17 +178,6 @@ def _unknown_audience(scope: str, error: NotThere) -> UnknownScope:
         f"Mailchimp has no audience {scope!r} ({error}): correct the scope of its row in "
         "seeds/destinations.csv, or `adopt --scope`."
     )
-
-
-def _judged(error: str | None, *, is_done: bool) -> tuple[Result, str | None]:
-    if error is None:
-        return (
-            ("confirmed", None) if is_done else ("failed", "the answer does not list this member")
-        )
-    if _COMPLIANCE in error.lower():
-        return "rejected", "only the person can subscribe again there (member in compliance state)"
-    is_transient = any(word in error.lower() for word in _TRANSIENT)
-    return "failed" if is_transient else "rejected", error
 
 
 def _status(item: Item) -> str:

@@ -24,7 +24,6 @@ from sync.destinations.base import (
     Outcome,
     Request,
     Response,
-    Result,
     Variable,
     check,
     expect_list,
@@ -183,10 +182,15 @@ class Mailgun(Destination):
         said = str(answer.data.get("message", "")) if isinstance(answer.data, dict) else ""
         counted = _COUNT.match(said)
         is_whole = counted is not None and int(counted[0]) == len(body)
-        fault = None if is_whole else f"the answer counts {said[:80]!r} for {len(body)} addresses"
-        result: Result = "confirmed" if is_whole else "failed"
+        if not is_whole:
+            # One of them may be at fault: the call is divided until it is found.
+            raise AnswerUnreadable(
+                f"the answer counts {said[:80]!r} for {len(body)} addresses",
+                status=answer.status,
+                attempts=answer.attempts,
+            )
         for item in items:
-            yield Outcome(item, result, answer.status, fault, answer.attempts)
+            yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
 
 
 def _next(data: Mapping[str, Any]) -> str:
@@ -204,11 +208,15 @@ def _kind(item: Item) -> str:
 
 
 def _kinds_to_free(item: Item) -> Iterable[str]:
-    """The list of the reason; of what a changed seed freed, those that are not to be kept."""
-    if item.reason != "policy":
-        return (_kind(item),)
+    """The lists that may hold the person, but for those that are to be kept.
+
+    Of a row that keeps reasons apart all others are. Of one that does not, the entry may stand
+    under an earlier reason; a complaint is ended by an act of consent only.
+    """
     kept = set((item.kept_topics or "").split(","))
-    return tuple(kind for kind in _ALL_KINDS if kind not in kept)
+    ends_all = item.reason in (*_CONSENT, "policy")
+    kinds = _ALL_KINDS if ends_all else ("bounces", "unsubscribes")
+    return tuple(kind for kind in kinds if kind not in kept)
 
 
 def _entry(item: Item, kind: str) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from sync.destinations.base import (
     Variable,
     outcomes_of,
 )
-from sync.errors import ItemsRefused, PlatformError
 
 # "Unsubscribed through the API", and "subscribed".
 _OFF, _ON = -31, 1
@@ -75,12 +74,6 @@ class OneSignal(Destination):
     def headers(cls, settings: Mapping[str, str]) -> dict[str, str]:
         """The app's key."""
         return {"Authorization": f"Key {settings['ONESIGNAL_API_KEY']}"}
-
-    @classmethod
-    def judge(cls, status: int, body: object) -> type[PlatformError] | None:
-        """409: several subscriptions match, and none is changed."""
-        del body
-        return ItemsRefused if status == 409 else None
 
     def refusal(self, item: Item) -> str | None:
         """A push token is known only together with its kind."""

@@ -1,14 +1,14 @@
 """Postmark: the suppressions of a message stream.
 
 Facts from Postmark's Suppressions API (postmarkapp.com/developer/api/suppressions-api). What we
-add is filed as ManualSuppression by the customer, whatever the reason. A spam complaint, and an
-unsubscribe of the recipient's own, can never be deleted there. Changes may take a minute to show.
+add is filed as ManualSuppression by the customer, whatever the reason. Its own spam complaints, and
+an unsubscribe of the recipient's own, are never deleted there. Changes may take a minute to show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from sync.destinations.base import (
     Action,
@@ -18,7 +18,6 @@ from sync.destinations.base import (
     Outcome,
     Request,
     Response,
-    Result,
     Variable,
     expect_rows,
     instant_of,
@@ -26,17 +25,12 @@ from sync.destinations.base import (
 )
 from sync.errors import (
     CallTooLarge,
-    ItemsRefused,
     PlatformError,
-    PlatformFailed,
     UnknownScope,
 )
 
 _PATH = "/message-streams/{stream}/suppressions"
 _DEFAULT_STREAM = "outbound"
-# The words are all there is: a failed item has no code.
-_NO_AUTHORITY = "required authority"
-_INVALID = "invalid email"
 _UNKNOWN_STREAM = "1226"
 
 
@@ -70,16 +64,15 @@ class Postmark(Destination):
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
-        """By the batch; complaints are not released."""
-        if action == "release" and reason == "complaint":
-            return 0
+        """By the batch."""
+        del action, reason
         return -(-items // batch_size)
 
     @classmethod
     def judge(cls, status: int, body: object) -> type[PlatformError] | None:
-        """422 is about the call as a whole; its ErrorCode says what it is."""
+        """422 with ErrorCode 1410: too many addresses."""
         code = str(body.get("ErrorCode")) if status == 422 and isinstance(body, dict) else ""
-        return {"1407": PlatformFailed, "1410": CallTooLarge}.get(code)
+        return CallTooLarge if code == "1410" else None
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
         """Of each stream the suppressions of a day long gone: few, and readable by any token."""
@@ -92,17 +85,15 @@ class Postmark(Destination):
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Adds them. Who cannot be added without authority is blocked there already."""
         if items:
-            yield from self._change(items, "", "Suppressed", without_authority="confirmed")
+            yield from self._change(items, "", "Suppressed")
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Deletes what we or a bounce put there."""
-        complaints = [item for item in items if item.reason == "complaint"]
-        for item in complaints:
-            text = "Postmark never reactivates a spam complaint"
-            yield Outcome(item, "rejected", None, text, 0)
-        others = [item for item in items if item.reason != "complaint"]
-        if others:
-            yield from self._change(others, "/delete", "Deleted", without_authority="rejected")
+        """Deletes what we or a bounce put there, whatever our reason was: Postmark decides.
+
+        It keeps a spam complaint of its own, and the recipient's own unsubscribe.
+        """
+        if items:
+            yield from self._change(items, "/delete", "Deleted")
 
     def entries(self, channel: str, scope: str) -> Iterator[Entry]:
         """The stream's suppressions, by reason and origin; the answer is one page."""
@@ -115,9 +106,7 @@ class Postmark(Destination):
             address = member_of(row, "EmailAddress", request.label)
             yield Entry(channel, address, listed_in, instant_of(row.get("CreatedAt")))
 
-    def _change(
-        self, items: Sequence[Item], path: str, done: str, *, without_authority: Result
-    ) -> Iterator[Outcome]:
+    def _change(self, items: Sequence[Item], path: str, done: str) -> Iterator[Outcome]:
         stream = items[0].scope or _DEFAULT_STREAM
         addresses = list(dict.fromkeys(_address(item) for item in items))
         body = {"Suppressions": [{"EmailAddress": address} for address in addresses]}
@@ -128,31 +117,22 @@ class Postmark(Destination):
         found = {str(row.get("EmailAddress")).lower(): row for row in rows}
         for item in items:
             row = found.get(_address(item).lower(), {})
-            result, error = _judged(row, done, without_authority)
-            yield Outcome(item, result, answer.status, error, answer.attempts)
+            if row.get("Status") == done:
+                yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
+            else:
+                words = str(row.get("Message") or "the answer does not list this address")
+                yield self.outcome_of(item, answer, row, words)
 
     def _call(self, request: Request, stream: str) -> Response:
         try:
             return self.api.call(request)
-        except ItemsRefused as error:
+        except PlatformError as error:
             if error.code == _UNKNOWN_STREAM:
                 raise UnknownScope(
                     f"Postmark has no message stream {stream!r}: correct the scope of its row in "
                     "seeds/destinations.csv, or `adopt --scope`."
                 ) from None
             raise
-
-
-def _judged(
-    row: Mapping[str, Any], done: str, without_authority: Result
-) -> tuple[Result, str | None]:
-    """The outcome of an item, and what is wrong with it."""
-    if row.get("Status") == done:
-        return "confirmed", None
-    said = str(row.get("Message") or "the answer does not list this address")
-    if _NO_AUTHORITY in said:
-        return without_authority, said if without_authority == "rejected" else None
-    return "rejected" if _INVALID in said else "failed", said
 
 
 def _address(item: Item) -> str:

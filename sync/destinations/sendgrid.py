@@ -28,6 +28,7 @@ from sync.destinations.base import (
     member_of,
     pages_of,
 )
+from sync.destinations.meanings import Meanings
 from sync.errors import (
     AnswerUnreadable,
     NotThere,
@@ -40,12 +41,15 @@ from sync.errors import (
 # The most that a page may have.
 _PAGE = 500
 _CONSENT = frozenset({"complaint", "unsubscribe"})
-# The self-filling lists that each reason can have put a person on, in the order they are released.
+# The lists that fill themselves and that a release frees a person from. Nothing holds any more, so
+# whatever our reason was the faults of the address end; a complaint does by an act of consent only.
+_FAULTS = ("bounces", "blocks", "invalid_emails")
 _KINDS: Mapping[str, tuple[str, ...]] = {
-    "complaint": ("bounces", "blocks", "spam_reports", "invalid_emails"),
-    "unsubscribe": ("bounces", "blocks", "spam_reports", "invalid_emails"),
-    "bounce": ("bounces", "blocks", "invalid_emails"),
-    "block": ("blocks",),
+    "complaint": (*_FAULTS, "spam_reports"),
+    "unsubscribe": (*_FAULTS, "spam_reports"),
+    "bounce": _FAULTS,
+    "block": _FAULTS,
+    "unengaged": _FAULTS,
 }
 
 
@@ -73,8 +77,10 @@ class SendGrid(Destination):
     batch_size = 1000
     placed_in = frozenset({"unsubscribes", "group"})
 
-    def __init__(self, api: Api, settings: Mapping[str, str]) -> None:
-        super().__init__(api, settings)
+    def __init__(
+        self, api: Api, settings: Mapping[str, str], meanings: Meanings | None = None
+    ) -> None:
+        super().__init__(api, settings, meanings)
         self._groups: frozenset[str] | None = None
 
     @classmethod
@@ -131,7 +137,7 @@ class SendGrid(Destination):
                 yield Outcome(item, "failed", answer.status, error, answer.attempts)
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Off every list that the reason can have put the person on; the global list last."""
+        """Off every list that may still hold the person; the global list last."""
         if not items:
             return
         scope = items[0].scope

@@ -20,7 +20,6 @@ from sync.destinations.base import (
     Limit,
     Outcome,
     Request,
-    Result,
     Variable,
     expect_rows,
 )
@@ -29,13 +28,6 @@ from sync.errors import UnknownScope
 # Opt-outs from these numbers live in the network: nobody but the person can undo them.
 _US_TOLL_FREE = re.compile(r"\+1(?:800|833|844|855|866|877|888)\d{7}")
 _SERVICE = re.compile(r"MG[0-9a-f]{32}")
-# The row of seeds/destinations.csv is at fault, no item.
-_WRONG_SENDER = "INVALID_SENDER_ID"
-# What Twilio will never take of an item. Its INTERNAL_SERVER_ERROR passes, and so does a date that
-# lies in the future by Twilio's clock only.
-_FINAL = frozenset(
-    {"INVALID_CONTACT_ID", "INVALID_CORRELATION_ID", "INVALID_STATUS", "INVALID_SOURCE"}
-)
 
 
 class Twilio(Destination):
@@ -111,18 +103,21 @@ class Twilio(Destination):
         answer = self.api.call(Request("POST", "/v1/Consents/Bulk", form=form, sample=sample))
         rows = expect_rows(answer.data, "POST /v1/Consents/Bulk", "items")
         found = {str(row.get("correlation_id")): row for row in rows}
-        is_sender_wrong = False
+        fault: str | None = None
         for item in items:
-            row = found.get(item.delta_id)
-            if _WRONG_SENDER in _messages(row):
-                is_sender_wrong = True
+            # The call is answered 201 whatever became of the items.
+            row = found.get(item.delta_id, {})
+            meaning = self.meanings.of(answer.status, row)
+            if row.get("error_code") == 0:
+                yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
+            elif meaning is not None and meaning.meaning == "needs_person":
+                fault = meaning.told(_words(row))
             else:
-                result, fault = _judged(row)
-                yield Outcome(item, result, answer.status, fault, answer.attempts)
-        if is_sender_wrong:
+                yield self.outcome_of(item, answer, row, _words(row))
+        if fault is not None:
+            # The row is at fault, and no item.
             raise UnknownScope(
-                f"seeds/destinations.csv: Twilio has no sender {items[0].scope!r} (a Messaging "
-                "Service, MG…, or a number of the account). Nothing was changed there."
+                f"seeds/destinations.csv: sender {items[0].scope!r} {fault}. Nothing was changed."
             )
 
 
@@ -144,17 +139,7 @@ def _consent(item: Item, status: str) -> dict[str, str]:
     return consent
 
 
-def _messages(row: Mapping[str, object] | None) -> list[str]:
-    messages = row.get("error_messages") if row else None
-    return [str(message) for message in messages] if isinstance(messages, list) else []
-
-
-def _judged(row: Mapping[str, object] | None) -> tuple[Result, str | None]:
-    """The outcome of an item: the call is answered 201 whatever became of it."""
-    if row is None:
-        return "failed", "the answer does not list this item"
-    if row.get("error_code") == 0:
-        return "confirmed", None
-    messages = _messages(row)
-    text = f"Twilio error {row.get('error_code')}: {', '.join(messages)}"
-    return "rejected" if _FINAL.intersection(messages) else "failed", text
+def _words(row: Mapping[str, object]) -> str:
+    messages = row.get("error_messages")
+    told = ", ".join(map(str, messages)) if isinstance(messages, list) else ""
+    return f"Twilio error {row.get('error_code')}: {told}" if row else "the answer does not list it"

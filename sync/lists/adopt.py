@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sync.errors import SyncError
 from sync.landing import Statement, land
-from sync.lists.reading import Reader, Row, reading, statement_of
+from sync.lists.reading import Reader, Row, is_fault, reading, statement_of
 from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
 
@@ -17,12 +18,19 @@ from sync.profile import Target
 class Adopted:
     """How many entries were landed, by channel, scope and list.
 
-    forgotten: those of people who were forgotten: they are stopped, and stay erased.
+    forgotten: those of people who were forgotten: they are stopped, and stay erased. unread: the
+    rows whose list could not be read to its end, and why.
     """
 
     destination: str
     counts: Mapping[tuple[str, str, str], int]
     forgotten: int = 0
+    unread: Mapping[Row, SyncError] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """As that of reconcile: 1 where something is left to do."""
+        return 1 if any(map(is_fault, self.unread.values())) else 0
 
     @property
     def entries(self) -> int:
@@ -42,20 +50,20 @@ def adopt(
 ) -> Adopted:
     """Reads every list of the rows and lands what is on them; the next build takes it.
 
-    Repeating it adds nothing. Raises UnknownScope, ListNotReadable, Stopped, PlatformError; what
-    was landed before stays.
+    Repeating it adds nothing. A row that cannot be read stops no other. Raises Stopped; where no
+    row could be read, what kept the first from it; what was landed before stays.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
     with reading(name, environment, stop, tombstones) as reader:
         land(target, "adopt", _statements(reader, name, rows, counts), advance=advance)
-        forgotten = reader.forgotten
-    return Adopted(name, dict(sorted(counts.items())), forgotten)
+    if len(reader.unread) == len(rows):
+        raise reader.unread[rows[0]]
+    return Adopted(name, dict(sorted(counts.items())), reader.forgotten, reader.unread)
 
 
 def _statements(
     reader: Reader, name: str, rows: Sequence[Row], counts: Counter[tuple[str, str, str]]
 ) -> Iterator[Statement]:
-    for row in rows:
-        for listed in reader.entries(row):
-            counts[row.channel, row.scope, listed.entry.listed_in] += 1
-            yield statement_of(name, listed.entry)
+    for row, entry in reader.read(rows):
+        counts[row.channel, row.scope, entry.listed_in] += 1
+        yield statement_of(name, entry)

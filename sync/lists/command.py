@@ -11,7 +11,7 @@ from sync.delivery.guard import Limits
 from sync.delivery.push import push
 from sync.delivery.report import Options, Report
 from sync.landing import land
-from sync.lists.reading import reading, rows_of
+from sync.lists.reading import is_fault, reading, rows_of
 from sync.lists.reconcile import Comparison, Reconciliation
 from sync.privacy.tombstones import Tombstones
 from sync.profile import Target
@@ -35,6 +35,7 @@ class Reconciled:
     def exit_code(self) -> int:
         """0 where nothing is left to do, else 1 or the code of the repair."""
         left = self.comparison.of_kind("list_deleted")
+        left += sum(map(is_fault, self.comparison.unread.values()))
         left += 0 if self.adopted else self.comparison.of_kind("foreign")
         if self.report is not None:
             return self.report.exit_code or (1 if left else 0)

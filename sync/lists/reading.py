@@ -11,7 +11,14 @@ from sync.delivery.connection import connected
 from sync.delivery.settings import read_settings
 from sync.destinations import get
 from sync.destinations.base import Destination, Entry
-from sync.errors import ConfigError, ListNotReadable, PlatformError, Stopped
+from sync.errors import (
+    ConfigError,
+    ListNotReadable,
+    PlatformError,
+    Stopped,
+    SyncError,
+    UnknownScope,
+)
 from sync.landing import Statement, instant_text
 from sync.privacy.tombstones import Tombstones
 from sync.warehouse.base import Warehouse
@@ -46,11 +53,26 @@ class Reader:
         self._tombstones = tombstones
         #: Entries of people who were forgotten.
         self.forgotten = 0
+        #: The rows whose list could not be read to its end, and why.
+        self.unread: dict[Row, SyncError] = {}
 
     def is_placement(self, entry: Entry) -> bool:
         """Whether it is on a list that we put people on."""
         placed_in = self._destination.placed_in
         return placed_in is None or entry.listed_in in placed_in
+
+    def read(
+        self, rows: Sequence[Row], advance: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Listed]:
+        """The entries of the rows' lists, one row after the other. advance: told of each.
+
+        A row that cannot be read stops no other: it is `unread`. Raises Stopped.
+        """
+        for row in rows:
+            try:
+                yield from self.entries(row, advance)
+            except (ListNotReadable, UnknownScope, PlatformError) as error:
+                self.unread[row] = error
 
     def entries(
         self, row: Row, advance: Callable[[int], None] = lambda _: None
@@ -123,6 +145,11 @@ def rows_of(warehouse: Warehouse, name: str, scopes: Sequence[str]) -> list[Row]
             "one and run `dbt build`, or name the list with --scope (empty for the platform's own)."
         )
     return [Row(row["channel"], row["scope"] or "") for row in found]
+
+
+def is_fault(error: SyncError) -> bool:
+    """Whether an unread row is something to mend: a list that nobody is shown is not."""
+    return not isinstance(error, ListNotReadable)
 
 
 def statement_of(platform: str, entry: Entry) -> Statement:

@@ -18,7 +18,7 @@ import duckdb
 from sync.addresses import normalizer
 from sync.delivery.plan import UNKNOWN
 from sync.destinations.base import Entry
-from sync.errors import ListNotReadable, UnknownScope
+from sync.errors import SyncError, UnknownScope
 from sync.landing import Statement
 from sync.lists.reading import Reader, Row, statement_of
 from sync.progress import QUIET, Steps
@@ -56,7 +56,8 @@ class Difference(NamedTuple):
 class Comparison:
     """What was found. entries: read at the platform; wanted: that should be there.
 
-    forgotten: entries of people who were forgotten. unreadable: rows whose list nobody can read.
+    forgotten: entries of people who were forgotten. unread: rows whose list could not be read, and
+    why: they are not compared.
     unknown: keys that a call without an answer left in an unknown state.
     """
 
@@ -65,7 +66,7 @@ class Comparison:
     wanted: int = 0
     forgotten: int = 0
     unknown: int = 0
-    unreadable: tuple[Row, ...] = ()
+    unread: Mapping[Row, SyncError] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
 
     @property
@@ -86,7 +87,6 @@ class Reconciliation:
         self._warehouse = warehouse
         self._name = name
         self._rows = rows
-        self._unreadable: list[Row] = []
         self._directory = new_folder()
         self._connection = duckdb.connect(config={"memory_limit": "512MB", "threads": 2})
         self._connection.execute(f"set temp_directory = '{self._directory / 'spill'}'")
@@ -119,7 +119,7 @@ class Reconciliation:
         self._connection.execute(_SQL.read_text(encoding="utf-8"))
         found.entries = self._count("entries")
         found.wanted = self._count("wanted")
-        found.unreadable = tuple(self._unreadable)
+        found.unread = {row: error for row, error in reader.unread.items() if row not in deleted}
         found.forgotten = reader.forgotten
         found.differences = self._differences()
         found.differences += [
@@ -175,31 +175,23 @@ class Reconciliation:
 
     def _load_theirs(self, reader: Reader, advance: Callable[[int], None]) -> dict[Row, str]:
         """Reads the platform's lists; gives the rows whose list is not there, and why."""
-        deleted: dict[Row, str] = {}
         path = self._directory / "entries.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(_COLUMNS)
-            for row in self._rows:
-                try:
-                    for _, entry in reader.entries(row, advance):
-                        writer.writerow([*_line(row, entry), reader.is_placement(entry)])
-                except UnknownScope as error:
-                    deleted[row] = str(error)
-                except ListNotReadable:
-                    self._unreadable.append(row)
+            for row, entry in reader.read(self._rows, advance):
+                writer.writerow([*_line(row, entry), reader.is_placement(entry)])
         self._connection.execute(
             f"create view their_entries as select * from read_csv('{path}', all_varchar = true,"
             f" header = true, nullstr = '{_NULL}', quote = '\"', delim = ',',"
             " max_line_size = 1000000)"
         )
-        if len(self._unreadable) == len(self._rows):
-            raise ListNotReadable(
-                f"{self._name} shows no list of those who are stopped in any of its rows: there is "
-                "nothing to compare with."
-            )
-        for row in [*deleted, *self._unreadable]:
-            # Nothing of a list that is gone is missing from it.
+        errors = reader.unread
+        deleted = {row: str(e) for row, e in errors.items() if isinstance(e, UnknownScope)}
+        if len(errors) == len(self._rows) and not deleted:
+            raise errors[self._rows[0]]
+        for row in errors:
+            # Nothing of a list that is gone, or was not read to its end, is missing from it.
             self._connection.execute("delete from compared where channel = ? and scope = ?", [*row])
         return deleted
 

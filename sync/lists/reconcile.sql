@@ -14,6 +14,10 @@ select
     case when files.has_files then their_entries.listed_in else '' end as list_name,
     false as is_foreign
 from their_entries
+inner join compared
+    on
+        their_entries.channel = compared.channel
+        and their_entries.scope = compared.scope
 left join (
     select distinct
         channel,

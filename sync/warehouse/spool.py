@@ -9,19 +9,23 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import duckdb
 
+from sync.clock import utc_now
 from sync.destinations.base import Item
 from sync.scratch import new_folder
 from sync.warehouse.base import ITEM_COLUMNS, Warehouse
 
 _ORDER = "priority, event_timestamp nulls last, delta_id"
 _PLACE = f"row_number() over (partition by destination order by {_ORDER})"
+# What failed so lately and is pending is sent apart; if more did, it was the platform that failed.
+_LATELY = timedelta(days=2)
+_MOST_SUSPECTS = 10_000
 # By whether releases that no event explains are in it.
 _SENDABLE = {True: "true", False: "reason <> 'policy'"}
 
@@ -71,6 +75,7 @@ class Snapshot:
         self._bounds = bounds
         self._directory = new_folder()
         self._connection = duckdb.connect(config={"memory_limit": "256MB", "threads": 1})
+        self._suspects: dict[str, frozenset[str]] = {}
         try:
             self._export_recorded(plan_hash)
             if deltas is None:
@@ -107,8 +112,36 @@ class Snapshot:
             destination,
             pending,
             with_policy=self._with_policy,
+            suspects=self._suspects.get(destination, frozenset()),
             to_ledger=self._directory / f"{destination}.ledger.parquet",
         )
+
+    def find_suspects(self) -> None:
+        """Looks up what a platform was asked for and failed at: a run sends it apart."""
+        if not self._destinations:
+            return
+        path = self._directory / "failed.parquet"
+        names, parameters = self._names()
+        self._warehouse.export(
+            f"""
+            select distinct destination, delta_id from {{raw}}.sync_ledger
+            where destination in ({names}) and outcome = 'failed' and attempts > 0
+                and pushed_at >= @since
+            """,
+            path,
+            {**parameters, "since": utc_now() - _LATELY},
+        )
+        self._connection.read_parquet(str(path)).create_view("failed")
+        found = self._connection.execute(
+            f"""
+            select destination, list(delta_id) from (
+                select deltas.destination, deltas.delta_id from deltas
+                semi join failed using (destination, delta_id)
+                qualify count(*) over (partition by destination) <= {_MOST_SUSPECTS}
+            ) group by destination
+            """
+        ).fetchall()
+        self._suspects = {destination: frozenset(ids) for destination, ids in found}
 
     def _export_recorded(self, plan_hash: str | None) -> None:
         if plan_hash is None or not self._destinations:
@@ -207,9 +240,12 @@ class Spool:
         pending: list[DeltaCount],
         *,
         with_policy: bool,
+        suspects: Collection[str],
         to_ledger: Path,
     ) -> None:
         self.destination = destination
+        #: The delta_ids of what failed lately, if they are not too many to be at fault.
+        self.suspects = suspects
         #: All that is pending and would be sent but for a limit.
         self.pending = [c for c in pending if with_policy or c.reason != "policy"]
         #: Releases that wait for a plan.

@@ -11,6 +11,8 @@ DELIVERY = "tests/python/sync/test_delivery.py"
 LIMITS = "tests/python/sync/test_limits.py"
 GUARD = "tests/python/sync/test_guard.py"
 CRASH = "tests/python/sync/test_crash.py"
+ISOLATE = "tests/python/sync/test_isolate.py"
+ERRORS = "tests/python/sync/test_destination_errors.py"
 REAL = "tests/python/sync/test_real_models.py"
 BUILDS = "tests/python/models/test_builds.py"
 INTERRUPTED = "tests/python/models/test_interrupted.py"
@@ -434,9 +436,9 @@ MUTANTS = [
     ),
     Mutant(
         "a poison item is swallowed",
-        "sync/delivery/drain.py",
-        "            yield Outcome.of_error(items[0], error)\n",
-        "",
+        "sync/delivery/isolate.py",
+        "                yield self._of_error(items[0], fault)\n",
+        "                self._of_error(items[0], fault)\n",
         (f"{DELIVERY}::test_a_poison_item_is_isolated_and_all_others_confirmed",),
     ),
     Mutant(
@@ -657,6 +659,68 @@ MUTANTS = [
         (
             "tests/python/run/test_pieces.py"
             "::test_a_key_that_is_missing_is_said_though_nothing_is_pending",
+        ),
+    ),
+    Mutant(
+        "a call that fails without blaming an item is not divided",
+        "sync/delivery/isolate.py",
+        "                items = yield from self._with_one_alone(items)\n",
+        "                items = []\n",
+        (f"{ISOLATE}::test_one_never_costs_more_than_thrice_the_logarithm",),
+    ),
+    Mutant(
+        "a platform that is down is asked item by item",
+        "sync/delivery/isolate.py",
+        "        return self._in_a_row >= _DOWN\n",
+        "        return False\n",
+        (f"{ISOLATE}::test_where_everything_fails_three_calls_are_made_and_all_have_failed",),
+    ),
+    Mutant(
+        "what failed lately is sent with the others",
+        "sync/delivery/drain.py",
+        "        if item.delta_id in suspects:\n",
+        "        if False:\n",
+        (f"{ISOLATE}::test_a_member_at_whom_mailchimp_fails_costs_a_few_calls_once[duckdb]",),
+    ),
+    Mutant(
+        "words that no row knows are final",
+        "sync/destinations/base.py",
+        '            return Outcome(item, "failed", answer.status, words, answer.attempts)\n',
+        '            return Outcome(item, "rejected", answer.status, words, answer.attempts)\n',
+        (f"{ERRORS}::test_what_a_platform_says_of_an_item_of_a_call_that_it_took[unknown]",),
+    ),
+    Mutant(
+        "not for now is taken for never",
+        "seeds/destination_errors.csv",
+        "%not allowing more signups%,temporary,",
+        "%not allowing more signups%,final,",
+        (f"{ERRORS}::test_what_a_platform_says_of_an_item_of_a_call_that_it_took[signups]",),
+    ),
+    Mutant(
+        "our reason decides whom Postmark lets go of",
+        "sync/destinations/postmark.py",
+        '            yield from self._change(items, "/delete", "Deleted")\n',
+        '            items = [one for one in items if one.reason != "complaint"]\n'
+        '            yield from self._change(items, "/delete", "Deleted")\n',
+        (
+            "tests/python/sync/test_postmark.py"
+            "::test_what_we_filed_for_a_complaint_is_deleted_like_all_that_we_filed",
+        ),
+    ),
+    Mutant(
+        "a row that nobody can read stops the others",
+        "sync/lists/reading.py",
+        "            except (ListNotReadable, UnknownScope, PlatformError) as error:\n",
+        "            except (UnknownScope, PlatformError) as error:\n",
+        ("tests/python/sync/test_lists.py::test_a_row_that_nobody_can_read_stops_no_other",),
+    ),
+    Mutant(
+        "what was not read counts as missing",
+        "sync/lists/reconcile.py",
+        "        for row in errors:\n",
+        "        for row in deleted:\n",
+        (
+            "tests/python/sync/test_lists.py::test_a_list_that_fails_is_named_and_the_others_are_done",
         ),
     ),
 ]

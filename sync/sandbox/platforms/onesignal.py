@@ -1,7 +1,8 @@
 """OneSignal's subscriptions by token, in the shapes of its reference.
 
 As at the real one: a change is answered 202, the app itself is shown to keys of the organization
-only. Every token is a subscription unless said otherwise; changes by the API are not reported.
+only. Every token is a subscription unless said otherwise; changes by the API are not reported, and
+what a device does not permit stays off, though enabling it is answered 202 as well.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class OneSignalSandbox(Platform):
         """Every subscription is enabled again."""
         self._disabled: dict[str, set[str]] = {}
         self._unknown: set[str] = set()
+        #: Subscriptions that the person switched off on the device.
+        self._denied: set[str] = set()
 
     def routes(self) -> list[BaseRoute]:
         """The API."""
@@ -79,10 +82,12 @@ class OneSignalSandbox(Platform):
         return {kind: sorted(tokens) for kind, tokens in self._disabled.items() if tokens}
 
     def fill(self, lists: Mapping[str, Any]) -> None:
-        """Disables subscriptions; `unknown` are none at all."""
+        """Disables subscriptions; `unknown` are none, `denied` are switched off on the device."""
         for kind, tokens in lists.items():
             if kind == "unknown":
                 self._unknown.update(tokens)
+            elif kind == "denied":
+                self._denied.update(tokens)
             else:
                 self._disabled.setdefault(kind, set()).update(tokens)
 
@@ -109,7 +114,8 @@ class OneSignalSandbox(Platform):
         if change.get("enabled") is False and change.get("notification_types") == -31:
             tokens.add(token)
         elif change.get("enabled") is True and change.get("notification_types") == 1:
-            tokens.discard(token)
+            if token not in self._denied:
+                tokens.discard(token)
         else:
             return self.error(400, "enabled and notification_types contradict each other")
         return JSONResponse({}, status_code=202)

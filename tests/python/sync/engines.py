@@ -6,6 +6,7 @@ Statements of tests are written so that both engines take them (`where true`, no
 from __future__ import annotations
 
 import atexit
+import csv
 import io
 import json
 import re
@@ -57,6 +58,8 @@ TABLES = {
     "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
+    "destination_errors": "destination text, http_status text, field text, pattern text,"
+    " meaning text, is_stopped boolean, note text",
     "int_synced_state": "destination text, channel text, scope text, is_attempted boolean,"
     " is_unknown boolean",
     "int_lost_suppressions": "destination text, channel text, scope text, address text",
@@ -86,6 +89,24 @@ def status_views(schema: str, macros: Mapping[str, str]) -> Iterator[str]:
         text = re.sub(r"{{ source\('raw', '(\w+)'\) }}", r"raw.\1", text)
         text = re.sub(r"{{ (\w+)\(\) }}", lambda found: macros[found[1]], text)
         yield f"create or replace view {schema}.{path.stem} as {text}"
+
+
+def destination_errors() -> list[dict[str, Any]]:
+    """The rows of seeds/destination_errors.csv."""
+    path = ROOT / "seeds" / "destination_errors.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return [{**row, "is_stopped": row["is_stopped"] == "true"} for row in csv.DictReader(file)]
+
+
+def _meanings() -> str:
+    """A statement that fills the seed."""
+
+    def literal(value: Any) -> str:
+        # Engines differ in how an apostrophe is written; no row depends on one.
+        return str(value).lower() if isinstance(value, bool) else f"'{value.replace(chr(39), ' ')}'"
+
+    rows = (f"({', '.join(map(literal, row.values()))})" for row in destination_errors())
+    return f"insert into destination_errors values {', '.join(rows)}"
 
 
 class Engine(Protocol):
@@ -165,7 +186,7 @@ def _duckdb_template(*statements: str) -> Path:
             connection.execute(f"create table {table} ({columns.replace(' integer', ' bigint')})")
         macros = {"utc_now": "(now() at time zone 'UTC')", "type_int64": "bigint"}
         views = [VIEW.format(now="now()::timestamp"), *status_views("main", macros)]
-        for statement in (*views, *statements):
+        for statement in (*views, _meanings(), *statements):
             connection.execute(statement)
     return path
 
@@ -210,7 +231,7 @@ contact_sync:
         self.client.create_dataset("marts")
         for table, columns in TABLES.items():
             self._create_table(table, dict(part.split() for part in columns.split(", ")))
-        for statement in (VIEW.format(now="current_timestamp()"), *statements):
+        for statement in (VIEW.format(now="current_timestamp()"), _meanings(), *statements):
             self.sql(statement)
 
     def _create_table(self, table: str, columns: Mapping[str, str]) -> None:

@@ -168,11 +168,25 @@ def test_who_is_no_subscriber_is_absent_and_asked_for_again_later(
     assert texts(sandbox) == []
 
 
-def test_nobody_is_released(sandbox: SandboxClient) -> None:
-    (outcome,) = told(sandbox, "release", person(action="release"))
-    assert (outcome.result, outcome.attempts) == ("rejected", 0)
+@pytest.mark.parametrize("reason", ["complaint", "unsubscribe", "block", "policy"])
+def test_nobody_who_is_unsubscribed_is_released(sandbox: SandboxClient, reason: str) -> None:
+    sandbox.fill({"TEXT": [NUMBER]}, "attentive")
+    (outcome,) = told(sandbox, "release", person(action="release", reason=reason))
+    assert outcome.result == "rejected"
     assert "only the person's own act" in str(outcome.error)
-    assert sandbox.call_count() == 0
+    assert (sandbox.lists("attentive")["TEXT"], texts(sandbox)) == ([NUMBER], [])
+
+
+@pytest.mark.parametrize(
+    ("lists", "result"), [({}, "confirmed"), ({"unknown": [NUMBER]}, "absent")], ids=str
+)
+def test_who_is_not_stopped_there_is_free_already(
+    sandbox: SandboxClient, lists: dict[str, list[str]], result: str
+) -> None:
+    """They came back by an act of their own at Attentive, which asks nobody twice."""
+    sandbox.fill(lists, "attentive")
+    assert results(told(sandbox, "release", person(action="release"))) == [result]
+    assert texts(sandbox) == []
 
 
 def test_without_a_sign_up_unit_nobody_is_subscribed(sandbox: SandboxClient) -> None:
@@ -226,4 +240,4 @@ def test_an_act_at_attentive_comes_back_in_the_shape_of_its_webhooks(
 
 def test_a_refusal_is_expected_to_take_a_look_and_a_call() -> None:
     assert Attentive.calls_for("suppress", "unsubscribe", 10, 1) == 20
-    assert Attentive.calls_for("release", "unsubscribe", 10, 1) == 0
+    assert Attentive.calls_for("release", "unsubscribe", 10, 1) == 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.delivery.calls import DryRun
-from sync.delivery.drain import isolate
+from sync.delivery.isolate import isolate
 from sync.destinations.base import Item, Outcome, Request
 from sync.destinations.braze import Braze
 from sync.errors import ConfigError
@@ -48,12 +48,13 @@ def test_a_reason_is_a_state_and_a_bounce_the_blocklist(
 @pytest.mark.parametrize(
     ("reason", "left"),
     [
-        ("unsubscribe", {"spam"}),
+        ("unsubscribe", set()),
         ("bounce", {"spam"}),
+        ("unengaged", {"spam"}),
         ("complaint", set()),
     ],
 )
-def test_a_release_takes_off_the_state_the_bounces_and_only_a_complaint_off_the_complaints(
+def test_a_release_takes_off_the_state_and_the_bounces_and_consent_off_the_complaints(
     sandbox: SandboxClient, reason: str, left: set[str]
 ) -> None:
     sandbox.fill(
@@ -159,7 +160,8 @@ def test_tokens_of_one_person_are_one_profile(sandbox: SandboxClient) -> None:
 @pytest.mark.parametrize("row", [EMAIL, Row("email", GROUP), PUSH])
 def test_an_answer_that_does_not_say_so_confirms_nobody(sandbox: SandboxClient, row: Row) -> None:
     sandbox.fault("answer", status=201, body={"note": "a page of a gateway"})
-    (outcome,) = told(sandbox, "suppress", person(row))
+    with connected("braze", sandbox) as destination:
+        (outcome,) = isolate(destination.suppress, [person(row)])
     assert outcome.result == "failed"
 
 

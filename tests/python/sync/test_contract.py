@@ -13,12 +13,14 @@ import pytest
 
 import sync.destinations
 from sync.delivery.calls import Caller, DryRun, RetryPolicy
-from sync.delivery.drain import isolate
+from sync.delivery.isolate import isolate
 from sync.delivery.rate import Schedule
 from sync.destinations.base import Destination, Item, Outcome, Request
+from sync.destinations.meanings import Meanings
 from sync.errors import ListNotReadable, Stopped
 from sync.http import HttpClient
 from tests.python.sync.cases import Case, Row, all_cases
+from tests.python.sync.engines import destination_errors
 from tests.python.sync.world import KEY, SandboxClient
 
 NAMES = sync.destinations.names()
@@ -136,6 +138,7 @@ def connected(
             connections=4,
             is_only_host=True,
             judge=kind.judge,
+            meanings=meanings_of(name),
         ) as client,
         ThreadPoolExecutor(4) as pool,
     ):
@@ -146,7 +149,12 @@ def connected(
             policy=RetryPolicy(first_wait=0.0),
             pool=pool,
         )
-        yield kind(caller, settings)
+        yield kind(caller, settings, meanings_of(name))
+
+
+def meanings_of(name: str) -> Meanings:
+    """What a platform's errors mean by the seed, as the command reads it."""
+    return Meanings(row for row in destination_errors() if row["destination"] in (name, "*"))
 
 
 def undo(case: Case, destination: Destination, people: Sequence[Item]) -> list[Outcome]:

@@ -165,11 +165,12 @@ def test_what_a_platform_says_of_an_item_is_recorded_without_the_address(
     (one,) = case.people(row, 1)
     connect(world, case, row)
     world.want_items([one])
-    error = {"email_address": one.address, "error": f"{one.address} was permanently deleted."}
+    error = {"email_address": one.address, "error": f"{one.address} looks fake or invalid."}
     answer = {"new_members": [], "updated_members": [], "errors": [error]}
     sandbox.fault("answer", status=200, body=answer)
     world.push()
-    assert [found["error"] for found in world.ledger()] == ["<address> was permanently deleted."]
+    (said,) = [found["error"] for found in world.ledger()]
+    assert said == "not an address there: <address> looks fake or invalid."
 
 
 def connected_case(world: World, name: str) -> tuple[Case, Row]:

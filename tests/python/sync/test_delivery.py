@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import sync.destinations
-from sync.delivery import drain
+from sync.delivery.isolate import isolate
 from sync.destinations.base import Item, Outcome
 from sync.errors import CredentialRefused, DestinationDown, ItemsRefused
 from tests.python.sync.engines import ENGINES, DuckDb
@@ -188,7 +188,7 @@ def test_one_poison_item_never_costs_more_than_twice_the_logarithm(size: int) ->
                 raise ItemsRefused("refused", status=400)
             yield from (Outcome(one, "confirmed", 201) for one in batch)
 
-        outcomes = list(drain.isolate(verb, items))
+        outcomes = list(isolate(verb, items))
         assert calls <= 2 * math.log2(size) + 1
         assert len(outcomes) == size
         assert [o.item for o in outcomes if o.result == "rejected"] == [items[position]]

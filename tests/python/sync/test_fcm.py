@@ -21,7 +21,7 @@ from sync.errors import (
 )
 from tests.python.sync.cases import Row
 from tests.python.sync.cases.fcm import CASE
-from tests.python.sync.test_contract import connected
+from tests.python.sync.test_contract import connected, meanings_of
 from tests.python.sync.world import SandboxClient
 
 NEWS = Row("push", "news")
@@ -99,7 +99,8 @@ def test_what_is_no_topics_name_is_a_matter_of_the_seed(sandbox: SandboxClient, 
     ],
 )
 def test_a_status_means_what_its_word_says(status: int, body: object, kind: object) -> None:
-    assert Fcm.judge(status, body) is kind
+    found = meanings_of("fcm").of_call(status, body)
+    assert (found and found[0]) is kind
 
 
 def test_a_token_of_another_project_is_rejected_and_the_next_is_served(

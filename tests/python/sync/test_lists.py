@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import csv
 import urllib.request
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.python.conftest import Warehouse
+from tests.python.conftest import (
+    ROOT,
+    Warehouse,
+    every_row_enabled,
+    new_built_warehouse,
+    project_with_seeds,
+)
 from tests.python.sync.real import cli, run
 from tests.python.sync.world import KEY, SandboxClient, addresses
 
@@ -19,6 +27,13 @@ on_duckdb = pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
 def bounces(people: list[str]) -> list[dict[str, object]]:
     return [
         {"email": one, "event": "bounce", "type": "bounce", "sg_event_id": one, "timestamp": 1.7e9}
+        for one in people
+    ]
+
+
+def unsubscribes(people: list[str]) -> list[dict[str, object]]:
+    return [
+        {"email": one, "event": "unsubscribe", "sg_event_id": one, "timestamp": 1.7e9}
         for one in people
     ]
 
@@ -147,3 +162,107 @@ def test_what_we_put_there_ourselves_is_adopted_as_our_own_and_holds_nobody(
     own = warehouse.values("select is_own from events where provider_event like 'list/%'")
     assert own == [True] * 3
     assert warehouse.values("select distinct event_type from suppression_list") == ["bounce"]
+
+
+BRAZE = {"BRAZE_API_KEY": KEY, "BRAZE_INSTANCE": "iad-05", "BRAZE_RATE": "0"}
+GROUP = "12345678-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def braze(tmp_path: Path, sandbox: SandboxClient) -> tuple[Warehouse, dict[str, str]]:
+    """What dbt builds with all rows enabled, and how the command reaches Braze."""
+    warehouse = new_built_warehouse(tmp_path)
+    seeds = {"destinations.csv": every_row_enabled()}
+    warehouse.project = project_with_seeds(tmp_path / "project", seeds)
+    warehouse.dbt("seed")
+    warehouse.build()
+    return warehouse, {**BRAZE, "BRAZE_BASE_URL": f"{sandbox.url}/braze"}
+
+
+def named(found: dict[str, Any]) -> set[tuple[str, str]]:
+    return {(row["channel"], row["scope"]) for row in found["unreadable"]}
+
+
+def test_a_row_that_nobody_can_read_stops_no_other(
+    braze: tuple[Warehouse, dict[str, str]], sandbox: SandboxClient
+) -> None:
+    """Braze's push and texts are shown by person only; its emails are taken over all the same."""
+    warehouse, settings = braze
+    unreadable = {("push", ""), ("sms", GROUP)}
+    sandbox.fill({"unsubscribed": FOREIGN, "hard_bounced": FOREIGN[:3]}, "braze")
+    reconcile = ("reconcile", "--destination", "braze")
+    code, found = cli(warehouse, sandbox, *reconcile, **settings)
+    assert (code, kinds(found), named(found)) == (1, {"foreign": 30}, unreadable)
+    adopt = ("adopt", "--destination", "braze")
+    code, found = cli(warehouse, sandbox, *adopt, **settings)
+    assert (code, found["entries"], named(found)) == (0, 33, unreadable)
+    warehouse.build()
+    assert len(warehouse.rows("select * from suppression_list")) == 30
+    done = run(warehouse, sandbox, *adopt, **settings)
+    assert "braze push was passed over: Braze shows no list" in done.stdout
+    # With --scope every channel is asked; those that show none are named.
+    code, found = cli(warehouse, sandbox, *adopt, "--scope", "", **settings)
+    assert (code, found["entries"], named(found)) == (0, 33, {("push", ""), ("sms", "")})
+    # Where nothing can be read at all, nothing is passed over in silence.
+    done = run(warehouse, sandbox, *adopt, "--scope", GROUP, **settings)
+    assert (done.returncode, "shows no list" in done.stderr) == (2, True)
+
+
+@on_duckdb
+@pytest.mark.parametrize("command", ["adopt", "reconcile"])
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ({"kind": "error", "status": 400, "message": "no"}, "HTTP 400"),
+        ({"kind": "error", "status": 418}, "HTTP 418"),
+        ({"kind": "answer", "status": 200, "body": {"x": 1}}, "no list"),
+    ],
+    ids=["400", "418", "shape"],
+)
+def test_a_list_that_fails_is_named_and_the_others_are_done(
+    warehouse: Warehouse,
+    sandbox: SandboxClient,
+    command: str,
+    fault: dict[str, Any],
+    says: str,
+    tmp_path: Path,
+) -> None:
+    """Of two streams one fails: nothing of it counts as missing, and the exit code says so."""
+    rows = "postmark,email,{},suppression,all,false,false,true\n"
+    text = (ROOT / "seeds" / "destinations.csv").read_text(encoding="utf-8")
+    streams = ("broadcast", "outbound")
+    seed = text.splitlines()[0] + "\n" + "".join(map(rows.format, streams))
+    reasons = "destination,channel,scope,reason\n" + "".join(
+        f"postmark,email,{stream},unsubscribe\n" for stream in streams
+    )
+    seeds = {"destinations.csv": seed, "destination_reasons.csv": reasons}
+    warehouse.project = project_with_seeds(tmp_path / "project", seeds)
+    warehouse.land("sendgrid", unsubscribes(OURS[:1]))
+    warehouse.dbt("seed")
+    warehouse.build()
+    settings = {
+        "POSTMARK_SERVER_TOKEN": KEY,
+        "POSTMARK_RATE": "0",
+        "POSTMARK_BASE_URL": f"{sandbox.url}/postmark",
+        "CONTACT_SYNC_RETRY_WAIT": "0.01",
+    }
+    sandbox.fill({"outbound": FOREIGN[:4], "broadcast": FOREIGN[4:6]}, "postmark")
+    sandbox.fault(**fault, platform="postmark", path="/broadcast/")
+    code, found = cli(warehouse, sandbox, command, "--destination", "postmark", **settings)
+    assert (code, named(found)) == (1, {("email", "broadcast")})
+    assert says in found["unreadable"][0]["error"]
+    assert found["entries"] == 4
+    if command == "reconcile":
+        assert kinds(found) == {"missing": 1, "foreign": 4}
+
+
+@on_duckdb
+def test_of_two_scopes_the_one_that_is_there_is_adopted(
+    warehouse: Warehouse, sandbox: SandboxClient
+) -> None:
+    sandbox.fill({"groups": {"101": ["a@example.com"]}})
+    adopt = ("adopt", "--destination", "sendgrid", "--scope", "999")
+    done = run(warehouse, sandbox, *adopt)
+    assert (done.returncode, "999" in done.stderr) == (2, True)
+    code, found = cli(warehouse, sandbox, *adopt, "--scope", "101")
+    assert (code, found["entries"], named(found)) == (1, 1, {("email", "999")})

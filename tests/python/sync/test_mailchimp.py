@@ -50,7 +50,8 @@ def test_who_left_or_bounced_there_comes_back_only_by_an_act_there(
     sandbox: SandboxClient, status: str
 ) -> None:
     sandbox.fill({AUDIENCE: {status: ["a@example.com"]}}, "mailchimp")
-    outcomes = told(sandbox, "release", person(), person("b@example.com"))
+    people = [person(address, action="release") for address in ("a@example.com", "b@example.com")]
+    outcomes = told(sandbox, "release", *people)
     assert [outcome.result for outcome in outcomes] == ["rejected", "confirmed"]
     assert "only the person" in str(outcomes[0].error)
 

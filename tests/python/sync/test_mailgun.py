@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from sync.delivery.calls import DryRun
+from sync.delivery.isolate import isolate
 from sync.destinations.base import Item, Outcome, Request
 from sync.destinations.mailgun import Mailgun
 from sync.errors import UnknownScope
@@ -51,10 +52,32 @@ def test_a_reason_is_put_on_its_list(sandbox: SandboxClient, reason: str, name: 
 
 @pytest.mark.parametrize(("reason", "name"), LISTS.items())
 def test_a_release_leaves_the_other_lists(sandbox: SandboxClient, reason: str, name: str) -> None:
+    """Its row keeps reasons apart: the others are named as those to be kept."""
     fill_all(sandbox)
-    (outcome,) = told(sandbox, "release", person(reason=reason))
+    others = {"bounces", "complaints", "unsubscribes"} - {name}
+    one = person(action="release", reason=reason, kept_topics=",".join(sorted(others)))
+    (outcome,) = told(sandbox, "release", one)
     assert outcome.result == "confirmed"
-    assert on_lists(sandbox) == {"bounces", "complaints", "unsubscribes"} - {name}
+    assert on_lists(sandbox) == others
+
+
+@pytest.mark.parametrize(
+    ("filed_as", "reason", "left"),
+    [
+        # Filed as a bounce; what ended last was the opt-out that came after.
+        ("bounce", "unsubscribe", set()),
+        ("unengaged", "bounce", set()),
+        ("block", "complaint", set()),
+        ("complaint", "bounce", {"complaints"}),
+    ],
+)
+def test_of_a_row_that_keeps_no_reasons_whatever_list_holds_the_person_lets_go(
+    sandbox: SandboxClient, filed_as: str, reason: str, left: set[str]
+) -> None:
+    told(sandbox, "suppress", person(reason=filed_as))
+    (outcome,) = told(sandbox, "release", person(action="release", reason=reason))
+    assert outcome.result == "confirmed"
+    assert on_lists(sandbox) == left
 
 
 def test_what_a_changed_seed_freed_leaves_the_lists_that_are_kept(sandbox: SandboxClient) -> None:
@@ -72,9 +95,13 @@ def test_reasons_of_a_batch_are_put_on_their_lists(sandbox: SandboxClient) -> No
 
 
 def test_an_answer_that_counts_fewer_confirms_nobody(sandbox: SandboxClient) -> None:
-    sandbox.fault("error", status=200, message="1 addresses have been added to the bounces table")
-    outcomes = told(sandbox, "suppress", *(person(f"{n}@example.com") for n in range(2)))
-    assert {outcome.result for outcome in outcomes} == {"failed"}
+    """One of them may be at fault: the call is divided until only that one is left."""
+    people = [person(f"{n}@example.com") for n in range(4)]
+    said = "0 addresses have been added to the bounces table"
+    sandbox.fault("error", status=200, message=said, address="2@example.com")
+    with connected("mailgun", sandbox) as destination:
+        found = {outcome.item: outcome.result for outcome in isolate(destination.suppress, people)}
+    assert [found[one] for one in people] == ["confirmed", "confirmed", "failed", "confirmed"]
 
 
 def test_a_domain_that_does_not_exist_is_named(sandbox: SandboxClient) -> None:

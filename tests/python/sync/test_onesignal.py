@@ -106,3 +106,14 @@ def test_several_subscriptions_that_match_are_a_refusal(sandbox: SandboxClient) 
     sandbox.fault("error", status=409, message="several subscriptions match")
     (outcome,) = told(sandbox, "release", person("email", "a@example.com"))
     assert outcome.result == "rejected"
+
+
+def test_what_a_device_does_not_permit_stays_off_and_nothing_more_is_said(
+    sandbox: SandboxClient,
+) -> None:
+    """The person's own switch: OneSignal answers as for what we disabled ourselves."""
+    tokens = [APNS, APNS[::-1]]
+    sandbox.fill({"iOSPush": tokens, "denied": tokens[:1]}, "onesignal")
+    people = [person("push", token, action="release", delta_id=token) for token in tokens]
+    assert [outcome.result for outcome in told(sandbox, "release", *people)] == ["accepted"] * 2
+    assert sandbox.lists("onesignal") == {"iOSPush": tokens[:1]}

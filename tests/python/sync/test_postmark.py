@@ -35,16 +35,31 @@ def test_a_scope_is_a_stream_and_no_scope_is_outbound(sandbox: SandboxClient) ->
     }
 
 
-def test_a_complaint_is_never_released_and_no_call_is_made(sandbox: SandboxClient) -> None:
-    (outcome,) = told(sandbox, "release", person(reason="complaint"))
-    assert (outcome.result, outcome.attempts) == ("rejected", 0)
-    assert "never reactivates" in str(outcome.error)
-    assert sandbox.call_count() == 0
+def test_what_we_filed_for_a_complaint_is_deleted_like_all_that_we_filed(
+    sandbox: SandboxClient,
+) -> None:
+    """Somebody complained elsewhere, and came back: a manual suppression is no complaint there."""
+    told(sandbox, "suppress", person(reason="complaint"))
+    (outcome,) = told(sandbox, "release", person(action="release", reason="complaint"))
+    assert (outcome.result, outcome.error) == ("confirmed", None)
+    assert sandbox.lists("postmark")["outbound"] == []
+
+
+@pytest.mark.parametrize("reason", ["complaint", "unsubscribe", "bounce", "block", "policy"])
+@pytest.mark.parametrize("entry", [COMPLAINT, OWN_UNSUBSCRIBE], ids=str)
+def test_what_postmark_filed_itself_is_kept_whatever_our_reason(
+    sandbox: SandboxClient, entry: list[str], reason: str
+) -> None:
+    sandbox.fill({"outbound": [entry]}, "postmark")
+    (outcome,) = told(sandbox, "release", person(action="release", reason=reason))
+    assert outcome.result == "rejected"
+    assert "is filed there" in str(outcome.error)
+    assert sandbox.lists("postmark")["outbound"] == ["a@example.com"]
 
 
 def test_a_recipients_own_unsubscribe_cannot_be_released(sandbox: SandboxClient) -> None:
     sandbox.fill({"outbound": [OWN_UNSUBSCRIBE]}, "postmark")
-    (outcome,) = told(sandbox, "release", person())
+    (outcome,) = told(sandbox, "release", person(action="release"))
     assert outcome.result == "rejected"
     assert "authority" in str(outcome.error)
 
@@ -67,7 +82,8 @@ def test_whom_postmark_blocks_already_is_suppressed(
 
 def test_each_address_has_its_own_outcome(sandbox: SandboxClient) -> None:
     sandbox.fill({"outbound": [OWN_UNSUBSCRIBE]}, "postmark")
-    outcomes = told(sandbox, "release", person(), person("b@example.com"))
+    people = [person(address, action="release") for address in ("a@example.com", "b@example.com")]
+    outcomes = told(sandbox, "release", *people)
     assert [outcome.result for outcome in outcomes] == ["rejected", "confirmed"]
 
 

@@ -22,8 +22,8 @@ LEFT = {
     "complaint": set(),
     "unsubscribe": set(),
     "bounce": {"spam_reports", "101", "102"},
-    "block": {"bounces", "spam_reports", "invalid_emails", "101", "102"},
-    "unengaged": {"bounces", "blocks", "spam_reports", "invalid_emails", "101", "102"},
+    "block": {"spam_reports", "101", "102"},
+    "unengaged": {"spam_reports", "101", "102"},
     "policy": {"bounces", "blocks", "spam_reports", "invalid_emails", "101", "102"},
 }
 
@@ -40,7 +40,7 @@ def release(sandbox: SandboxClient, *items: Item) -> list[Outcome]:
 
 
 @pytest.mark.parametrize("reason", LEFT)
-def test_a_release_frees_a_person_from_the_lists_of_its_reason(
+def test_a_release_frees_a_person_from_all_but_what_an_act_of_consent_must_end(
     sandbox: SandboxClient, reason: str
 ) -> None:
     sandbox.fill(EVERYWHERE)

@@ -170,12 +170,12 @@ def test_a_ledger_that_cannot_be_written_ends_the_run_and_says_so(
         "create view sync_deltas as select * from wanted where delta_id not in"
         " (select delta_id from raw.sync_ledger)"
     )
-    world.sql("alter table raw.sync_ledger drop column attempts")
+    world.sql("alter table raw.sync_ledger drop column http_status")
     report = world.push(environment={"SENDGRID_BATCH_SIZE": "1"})
     assert report.exit_code != 0
     assert report.parts[0].error is not None
     assert sandbox.call_count() < 50
-    world.sql("alter table raw.sync_ledger add column attempts bigint")
+    world.sql("alter table raw.sync_ledger add column http_status bigint")
     assert world.push().exit_code == 0
     assert set(sandbox.lists()["global"]) == set(addresses(50))
     assert len(world.ledger()) == 50
