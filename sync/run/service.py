@@ -25,8 +25,10 @@ from sync.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)
 
-#: Seconds that all parts may take to end, side by side: less than the 30 that a user was told.
-_PATIENCE: Final = 20.0
+#: Seconds from the word to end: a build that takes longer is ended, and made again by the next run; what
+#: waits for its file has the rest. Less than the 30 that a user was told.
+_BUILD_PATIENCE: Final = 15.0
+_PATIENCE: Final = 27.0
 
 
 #: Makes what serves until it is ended, and what ends it. Given: called when something landed, and
@@ -105,12 +107,15 @@ def _run(
     )
     end_receiver, join_receiver = _receive(server, loop, parts, stop)
 
+    asked_at: list[float] = []
+
     def end() -> None:
         stop.wait()
+        asked_at.append(time.monotonic())
         # What was answered is landed; what comes later, the platform sends again.
         end_receiver()
         pusher.end()
-        builder.stop(_PATIENCE)
+        builder.stop(_BUILD_PATIENCE)
 
     ending = threading.Thread(target=end, name="end", daemon=True)
     ending.start()
@@ -118,8 +123,8 @@ def _run(
         loop.run(stop)
     finally:
         stop.set()
-        deadline = time.monotonic() + _PATIENCE
         ending.join()
+        deadline = asked_at[0] + _PATIENCE
         join_receiver(deadline)
         pusher.join(deadline)
         for name in ("build", "push", "publish"):
