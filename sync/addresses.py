@@ -86,11 +86,12 @@ class Country:
 
 def read_country(calling_code: str, seeds: Path) -> Country | None:
     """The rules of a calling code (digits), from the folder of seeds; None for no country's."""
+    code = calling_code.strip().removeprefix("+")
     with (seeds / "phone_countries.csv").open(encoding="utf-8", newline="") as rows:
         for row in csv.DictReader(rows):
-            if row["calling_code"] == calling_code:
+            if row["calling_code"] == code:
                 return Country(
-                    calling_code,
+                    code,
                     row["international_prefix"],
                     row["trunk_prefix"],
                     row["keeps_zero"] == "true",

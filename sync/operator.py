@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sync.addresses import normalizer
+from sync.addresses import Country, normalizer
 from sync.clock import utc_now
 from sync.destinations.identifiers import why_not_addressable
 from sync.errors import ConfigError, WarehouseMissing
@@ -83,10 +83,10 @@ def make_action(
     by: str,
     because: str | None,
     evidence: str | None,
-    country_code: str | None = None,
+    country: Country | None = None,
 ) -> Action:
     """The action, with its address in the form of the models. ConfigError says what is wrong."""
-    cleaned = normalizer(channel, country_code)(address)
+    cleaned = normalizer(channel, country)(address)
     fault = why_not_addressable(channel, cleaned or address.strip())
     if cleaned is None or fault is not None:
         raise ConfigError(f"No address of {channel}: {fault or 'it cannot be read'}.")

@@ -12,6 +12,7 @@ from typing import Final
 
 import duckdb
 
+from sync.addresses import Country
 from sync.backfill.headers import KINDS, Layout, column_names, has_header, recognize, words
 from sync.backfill.lines import Header, read_header
 from sync.backfill.reading import Dates, Reading, Source
@@ -44,7 +45,7 @@ class Options:
     encoding: str | None = None
     as_of: datetime | None = None
     rejects: Path | None = None
-    country_code: str | None = None
+    country: Country | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def _backfill(
         words(options.words),
         encoding=options.encoding,
         dates=options.dates,
-        country_code=options.country_code,
+        country=options.country,
     ) as reading:
         rows = [_read(reading, source, _as_of(source, options), progress) for source in sources]
         reading.finish()

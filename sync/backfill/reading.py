@@ -22,7 +22,7 @@ import duckdb
 import numpy  # noqa: F401
 from duckdb.func import FunctionNullHandling
 
-from sync.addresses import normalizer
+from sync.addresses import Country, normalizer
 from sync.backfill.headers import ADDRESS_OF, Column, Layout
 from sync.backfill.lines import LONGEST, Header, number_records
 from sync.landing import instant_text
@@ -62,7 +62,7 @@ class Reading:
         *,
         encoding: str | None = None,
         dates: Dates | None = None,
-        country_code: str | None = None,
+        country: Country | None = None,
     ) -> None:
         self._encoding = encoding
         self._dates = dates
@@ -81,7 +81,7 @@ class Reading:
         self._db.execute(f"set variable now = timestamp '{_naive(datetime.now(UTC))}'")
         for channel, name in ADDRESS_OF.items():
             # The command's one normalizer: its rules have no copy here.
-            normalize = normalizer(channel, country_code)
+            normalize = normalizer(channel, country)
             self._db.create_function(
                 f"normal_{name}",
                 normalize,

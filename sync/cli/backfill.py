@@ -198,7 +198,7 @@ def backfill(
         encoding=encoding,
         as_of=as_of,
         rejects=rejects,
-        country_code=project.country_code(),
+        country=project.country(),
     )
     is_ended = threading.Event()
 

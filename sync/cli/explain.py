@@ -18,6 +18,7 @@ from sync.errors import ConfigError
 from sync.terminal import echo
 
 if TYPE_CHECKING:
+    from sync.addresses import Country
     from sync.reports.explain import Confirmation, Explanation, Reason, Subject, Verdict
     from sync.warehouse.base import Warehouse
 
@@ -62,18 +63,16 @@ def explain(
     if not subject.strip():
         raise click.UsageError("ADDRESS|EXTERNAL_ID is empty.")
     warehouse = project.open_to_read(may_be_older=evidence is None)
-    code = project.country_code()
+    country = project.country()
     written = None
     with make_steps() as steps:
-        found = read_explanation(
-            warehouse, subject, channel=channel, country_code=code, steps=steps
-        )
+        found = read_explanation(warehouse, subject, channel=channel, country=country, steps=steps)
         if evidence is not None:
             from sync.reports.evidence import write_evidence
 
             steps.begin("the record, with every delivery")
             written = write_evidence(warehouse, found, evidence)
-    forgotten = _forgotten_refusal(warehouse, found.subject, code)
+    forgotten = _forgotten_refusal(warehouse, found.subject, country)
     if output == "json":
         data = explanation_json(found)
         data["forgotten"] = forgotten
@@ -93,7 +92,7 @@ def explain(
 
 
 def _forgotten_refusal(
-    warehouse: Warehouse, subject: Subject, country_code: str | None
+    warehouse: Warehouse, subject: Subject, country: Country | None
 ) -> dict[str, Any] | None:
     """Reason and time of what a forgotten address refused; None too where the key is not here."""
     from sync.privacy.tombstones import Tombstones
@@ -101,7 +100,7 @@ def _forgotten_refusal(
     if subject.is_known or subject.channel is None or subject.address is None:
         return None
     try:
-        tombstones = Tombstones(warehouse, os.environ, country_code)
+        tombstones = Tombstones(warehouse, os.environ, country)
         refusal = tombstones.refusal_of(subject.channel, subject.address)
     except ConfigError as error:
         click.echo(f"Whether it was forgotten cannot be told: {error}", err=True)

@@ -69,7 +69,7 @@ def forget(
             person,
             os.environ,
             dry_run=dry_run,
-            country_code=project.country_code(),
+            country=project.country(),
             steps=steps,
         )
     show(output, done, print_forgotten, forgotten_json)

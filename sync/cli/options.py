@@ -15,6 +15,7 @@ import click
 
 # Heavy imports are inside the functions: --help must not wait for them.
 if TYPE_CHECKING:
+    from sync.addresses import Country
     from sync.delivery.guard import Share
     from sync.delivery.shard import Shard
     from sync.place import Place
@@ -157,11 +158,30 @@ class Project:
             options += ["--profiles-dir", str(self.profiles_dir.absolute())]
         return Place(self.target, project_directory(self.project_dir), tuple(options))
 
-    def country_code(self) -> str | None:
-        """The variable default_country_code of dbt_project.yml; None where it is not set."""
-        from sync.profile import project_variable
+    def country(self) -> Country | None:
+        """The rules that the variable default_country_code of dbt_project.yml names; None where it is
+        not set. Raises ConfigError where it names no country.
+        """
+        from sync.addresses import read_country
+        from sync.errors import ConfigError
+        from sync.profile import project_directory, project_variable
 
-        return project_variable("default_country_code", self.project_dir)
+        code = project_variable("default_country_code", self.project_dir)
+        if code is None or not code.strip():
+            return None
+        seeds = project_directory(self.project_dir) / "seeds"
+        try:
+            found = read_country(code, seeds)
+        except OSError as error:
+            raise ConfigError(
+                f"default_country_code is set, and {seeds / 'phone_countries.csv'} cannot be read."
+            ) from error
+        if found is None:
+            raise ConfigError(
+                f"default_country_code: no country has the calling code {code[:20]}"
+                " (seeds/phone_countries.csv)."
+            )
+        return found
 
     def tombstones(self) -> Tombstones | None:
         """What the forgotten refused; None before the first build.
@@ -171,9 +191,9 @@ class Project:
         from sync.errors import WarehouseMissing
         from sync.privacy.tombstones import Tombstones
 
-        code = self.country_code()
+        country = self.country()
         try:
-            return Tombstones(self.open(read_only=True), os.environ, code)
+            return Tombstones(self.open(read_only=True), os.environ, country)
         except WarehouseMissing:
             return None
 

@@ -77,7 +77,7 @@ def scrub(project: Project, file: Path, output: str, **options: Any) -> None:
 
     # Never a copy: its list may lack a refusal.
     warehouse = project.open(read_only=True)
-    how = Options(country_code=project.country_code(), **options)
+    how = Options(country=project.country(), **options)
     done = scrub(warehouse, file, how, os.environ)
     show(output, done, print_scrubbed, Scrubbed.as_json)
 

@@ -91,7 +91,7 @@ def _perform(
 
     action = make_action(
         verb, channel, address, by=by, because=because, evidence=evidence,
-        country_code=project.country_code(),
+        country=project.country(),
     )  # fmt: skip
     done = perform(action, project.target, project.open(read_only=True))
     show(output, done, print_action, action_json)

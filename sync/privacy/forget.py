@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sync.addresses import Country
 from sync.errors import ConfigError
 from sync.landing import land
 from sync.privacy.hashes import check_key, keep, read_key
@@ -45,7 +46,7 @@ def forget(
     environment: Mapping[str, str],
     *,
     dry_run: bool,
-    country_code: str | None = None,
+    country: Country | None = None,
     steps: Steps = QUIET,
 ) -> Forgotten:
     """Erases the person that an address or external_id names. steps: told what is under way.
@@ -60,7 +61,7 @@ def forget(
         _withdraw_copies(warehouse)
     steps.begin("the person's names and deliveries")
     with warehouse.session():
-        person = find_person(warehouse, given, country_code)
+        person = find_person(warehouse, given, country)
     kept = len(person.refusals) + len(person.of_shared)
     found = Forgotten(counts(person.names), kept, person.shared, is_dry_run=dry_run)
     if not person.names:

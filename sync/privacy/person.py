@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from sync.addresses import readings
+from sync.addresses import Country, readings
 from sync.errors import ConfigError
 from sync.warehouse.base import Warehouse
 
@@ -112,7 +112,7 @@ class Person:
         return re.compile("|".join(sorted(forms))) if forms else None
 
 
-def find_person(warehouse: Warehouse, given: str, country_code: str | None = None) -> Person:
+def find_person(warehouse: Warehouse, given: str, country: Country | None = None) -> Person:
     """The person that an address or an external_id names.
 
     An external_id is taken before an address, and so before a number without its country.
@@ -120,7 +120,7 @@ def find_person(warehouse: Warehouse, given: str, country_code: str | None = Non
     Raises ConfigError where an address is several contacts': which one is meant must be said.
     """
     text = given.strip()
-    read = readings(text, country_code)
+    read = readings(text, country)
     wanted = {Name(kind, value) for kind, value in {**read, "external_id": text}.items()}
     linked = _links(warehouse, wanted)
     ids = {name for name in wanted if name.kind == "external_id"} & linked.keys()

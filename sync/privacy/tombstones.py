@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sync.addresses import normalizer
+from sync.addresses import Country, normalizer
 from sync.landing import Statement, land
 from sync.privacy.hashes import check_key, digest_kind, hashed, read_key, stored_by_hash
 from sync.privacy.person import Name
@@ -21,7 +21,7 @@ class Tombstones:
     """The refusals that are kept under hashes."""
 
     def __init__(
-        self, warehouse: Warehouse, environment: Mapping[str, str], country_code: str | None = None
+        self, warehouse: Warehouse, environment: Mapping[str, str], country: Country | None = None
     ) -> None:
         """Raises MissingCredential where somebody was forgotten and the key is not set."""
         self._warehouse = warehouse
@@ -30,7 +30,7 @@ class Tombstones:
             check_key(warehouse, self._key)
         self._by_hash = stored_by_hash(warehouse) if self._key else {}
         self._normalize: dict[str, Callable[[str], str | None]] = {
-            kind: normalizer(kind, country_code) for kind in _MEMBERS.values()
+            kind: normalizer(kind, country) for kind in _MEMBERS.values()
         }
         self._returned: set[Name] = set()
 

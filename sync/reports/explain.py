@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from sync.addresses import CHANNELS, readings
+from sync.addresses import CHANNELS, Country, readings
 from sync.progress import QUIET, Steps
 from sync.reports.explain_words import Route, ends_by, event_types, route
 from sync.warehouse.base import Warehouse
@@ -215,7 +215,7 @@ def read_explanation(
     asked: str,
     *,
     channel: str | None,
-    country_code: str | None = None,
+    country: Country | None = None,
     steps: Steps = QUIET,
 ) -> Explanation:
     """What is known of an address or an external_id; of an unknown one, that nothing is.
@@ -224,7 +224,7 @@ def read_explanation(
     """
     with warehouse.session():
         steps.begin("whom it names")
-        subject = find_subject(warehouse, asked, country_code)
+        subject = find_subject(warehouse, asked, country)
         rows = _read(warehouse, subject, steps)
     if channel is not None:
         rows = {name: _of_channel(found, channel) for name, found in rows.items()}
@@ -238,10 +238,10 @@ def read_explanation(
     )
 
 
-def find_subject(warehouse: Warehouse, asked: str, country_code: str | None = None) -> Subject:
+def find_subject(warehouse: Warehouse, asked: str, country: Country | None = None) -> Subject:
     """Whom the text names: an address that is known, a known external_id, else what it reads as."""
     text = asked.strip()
-    read = readings(text, country_code)
+    read = readings(text, country)
     values = {name: read.get(name, "") for name in CHANNELS}
     found = warehouse.rows(_FOUND_AS_ADDRESS, values)
     # Whose country is only assumed comes after an id, as in `forget`.

@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
-from sync.addresses import normalizer
+from sync.addresses import Country, normalizer
 from sync.clock import utc_now
 from sync.delivery.guard import Limits, build_faults, read_facts
 from sync.errors import ConfigError, GuardStop
@@ -92,7 +92,7 @@ class Options:
     may_not: Path | None = None
     hashed_in: str | None = None
     hashed_out: str | None = None
-    country_code: str | None = None
+    country: Country | None = None
     max_age: timedelta = timedelta(hours=26)
 
 
@@ -148,7 +148,7 @@ def scrub(
         index, channel = _address_column(table.header, options)
         options = replace(options, channel=channel, may=may, may_not=may_not)
         with _list(warehouse, channel, options) as find:
-            tombstones = Tombstones(warehouse, environment, options.country_code)
+            tombstones = Tombstones(warehouse, environment, options.country)
             rows = _split(
                 table, index, options, _judge(channel, options, find, tombstones), reasons
             )
@@ -207,7 +207,7 @@ def _list(warehouse: Warehouse, channel: str, options: Options) -> Iterator[Find
 def _judge(channel: str, options: Options, find: Find, tombstones: Tombstones) -> Judge:
     """What cells become in the outputs; and reason and time, if they may not be contacted."""
     hashed_in, hashed_out = options.hashed_in, options.hashed_out
-    read = _digest_in(hashed_in) if hashed_in else normalizer(channel, options.country_code)
+    read = _digest_in(hashed_in) if hashed_in else normalizer(channel, options.country)
 
     def shown(cell: str, key: str | None) -> str:
         if not hashed_out:

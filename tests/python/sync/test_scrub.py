@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.addresses import normalize_email, normalize_phone, normalize_push_token
+from sync.addresses import normalize_email, normalize_phone, normalize_push_token, read_country
 from sync.errors import ConfigError
 from sync.reports.scrub import Options
 from sync.reports.scrub import scrub as the_command
+from tests.python.conftest import ROOT
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import World
 
@@ -274,7 +275,8 @@ def test_an_email_is_normalized_as_the_models_do(text: str, address: str | None)
 def test_a_phone_is_normalized_as_the_models_do(
     text: str, code: str | None, number: str | None
 ) -> None:
-    assert normalize_phone(text, code) == number
+    country = read_country(code, ROOT / "seeds") if code else None
+    assert normalize_phone(text, country) == number
 
 
 @given(st.text(max_size=40))
