@@ -159,8 +159,8 @@ class Project:
         return Place(self.target, project_directory(self.project_dir), tuple(options))
 
     def country(self) -> Country | None:
-        """The rules that the variable default_country_code of dbt_project.yml names; None where it is
-        not set. Raises ConfigError where it names no country.
+        """The rules that the variable default_country_code of dbt_project.yml names; None where it
+        is not set. Raises ConfigError where it names no country.
         """
         from sync.addresses import read_country
         from sync.errors import ConfigError

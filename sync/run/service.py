@@ -25,8 +25,8 @@ from sync.warehouse import open_warehouse
 
 log = logging.getLogger(__name__)
 
-#: Seconds from the word to end: a build that takes longer is ended, and made again by the next run; what
-#: waits for its file has the rest. Less than the 30 that a user was told.
+#: Seconds from the word to end: a build that takes longer is ended, and made again by the next
+#: run; what waits for its file has the rest. Less than the 30 that a user was told.
 _BUILD_PATIENCE: Final = 15.0
 _PATIENCE: Final = 27.0
 

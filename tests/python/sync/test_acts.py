@@ -144,12 +144,12 @@ def test_one_spelling_names_one_person_to_every_command(warehouse: Warehouse) ->
         assert (subject.channel, subject.address) == ("sms", number)
         person = find_person(opened, spelled, country)
         assert person.external_ids == ([external_id] if external_id else [])
+    america = read_country("1", ROOT / "seeds")
     # An id that could be somebody's number, were it of the default country, is the id.
-    assert find_subject(opened, "2025550141", "1").external_id == "2025550141"
-    assert find_person(opened, "2025550141", "1").addresses == ["+442025550141"]
+    assert find_subject(opened, "2025550141", america).external_id == "2025550141"
+    assert find_person(opened, "2025550141", america).addresses == ["+442025550141"]
     # Without a country it is no number; with one, of nobody known, it is no reason to erase.
     assert find_person(opened, "(202) 555-0141") == Person(frozenset())
-    america = read_country("1", ROOT / "seeds")
     assert find_person(opened, "202 555 0149", america) == Person(frozenset())
     assert find_person(opened, "+1 202 555 0149", america).addresses == ["+12025550149"]
     with pytest.raises(ConfigError, match=r"E\.164"):
