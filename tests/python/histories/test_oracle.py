@@ -121,17 +121,26 @@ def test_the_rules_of_the_oracle_are_those_of_the_seeds() -> None:
 
 
 def test_of_several_copies_the_earliest_received_stands(told: Told) -> None:
-    told.that("unsubscribe", None, received=day(5), key="x", e="a")
-    told.that("unsubscribe", None, received=day(3), key="x", e="b")
+    told.that("unsubscribe", None, received=day(5), key="x", e="a", topic="late")
+    told.that("unsubscribe", None, received=day(3), key="x", e="a", topic="early")
     (standing,) = standing_events(told.copies, RULES, AS_OF)
-    assert (standing.event.email, standing.at) == ("b", day(3))
+    assert (standing.event.topic, standing.at) == ("early", day(3))
 
 
 def test_of_copies_received_at_once_the_first_delivery_and_position_stands(told: Told) -> None:
-    told.that("unsubscribe", day(1), key="x", e="a", delivery="d2", position=0)
-    told.that("unsubscribe", day(1), key="x", e="b", delivery="d1", position=4)
-    told.that("unsubscribe", day(1), key="x", e="c", delivery="d1", position=3)
-    assert told.listed == {"c"}
+    told.that("unsubscribe", day(1), key="x", e="a", topic="1", delivery="d2", position=0)
+    told.that("unsubscribe", day(1), key="x", e="a", topic="2", delivery="d1", position=4)
+    told.that("unsubscribe", day(1), key="x", e="a", topic="3", delivery="d1", position=3)
+    (standing,) = standing_events(told.copies, RULES, AS_OF)
+    assert standing.event.topic == "3"
+
+
+def test_one_key_for_two_people_or_two_words_is_several_events(told: Told) -> None:
+    told.that("unsubscribe", day(1), key="x", e="a")
+    told.that("unsubscribe", day(1), key="x", e="b")
+    told.that("complaint", day(1), key="x", e="b", word="spamreport")
+    assert told.listed == {"a", "b"}
+    assert len(list(standing_events(told.copies, RULES, AS_OF))) == 3
 
 
 def test_the_same_key_on_another_channel_or_source_is_another_event(told: Told) -> None:
@@ -141,14 +150,17 @@ def test_the_same_key_on_another_channel_or_source_is_another_event(told: Told) 
     assert told.listed == {"a", "b", "c"}
 
 
-def test_an_event_id_is_a_hash_of_source_channel_and_key() -> None:
-    event = Event("segment", "k1", "unsubscribe", timestamp=day(1))
-    assert event_id(event) == hashlib.md5(b"segment|_null_|k1").hexdigest()
+def test_an_event_id_is_a_hash_of_source_channel_key_word_and_whom_it_names() -> None:
+    event = Event("segment", "k1", "unsubscribe", "email", "c-1", "a@b", word="unsubscribed")
+    assert event_id(event) == hashlib.md5(b"segment|email|k1|unsubscribed|a@b").hexdigest()
+    of_a_contact = Event("segment", "k1", "unsubscribe", "email", "c-1", word="unsubscribed")
+    assert event_id(of_a_contact) == hashlib.md5(b"segment|email|k1|unsubscribed|c-1").hexdigest()
 
 
 def test_an_event_id_of_no_act_has_its_day_too() -> None:
-    event = Event("segment", "k1", "identify", timestamp=datetime(2025, 5, 1, 23))
-    assert event_id(event) == hashlib.md5(b"segment|_null_|k1|2025-05-01").hexdigest()
+    event = Event("segment", "k1", "identify", timestamp=datetime(2025, 5, 1, 23), word="identify")
+    named = b"segment|_null_|k1|identify|_null_|2025-05-01"
+    assert event_id(event) == hashlib.md5(named).hexdigest()
 
 
 def test_nothing_happens_after_it_was_received(told: Told) -> None:
