@@ -227,7 +227,7 @@ def backfill(
 def _tell_conflicts(project: Project, path: Path, output: str) -> None:
     from sync.backfill.conflicts import write_conflicts
 
-    found = write_conflicts(project.open(read_only=True), path)
+    found = write_conflicts(project.open_to_read(may_be_older=True), path)
     # Whom they are about stands in the file alone.
     shown = [
         {name: value for name, value in row.items() if name not in {"address", "external_id"}}

@@ -45,7 +45,9 @@ class Exports:
         lines = [
             json.loads(line)
             for path in sorted(self.landing.rglob("*.ndjson"))
-            for line in path.read_text().splitlines()
+            # Not splitlines: a value may hold other ends of lines.
+            for line in path.read_text().split("\n")
+            if line
         ]
         said = [one for line in lines for one in json.loads(line["payload"])["statements"]]
         return sorted(said, key=lambda one: json.dumps(one, sort_keys=True))
