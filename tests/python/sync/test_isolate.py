@@ -98,6 +98,7 @@ def test_a_member_at_whom_mailchimp_fails_costs_a_few_calls_once(
     world.want_items(new)
     part = world.push().parts[0]
     assert (part.tally.suppressed, part.tally.failed) == (30, 1)
+    assert part.calls == 1 + ATTEMPTS
 
 
 @pytest.mark.parametrize("verb", ["release", "subscribe"])
