@@ -61,6 +61,13 @@ SECTIONS: tuple[Section, ...] = (
         "They suppress nothing until a row of seeds/topics.csv says so.",
     ),
     Section(
+        "possible_opt_outs",
+        "Replies that may be opt-outs",
+        ("source", "channel", "replies", "oldest"),
+        "source, channel",
+        "Read them (possible_opt_outs); `contact-sync suppress --person-asked` records a refusal.",
+    ),
+    Section(
         "contacts_over_address_limit",
         "External ids that name too many addresses",
         ("channel", "external_id", "addresses"),

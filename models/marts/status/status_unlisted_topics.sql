@@ -18,9 +18,13 @@ select
     opt_outs.topic,
     count(*) as events
 from opt_outs
-left join topics
-    on
-        opt_outs.source = topics.source
-        and opt_outs.topic = topics.topic
-where topics.topic is null
+left join topics as exact
+    on opt_outs.source = exact.source and opt_outs.topic = exact.topic
+left join topics as of_source
+    on opt_outs.source = of_source.source and of_source.topic = '*'
+left join topics as of_topic
+    on opt_outs.topic = of_topic.topic and of_topic.source = '*'
+left join topics as of_any
+    on of_any.source = '*' and of_any.topic = '*'
+where coalesce(exact.topic, of_source.topic, of_topic.topic, of_any.topic) is null
 group by opt_outs.source, opt_outs.topic

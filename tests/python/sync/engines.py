@@ -55,6 +55,7 @@ TABLES = {
     " kept_topics text, traits text",
     "events": "source text, event_type text, provider_event text, topic text",
     "quarantined_deliveries": "source text, reason text",
+    "possible_opt_outs": "source text, channel text, received_at timestamp",
     "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
