@@ -50,7 +50,7 @@ select
     file,
     line,
     channel,
-    'says something of a channel of which it names no address: column ' || header
+    'says something of a channel of which it names no address' || coalesce(': column ' || header, '')
 from addressed
 where address is null and (external_id is null or kind = 'bounced') and not is_doubtful;
 

@@ -384,6 +384,13 @@ def test_an_opt_out_by_external_id_lands_though_its_address_cannot_be_read(
     assert reasons(exports) == ["2: not an email address: column email"]
 
 
+def test_a_bounce_without_an_address_is_rejected_also_of_a_list(exports: Exports) -> None:
+    text = "external_id,email\nu1,\nu2,a@x.com\n"
+    said = exports.said(exports.write("a.csv", text), lists={"": "bounced"})
+    assert [one[3] for one in said] == ["a@x.com"]
+    assert reasons(exports) == ["2: says something of a channel of which it names no address"]
+
+
 def test_whose_an_address_is_does_not_land_with_a_time_that_cannot_be_read(
     exports: Exports,
 ) -> None:
