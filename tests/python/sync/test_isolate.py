@@ -39,6 +39,8 @@ MET = [
     for turn, name in enumerate(FAULTS)
     if (case.name == "mailchimp" or (number + turn) % sized(small=4, deep=1) == 0)
     and not (name == "404" and case.name in ("mailchimp", "mailgun"))
+    # An answer without a body cannot be cut in half.
+    and not (name == "half" and case.name == "mparticle")
 ]
 ATTEMPTS = 6
 

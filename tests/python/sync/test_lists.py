@@ -254,6 +254,7 @@ def test_a_list_that_fails_is_named_and_the_others_are_done(
     assert found["entries"] == 4
     if command == "reconcile":
         assert kinds(found) == {"missing": 1, "foreign": 4}
+        assert {one["scope"] for one in found["differences"]} == {"outbound"}
 
 
 @on_duckdb
