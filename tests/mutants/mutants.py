@@ -111,14 +111,17 @@ MUTANTS = [
         "macros/text.sql",
         "|.*[0-9][.]0\\\\s*') }} then null",
         "') }} then null",
-        (f"{STAGING}/test_macros.py",),
+        (f"{STAGING}/test_macros.py::test_a_number_without_its_country_is_null",),
     ),
     Mutant(
         "a number with two readings is guessed",
         "macros/text.sql",
         "        <> 1\n        then null",
         "        < 1\n        then null",
-        (f"{STAGING}/test_macros.py",),
+        (
+            f"{STAGING}/test_macros.py"
+            "::test_the_command_normalizes_as_the_models_do_in_every_region",
+        ),
     ),
     Mutant(
         "a reason that reaches one channel reaches all",
