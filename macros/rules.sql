@@ -83,7 +83,8 @@ left join provider_events as exact
         on {{ relation }}.source = of_source.source and of_source.topic = '*'
     left join topics as of_topic
         on {{ relation }}.topic = of_topic.topic and of_topic.source = '*'
-    left join topics as of_any
-        on of_any.source = '*' and of_any.topic = '*'
 {%- endmacro %}
-{% macro topic_counts() -%} coalesce(exact.suppresses, of_source.suppresses, of_topic.suppresses, of_any.suppresses, false) {%- endmacro %}
+{% macro topic_counts() -%} coalesce(
+        exact.suppresses, of_source.suppresses, of_topic.suppresses,
+        (select any_value(topics.suppresses) from topics where topics.source = '*' and topics.topic = '*'), false
+    ) {%- endmacro %}

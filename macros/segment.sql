@@ -85,7 +85,7 @@ calls as (
 track_names as (
 
     select
-        name,
+        lower(trim(name)) as name,
         channel
     from {{ ref('track_names') }}
     where source = '{{ platform }}'

@@ -23,7 +23,8 @@ concat({% for part in parts %}coalesce({{ part }}, ''){{ ", '|', " if not loop.l
 {%- endmacro %}
 
 {#
-  An email address in the one form that is compared: trimmed, lower case. Null for what is not exactly one bare address:
+  An email address in the one form that is compared: trimmed, lower case, composed (NFC), without the dot that may end a
+  domain. Null for what is not exactly one bare address:
   no or several @, blanks or control characters inside, a display name, brackets, a list, an empty half.
   Params: text. Why: dots and plus tags are kept, for only the mailbox's own server knows what they mean.
 #}
@@ -32,11 +33,17 @@ concat({% for part in parts %}coalesce({{ part }}, ''){{ ", '|', " if not loop.l
     Quotes, colons and brackets keep JSON text out, too. -#}
 case
     when length({{ text }}) > 400 then null
-    when {{ regex_is(text, '[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+') }} then lower({{ text }})
-    when {{ regex_is('lower(' ~ trim_blanks(text) ~ ')', email_pattern()) }} then lower({{ trim_blanks(text) }})
+    when {{ regex_is(text, '[A-Za-z0-9._+-]+@[A-Za-z0-9.-]*[A-Za-z0-9-]') }} then lower({{ text }})
+    {%- set bare = regex_replace(composed('lower(' ~ trim_blanks(text) ~ ')'), '[.]$') %}
+    when {{ regex_is(bare, email_pattern()) }} then {{ bare }}
 end
 {%- endmacro %}
-{% macro email_pattern() -%} [^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+@[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+ {%- endmacro %}
+{% macro email_pattern() -%} [^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+@[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]*[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\.] {%- endmacro %}
+
+{# Text with letters and their accents as one character each (NFC). Params: text. Why: names differ. #}
+{% macro composed(text) %}{{ return(adapter.dispatch('composed')(text)) }}{% endmacro %}
+{% macro bigquery__composed(text) -%} normalize({{ text }}, nfc) {%- endmacro %}
+{% macro duckdb__composed(text) -%} nfc_normalize({{ text }}) {%- endmacro %}
 
 {#
   A phone number as E.164, or null. Formatting and the prefixes `whatsapp:`, `rcs:`, `sms:` and `tel:` are removed; a number
@@ -69,21 +76,19 @@ case
     {% if international -%}
     when {{ regex_is(bare, '(?:' ~ international ~ ')[0-9]*') }} then null
     {% endif -%}
-    {#- Two readings are none. -#}
-    when
-        case when {{ regex_is(bare, in_full) }} then 1 else 0 end
-        + case when {{ regex_is(bare, code ~ in_full) }} then 1 else 0 end
-        {% if trunk and trunk != code -%}
-        + case when {{ regex_is(bare, trunk ~ in_full) }} then 1 else 0 end
-        {% endif -%}
-        <> 1
-        then null
-    when {{ regex_is(bare, code ~ in_full) }} then {{ e164_or_null("'+' || " ~ bare) }}
-    {% if trunk -%}
-    when {{ regex_is(bare, trunk ~ in_full) }} then {{ e164_or_null("'+" ~ code ~ "' || substr(" ~ bare ~ ", " ~ (trunk | length + 1) ~ ")") }}
-    when starts_with({{ bare }}, '{{ trunk }}') then null
+    {#- A trunk prefix is none of the number's digits. -#}
+    {% if trunk and trunk != code -%}
+    when starts_with({{ bare }}, '{{ trunk }}') then case
+        when {{ regex_is(bare, trunk ~ in_full) }} and not {{ regex_is(bare, code ~ in_full) }}
+            then {{ e164_or_null("'+" ~ code ~ "' || substr(" ~ bare ~ ", " ~ (trunk | length + 1) ~ ")") }}
+    end
     {% endif -%}
-    else {{ e164_or_null("'+" ~ code ~ "' || " ~ bare) }}
+    {#- Two readings are none. -#}
+    when {{ regex_is(bare, in_full) }} then case
+        when not {{ regex_is(bare, code ~ '([0-9]{' ~ (country.all_lengths or ['999']) | join('}|[0-9]{') ~ '})') }}
+            then {{ e164_or_null("'+" ~ code ~ "' || " ~ bare) }}
+    end
+    when {{ regex_is(bare, code ~ in_full) }} then {{ e164_or_null("'+' || " ~ bare) }}
     {%- endif %}
 end
 {%- endmacro %}
@@ -96,7 +101,8 @@ end
     {%- if not execute -%}{%- do ref('phone_countries') -%}{%- endif -%}
     {%- if not code or not execute -%}{{ return(none) }}{%- endif -%}
     {%- set found = answers_of(
-        "select concat(coalesce(international_prefix, ''), ';', coalesce(trunk_prefix, ''), ';', coalesce(lengths, ''), ';', case when keeps_zero then '0' else '' end) from "
+        "select concat(coalesce(international_prefix, ''), ';', coalesce(trunk_prefix, ''), ';', coalesce(lengths, ''), ';', case when keeps_zero then '0' else '' end, ';',"
+        ~ " coalesce(all_lengths, '')) from "
         ~ api.Relation.create(database=target.database, schema=target.schema, identifier='phone_countries')
         ~ " where calling_code = '" ~ code ~ "'"
     ) -%}
@@ -104,7 +110,7 @@ end
         {{ exceptions.raise_compiler_error("default_country_code: no country has the calling code " ~ code ~ " (seeds/phone_countries.csv).") }}
     {%- endif -%}
     {%- set parts = found[0].split(';') -%}
-    {{ return({'calling_code': code, 'international_prefix': parts[0], 'trunk_prefix': parts[1], 'lengths': parts[2].split(), 'keeps_zero': parts[3] == '0'}) }}
+    {{ return({'calling_code': code, 'international_prefix': parts[0], 'trunk_prefix': parts[1], 'lengths': parts[2].split(), 'keeps_zero': parts[3] == '0', 'all_lengths': parts[4].split()}) }}
 {%- endmacro %}
 
 {# The production database's id of a contact, trimmed; null for what applications send when they have none. Params: text. #}

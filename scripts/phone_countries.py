@@ -14,10 +14,12 @@ from pathlib import Path
 import phonenumbers
 from phonenumbers.phonemetadata import PhoneMetadata
 
+# What is dialled before a number may be its beginning as well (Belarus: 8 and 8 0).
+UNCERTAIN = ("BY",)
 SEED = Path(__file__).parents[1] / "seeds" / "phone_countries.csv"
 
 
-def begins_with_zero(pattern: str, lengths: tuple[int, ...]) -> bool:
+def begins_with_zero(pattern: str, lengths: set[int]) -> bool:
     """Whether a number without prefixes may begin with 0: tried, as a pattern does not say so."""
     digits = random.Random(1)
     tried = (
@@ -39,21 +41,25 @@ def row(calling_code: int, region: str) -> dict[str, str]:
     assert known is not None, region
     # 8~10: a tone to wait for.
     international = (known.international_prefix or "").replace("~", "")
-    pattern, lengths = (
-        known.general_desc.national_number_pattern,
-        known.general_desc.possible_length,
-    )
-    assert pattern is not None, region
+    # Lines that people have: short, free and shared ones have other lengths and first digits.
+    lines = [one for one in (known.fixed_line, known.mobile) if one and one.national_number_pattern]
+    lengths = {length for one in lines for length in one.possible_length if length > 0}
+    # Of one that says none, those of the country hold.
+    if any(not one.possible_length for one in lines) or not lengths:
+        lengths |= set(known.general_desc.possible_length)
+    patterns = [one.national_number_pattern for one in lines if one.national_number_pattern]
+    is_uncertain = region in UNCERTAIN or is_rewritten(known.national_prefix_transform_rule)
     return {
         "calling_code": str(calling_code),
         "region": region,
         "international_prefix": international,
         "trunk_prefix": known.national_prefix or "",
-        "keeps_zero": str(begins_with_zero(pattern, lengths)).lower(),
+        "keeps_zero": str(
+            begins_with_zero("|".join(f"(?:{one})" for one in patterns), lengths)
+        ).lower(),
         # Argentina's mobiles: only those with a plus are certain.
-        "lengths": ""
-        if is_rewritten(known.national_prefix_transform_rule)
-        else " ".join(map(str, lengths)),
+        "lengths": "" if is_uncertain else " ".join(map(str, sorted(lengths))),
+        "all_lengths": " ".join(map(str, known.general_desc.possible_length)),
     }
 
 

@@ -14,7 +14,7 @@ CHANNELS: Final = ("email", "sms", "push")
 
 # What trim_blanks removes; str.strip() alone would remove more.
 _BLANKS: Final = " \t\n\x0b\x0c\r\xa0\u3000\ufeff"
-_PLAIN_EMAIL: Final = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+")
+_PLAIN_EMAIL: Final = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]*[A-Za-z0-9-]")
 _NOT_IN_EMAIL: Final = frozenset('<>,;:"()[]\\')
 _LONGEST_EMAIL: Final = 400
 _LONGEST_PHONE: Final = 64
@@ -30,18 +30,21 @@ _NO_TOKENS: Final = frozenset(("null", "undefined", "0"))
 
 
 def normalize_email(text: str) -> str | None:
-    """Trimmed and lower-cased; None for what is not exactly one bare address."""
+    """Trimmed, lower-cased, composed (NFC), without the dot that may end a domain; None for what is
+    not exactly one bare address.
+    """
     if len(text) > _LONGEST_EMAIL:
         return None
     if _PLAIN_EMAIL.fullmatch(text):
         return text.lower()
-    trimmed = text.strip(_BLANKS)
-    name, at, domain = trimmed.partition("@")
-    if not (name and at and domain) or "@" in domain:
+    lowered = "".join(_lower(char) for char in text.strip(_BLANKS))
+    bare = unicodedata.normalize("NFC", lowered).removesuffix(".")
+    name, at, domain = bare.partition("@")
+    if not (name and at and domain) or "@" in domain or domain.endswith("."):
         return None
-    if any(char in _NOT_IN_EMAIL or _is_blank(char) for char in trimmed):
+    if any(char in _NOT_IN_EMAIL or _is_blank(char) for char in bare):
         return None
-    return "".join(_lower(char) for char in trimmed)
+    return bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,8 @@ class Country:
     keeps_zero: bool
     #: Digits of a number without prefixes; none where such numbers cannot be read by these rules.
     lengths: tuple[int, ...]
+    #: The same of all numbers, also of services.
+    all_lengths: tuple[int, ...]
 
     def in_full(self, digits: str) -> bool:
         """Whether these may be all digits of a number, without prefixes."""
@@ -69,18 +74,17 @@ class Country:
             abroad = f"+{digits[len(international) :]}"
             is_one = international.isdigit() and len(international) > 1
             return abroad if is_one and _E164.fullmatch(abroad) else None
-        with_code = digits.startswith(code) and self.in_full(digits.removeprefix(code))
-        with_trunk = bool(trunk) and digits.startswith(trunk) and self.in_full(digits[len(trunk) :])
-        if self.in_full(digits) + with_code + (with_trunk and trunk != code) != 1:
-            return None
-        if with_code:
-            number = f"+{digits}"
-        elif with_trunk:
-            number = f"+{code}{digits[len(trunk) :]}"
-        elif trunk and digits.startswith(trunk):
-            return None
+        rest = digits.removeprefix(code)
+        with_code = rest != digits and self.in_full(rest)
+        if trunk and trunk != code and digits.startswith(trunk):
+            # None of the number's digits.
+            rest = digits.removeprefix(trunk)
+            number = f"+{code}{rest}" if self.in_full(rest) and not with_code else ""
+        elif self.in_full(digits):
+            in_doubt = rest != digits and len(rest) in self.all_lengths
+            number = "" if in_doubt else f"+{code}{digits}"
         else:
-            number = f"+{code}{digits}"
+            number = f"+{digits}" if with_code else ""
         return number if _E164.fullmatch(number) else None
 
 
@@ -96,6 +100,7 @@ def read_country(calling_code: str, seeds: Path) -> Country | None:
                     row["trunk_prefix"],
                     row["keeps_zero"] == "true",
                     tuple(map(int, row["lengths"].split())),
+                    tuple(map(int, row["all_lengths"].split())),
                 )
     return None
 

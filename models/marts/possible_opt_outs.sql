@@ -11,13 +11,17 @@ events as (
 suppression_list as (
 
     select * from {{ ref('suppression_list') }}
+    where event_type in ('complaint', 'unsubscribe')
 
 ),
 
 doubtful as (
 
     select * from events
-    where provider_event like '%/possible_opt_out'
+    where
+        channel = 'sms'
+        and event_type = 'other'
+        and provider_event like '%/possible_opt_out'
 
 )
 

@@ -1,4 +1,4 @@
--- A name that no row of the mapping knows would decide nothing: `Marketing Opt Out` needs a row in both seeds.
+-- A name that no row of the mapping knows would decide nothing: `Marketing Opt Out` needs a row in both seeds, in lower case.
 select
     track_names.source,
     track_names.name
@@ -7,4 +7,6 @@ left join {{ ref('provider_events') }} as provider_events
     on
         track_names.source = provider_events.source
         and track_names.name = provider_events.provider_event
-where provider_events.source is null
+where
+    provider_events.source is null
+    or track_names.name <> lower(trim(track_names.name))

@@ -5,4 +5,5 @@ select
 from {{ ref('sms_keywords') }} as keywords
 where
     (keywords.match = 'contains' and keywords.event_type <> 'unsubscribe')
+    or keywords.phrase <> lower(keywords.phrase)
     or not {{ regex_is('keywords.phrase', '[\\p{L}\\p{N}\\p{M}]+( [\\p{L}\\p{N}\\p{M}]+)*') }}

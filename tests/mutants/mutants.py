@@ -116,8 +116,8 @@ MUTANTS = [
     Mutant(
         "a number with two readings is guessed",
         "macros/text.sql",
-        "        <> 1\n        then null",
-        "        < 1\n        then null",
+        "        when not {{ regex_is(bare, code ~ '([0-9]{'",
+        "        when true or not {{ regex_is(bare, code ~ '([0-9]{'",
         (
             f"{STAGING}/test_macros.py"
             "::test_the_command_normalizes_as_the_models_do_in_every_region",
@@ -133,8 +133,8 @@ MUTANTS = [
     Mutant(
         "a topic's own row does not outdo the row for any",
         "macros/rules.sql",
-        "coalesce(exact.suppresses, of_source.suppresses,",
-        "coalesce(of_source.suppresses, exact.suppresses,",
+        "        exact.suppresses, of_source.suppresses, of_topic",
+        "        of_source.suppresses, exact.suppresses, of_topic",
         unit_tests("a_topic_opt_out_counts_for_the_channel_only_where_the_seed_says_so"),
     ),
     Mutant(

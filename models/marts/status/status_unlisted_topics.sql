@@ -24,7 +24,7 @@ left join topics as of_source
     on opt_outs.source = of_source.source and of_source.topic = '*'
 left join topics as of_topic
     on opt_outs.topic = of_topic.topic and of_topic.source = '*'
-left join topics as of_any
-    on of_any.source = '*' and of_any.topic = '*'
-where coalesce(exact.topic, of_source.topic, of_topic.topic, of_any.topic) is null
+where
+    coalesce(exact.topic, of_source.topic, of_topic.topic) is null
+    and (select count(*) from topics where source = '*' and topic = '*') = 0
 group by opt_outs.source, opt_outs.topic

@@ -58,7 +58,11 @@ changes as (
         *,
         provider_event in ('behaviors.subscription.globalstatechange', 'behaviors.subscriptiongroup.statechange') as is_state_change,
         {{ regex_replace(word_of('subscription_status'), '[ -]+', '_') }} as state_word,
-        {{ regex_replace(word_of('state_change_source'), '[ -]+', '_') }} as changed_by,
+        -- The prompt of a device is the person's; the app's own code sets the other channels.
+        case
+            when lower(trim(state_change_source)) = 'sdk' and lower(trim(channel)) = 'push' then 'prompt of the device'
+            else {{ regex_replace(word_of('state_change_source'), '[ -]+', '_') }}
+        end as changed_by,
         lower(trim(channel)) as state_channel,
         case when provider_event = 'messages.sms.inboundreceive' then {{ folded_words('message_body') }} end as words
     from events

@@ -130,7 +130,13 @@ EVENTS = {
         event(
             "push",
             "unsubscribe",
-            "behaviors.subscription.globalstatechange/unsubscribed/sdk",
+            "behaviors.subscription.globalstatechange/unsubscribed/prompt of the device",
+            external_id="c-901",
+        ),
+        event(
+            "push",
+            "subscribe",
+            "behaviors.subscription.globalstatechange/opted_in/prompt of the device",
             external_id="c-901",
         ),
     ],
@@ -354,6 +360,13 @@ EVENTS = {
             "email",
             "block",
             "behaviors.subscription.globalstatechange/unsubscribed/r",
+            "mia@example.org",
+            external_id="c-901",
+        ),
+        event(
+            "email",
+            "reactivate",
+            "behaviors.subscription.globalstatechange/opted_in/sdk",
             "mia@example.org",
             external_id="c-901",
         ),

@@ -125,7 +125,7 @@ EVENTS = {
     "bare_sentence": [
         event(
             "push",
-            "bounce",
+            "other",
             "error/requested entity was not found.",
             "eT0kEn:APA91bBare5",
             external_id="c-901",

@@ -134,6 +134,10 @@ def test_what_is_no_usable_time_is_null(read: Reader, text: str | None) -> None:
         ("mia+spring.sale@example.org", "mia+spring.sale@example.org"),
         ("o'brien@example.ie", "o'brien@example.ie"),
         ("Müller@Exämple.de", "müller@exämple.de"),
+        ("Rene\u0301@example.fr", "rené@example.fr"),
+        ("RENE\u0301@example.fr", "rené@example.fr"),
+        ("mia@example.org.", "mia@example.org"),
+        ("mia@b\u0075\u0308cher.example. ", "mia@bücher.example"),
         ("mia@localhost", "mia@localhost"),
     ],
 )
@@ -224,7 +228,9 @@ SPELLED = [
         "(202) 555-0141", "202\u2011555.0141", "151 23456789", "(0)151 23456789",
         "12", "12345", "20 7946 0958", "0207946095", "202555014x",
         "2025550141\u200b", "\u0662025550141",
-        "Mia@Example.ORG", "m\u00fcller\u0130@example.de", "\u03a3\u03a3@x.io", "a@b@c", "{}",
+        "Mia@Example.ORG", "mia@example.org.", "mia@example.org..", "mia@.",
+        "Rene\u0301@example.fr",
+        "m\u00fcller\u0130@example.de", "\u03a3\u03a3@x.io", "a@b@c", "{}",
         "a@b.c, d@e.f", "202\u000b5550141", "202\u001c5550141", "202\u00855550141",
         "202\u00a05550141",
     )

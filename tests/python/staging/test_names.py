@@ -66,7 +66,9 @@ def built(new_warehouse: Callable[[], Warehouse], project: Path) -> Warehouse:
 
 def call(source: str, name: str, number: int) -> dict[str, Any]:
     if source == "mparticle":
-        event = {"event_type": "custom_event", "data": {"event_name": name, "event_id": number}}
+        # What the call itself says of a channel is about something else.
+        data = {"event_name": name, "event_id": number, "custom_attributes": {"channel": "SMS"}}
+        event = {"event_type": "custom_event", "data": data}
         return {"user_identities": {"customer_id": "c-1"}, "batch_id": number, "events": [event]}
     traits = {"email": "mia@example.org"}
     return {"type": "track", "event": name, "userId": "c-1", "context": {"traits": traits}}

@@ -21,6 +21,8 @@ KINDS = (
     PhoneNumberType.PREMIUM_RATE, PhoneNumberType.SHARED_COST, PhoneNumberType.VOIP,
 )  # fmt: skip
 PER_REGION = 200
+#: Countries whose numbers, as they write them, are not certain: only those with a plus are read.
+UNREAD = frozenset(("AR", "BY", "MG", "NF", "NU", "SM", "TK"))
 
 
 def country(region: str) -> Country:
@@ -88,12 +90,18 @@ def test_a_national_number_is_read_as_its_countrys_or_not_at_all(region: str) ->
     assert not any(number for text, number in read.items() if text.endswith(".0"))
 
 
-@pytest.mark.parametrize("region", ["BJ", "CG", "CI", "DE", "FR", "GB", "HU", "IT", "RU", "US"])
+@pytest.mark.parametrize("region", sorted(CODES))
 def test_a_number_as_the_country_writes_it_is_read(region: str) -> None:
-    for number in numbers(region):
-        national = phonenumbers.format_number(number, PhoneNumberFormat.NATIONAL)
-        whole = phonenumbers.format_number(number, PhoneNumberFormat.E164)
-        assert normalize_phone(national, country(region)) == whole, national
+    rules = country(region)
+    unread = []
+    for kind in (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE):
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is not None:
+            national = phonenumbers.format_number(example, PhoneNumberFormat.NATIONAL)
+            whole = phonenumbers.format_number(example, PhoneNumberFormat.E164)
+            if normalize_phone(national, rules) != whole:
+                unread.append(national)
+    assert bool(unread) == (region in UNREAD), unread
 
 
 def test_a_code_of_no_country_has_no_rules() -> None:

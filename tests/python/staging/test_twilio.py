@@ -368,6 +368,106 @@ EVENTS = {
             at=None,
         ),
     ],
+    "words_with_an_emoji": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_with_a_keycap": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_twice": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_i_want_to": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_beyond_a_sentence": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_above_a_signature": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_decomposed": [
+        event(
+            "sms",
+            "unsubscribe",
+            "incoming/unsubscribe",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_of_a_question": [
+        event(
+            "sms",
+            "other",
+            "incoming/possible_opt_out",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_that_want_to_stay": [
+        event(
+            "sms",
+            "other",
+            "incoming/possible_opt_out",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
+    "words_among_others": [
+        event(
+            "sms",
+            "other",
+            "incoming/possible_opt_out",
+            "+12025550141",
+            topic="+12025550100",
+            at=None,
+        ),
+    ],
 }
 
 QUARANTINED: dict[str, list[str]] = {
