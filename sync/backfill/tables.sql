@@ -104,7 +104,7 @@ create macro an_instant(text, style) as date_trunc('second', case
         when try_cast(text as double) between 1104537600e3 and 1e14 then make_timestamp(cast(round(try_cast(text as double) * 1e3) as bigint))
         when try_cast(text as double) between 1104537600e6 and 1e17 then make_timestamp(cast(round(try_cast(text as double)) as bigint))
     end
-    when regexp_matches(text, '^[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}') then coalesce(an_iso_time_by_halves(text), try_cast(
+    when regexp_matches(text, '^[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}') then coalesce(if(contains(upper(text), 'M'), an_iso_time_by_halves(text), null), try_cast(
         regexp_replace(
             regexp_replace(
                 regexp_replace(

@@ -533,7 +533,7 @@ def test_an_unreadable_phone_number_is_rejected_and_the_opt_out_beside_it_lands(
 
 
 def test_a_spreadsheets_number_is_not_read_with_a_country_code_either(exports: Exports) -> None:
-    rows = "15123456789.0,stop\n15123456789,stop\n"
+    rows = "15123456789.0,stop\n+15123456789.0000,stop\n15123456789,stop\n"
     said = told(exports, f"phone,sms_status\n{rows}", country=read_country("49", ROOT / "seeds"))
     assert [address for _, address, _ in said] == ["15123456789"]
 
