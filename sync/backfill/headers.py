@@ -74,6 +74,13 @@ class Column:
         return name if name in _FACTS else None
 
     @property
+    def refusal(self) -> str | None:
+        """The kind of refusal that a time or a yes in it says; None where it says none."""
+        name = str(self.fact).removesuffix("_at")
+        kind = "opted_out" if name in ("refused", "suppression") else name
+        return kind if kind in ("opted_out", "bounced", "complained") else None
+
+    @property
     def is_word(self) -> bool:
         """Whether its fact is said by a word, not by the time of it."""
         return self.fact in _TIME_OF
@@ -118,8 +125,8 @@ class Layout:
 
     @property
     def times(self) -> tuple[Column, ...]:
-        """The columns that hold times."""
-        return tuple(column for column in self.columns if column.meaning.endswith("_at"))
+        """The columns that hold times, or may hold one in place of a word."""
+        return tuple(c for c in self.columns if c.meaning.endswith("_at") or c.refusal)
 
     @property
     def channel(self) -> str:

@@ -255,6 +255,8 @@ class Reading:
             kind = f"if(is_no_time({_cell(column)}), '', '{str(column.fact).removesuffix('_at')}')"
             if column.is_word:
                 kind = f"kind_by_{column.fact}(word, meaning, at_text)"
+                if column.refusal:
+                    kind = f"if({_is_time_for_word(column)}, '{column.refusal}', {kind})"
             self._add_facts(source, column, kind, layout.time_of(column))
         self._db.execute("drop table cells")
 
@@ -262,29 +264,42 @@ class Reading:
         self, source: Source, column: Column | None, kind: str, time: Column | None
     ) -> None:
         """What a column says (of a list, that a row is in it), and when. kind: an expression."""
-        cells, channel, header, is_word = "cells", "channel", "null", False
+        cells, channel, header, is_word = "cells", "channel", "null", "false"
+        said_at = f"known_instant({_instant(time)})"
+        time_problem = f"{_time_problem(time)} || {_of(time)}"
         if column is not None:
-            header, is_word = _literal(column.header), column.is_word
+            header, is_word = _literal(column.header), str(column.is_word)
             channel = _literal(column.channel) if column.channel else channel
-        if column is not None and is_word:
+        if column is not None and column.refusal and not column.is_word:
+            # A yes where its time should be is a word, and lacks no time.
+            is_word = f"is_yes({_cell(column)})"
+            time_problem = f"if({is_word}, null, {time_problem})"
+        if column is not None and column.refusal and column.is_word:
+            its_own = _is_time_for_word(column)
+            said_at = f"if({its_own}, known_instant({_instant(column)}), {said_at})"
+            own_problem = f"{_time_problem(column)} || {_of(column)}"
+            time_problem = f"if({its_own}, {own_problem}, {time_problem})"
+        if column is not None and column.is_word:
             words = f"words_of({_cell(column)}, {column.fact == 'suppression'})"
             cells = f"(select *, unnest({words}) as word, {_cell(time)} as at_text from cells)"
             cells += " left join words on known = a_word(word)"
         self._db.execute(f"""
             insert into facts by name
             select {source.number} as file, line, header: {header}, channel: {channel},
-                kind: {kind}, is_word: {is_word}, said_at: known_instant({_instant(time)}),
+                kind: {kind}, is_word: {is_word}, said_at: {said_at},
                 problem: coalesce(
                     if(kind is null, 'unreadable status' || {_of(column)}, null),
-                    {_time_problem(time)} || {_of(time)},
-                    if({channel} = 'unknown', 'unknown channel', null)
+                    if({channel} = 'unknown', 'unknown channel', null),
+                    {time_problem}
                 )
             from {cells} where kind is distinct from ''
         """)
 
     def _style(self, column: Column) -> str:
         """How a column writes its dates: serial, dmy, mdy; '' where none fits all its values."""
-        (found,) = self._row(f"select style_of({_cell(column)}, '{self._dates or ''}') from texts")
+        # A yes among times is of no style.
+        cell = f"if(is_yes({_cell(column)}), '', {_cell(column)})"
+        (found,) = self._row(f"select style_of({cell}, '{self._dates or ''}') from texts")
         return str(found or "")
 
     def _pages(self, columns: str) -> Iterator[tuple[Any, ...]]:
@@ -317,6 +332,11 @@ def _instant(column: Column | None) -> str:
 
 def _time_problem(column: Column | None) -> str:
     return f"time_problem({_cell(column)}, {_instant(column)})"
+
+
+def _is_time_for_word(column: Column) -> str:
+    """Whether a time stands in a column of words, in place of one that somebody knows."""
+    return f"(meaning is null and is_like_a_time({_cell(column)}, {_instant(column)}))"
 
 
 def _literal(text: str) -> str:

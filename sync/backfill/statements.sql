@@ -11,13 +11,34 @@ where
     coalesce(external_id, email, phone, push_token) is null
     and (file, line) not in (select (file, line) from facts where kind is null and problem is not null);
 
+create table addressed as
+select
+    facts.*,
+    rows.external_id,
+    case facts.channel when 'email' then rows.email when 'sms' then rows.phone when 'push' then rows.push_token end as address,
+    rows.push_token_type,
+    rows.reason,
+    -- A refusal is certain although its time is not. One of nobody is none.
+    kind in ('opted_out', 'complained', 'bounced')
+    and facts.channel <> 'unknown'
+    and coalesce(address, case when kind <> 'bounced' then rows.external_id end) is not null as is_certain_refusal
+from facts
+inner join rows on facts.file = rows.file and facts.line = rows.line;
+
+drop table facts;
+
 insert into rejects
 select
     file,
     line,
     channel,
-    problem
-from facts
+    problem || case
+        when is_certain_refusal then '; the '
+            || case kind when 'opted_out' then 'opt-out' when 'complained' then 'complaint' else 'bounce' end
+            || ' itself counts at --as-of'
+        else ''
+    end
+from addressed
 where problem is not null;
 
 -- Of what a row says no more for sure: a channel, or all of them.
@@ -28,22 +49,20 @@ select distinct
     channel
 from rejects;
 
-create table addressed as
+create table readable as
 select
-    facts.* exclude (problem),
-    rows.external_id,
-    case facts.channel when 'email' then rows.email when 'sms' then rows.phone when 'push' then rows.push_token end as address,
-    rows.push_token_type,
-    rows.reason,
+    *,
     exists (
         select 1 from doubts
-        where doubts.file = facts.file and doubts.line = facts.line and coalesce(doubts.channel, facts.channel) = facts.channel
+        where
+            doubts.file = addressed.file
+            and doubts.line = addressed.line
+            and coalesce(doubts.channel, addressed.channel) = addressed.channel
     ) as is_doubtful
-from facts
-inner join rows on facts.file = rows.file and facts.line = rows.line
-where facts.problem is null;
+from addressed
+where problem is null or is_certain_refusal;
 
-drop table facts;
+drop table addressed;
 
 insert into rejects
 select
@@ -51,13 +70,13 @@ select
     line,
     channel,
     'says something of a channel of which it names no address' || coalesce(': column ' || header, '')
-from addressed
+from readable
 where address is null and (external_id is null or kind = 'bounced') and not is_doubtful;
 
 -- What one row says: its word is its state now, and its times are when that came to be.
 create table said as
 select
-    * exclude (said_at, as_of, is_word, is_refused, opted_in_at, is_newest),
+    * exclude (said_at, as_of, is_word, is_refused, opted_in_at, is_newest, problem, is_certain_refusal),
     case
         when kind = 'opted_in' then said_at
         -- The row's word is newer than its own opt-in.
@@ -67,14 +86,17 @@ select
     said_at is null as is_undated
 from (
     select
-        addressed.*,
+        readable.*,
         sources.as_of,
         bool_or(is_word and kind in ('opted_out', 'complained')) over row_of as is_refused,
         max(said_at) filter (kind = 'opted_in') over row_of as opted_in_at,
-        row_number() over (partition by addressed.file, line, channel, kind order by said_at desc nulls last, header) = 1 as is_newest
-    from addressed
-    inner join sources on addressed.file = sources.file
-    window row_of as (partition by addressed.file, line, channel)
+        -- What was said at a time that cannot be read may be newer than what has one: both land.
+        row_number() over (
+            partition by readable.file, line, channel, kind, problem is null order by said_at desc nulls last, header
+        ) = 1 as is_newest
+    from readable
+    inner join sources on readable.file = sources.file
+    window row_of as (partition by readable.file, line, channel)
 )
 where
     is_newest
@@ -82,7 +104,7 @@ where
     and not (kind = 'opted_in' and (is_refused or is_doubtful))
     and coalesce(address, case when kind <> 'bounced' then external_id end) is not null;
 
-drop table addressed;
+drop table readable;
 
 create table statements as
 select

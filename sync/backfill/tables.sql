@@ -12,7 +12,7 @@ create table rows (
 );
 
 -- What a column of a row says. kind: opted_in, opted_out, bounced, complained; null for a word that nobody knows.
--- is_word: the row's own state, not a time in it.
+-- is_word: the row's own state, not a time in it. problem: of a refusal whose kind and channel are known, that of its time.
 create table facts (
     file integer, line bigint, header varchar, channel varchar, kind varchar, is_word boolean, said_at timestamp, problem varchar
 );
@@ -28,7 +28,8 @@ create macro a_word(text) as regexp_replace(lower(text), '[\s_\-"''\[\]]+', '', 
 -- What exports write where there is nothing.
 create macro is_nothing(text) as lower(text) in ('', 'null', 'undefined', 'none', 'n/a', '-', '\n');
 
-create macro is_no_time(text) as is_nothing(text) or regexp_full_match(text, '(?i)0|0[.,]0+|false|f|no|0000-00-00.*');
+create macro is_no_time(text) as
+    is_nothing(text) or regexp_full_match(text, '(?i)0|0[.,]0+|false|f|n|no|off|0000-00-00.*|00[/.-]00[/.-]0000.*');
 
 create macro an_id(text) as case
     when not is_nothing(text) and text <> '0' and not regexp_matches(text, '^[{\[]') and not contains(text, chr(65533)) then text
@@ -71,7 +72,20 @@ create macro a_mdy(text) as case
     else try_strptime(text, ['%m/%d/%y', '%m/%d/%y %H:%M', '%m/%d/%y %H:%M:%S', '%m/%d/%y %I:%M %p', '%m/%d/%y %I:%M:%S %p'])
 end;
 
-create macro slashed(text) as regexp_replace(upper(text), '^([0-9]+)[/.-]([0-9]+)[/.-]([0-9]+),?T?', '\1/\2/\3');
+-- In capitals, 3:05pm and 3:05 p.m. as 3:05 PM. The blank may be the narrow one that browsers write.
+create macro with_half_of_day(text) as
+    regexp_replace(upper(text), '([0-9])[\s\x{A0}\x{202F}]*([AP])\.?M\b\.?', '\1 \2M');
+
+create macro slashed(text) as regexp_replace(with_half_of_day(text), '^([0-9]+)[/.-]([0-9]+)[/.-]([0-9]+),?T?', '\1/\2/\3');
+
+-- 2024-04-01 3:05 PM; null where a time has no half of the day.
+create macro an_iso_time_by_halves(text) as try_strptime(
+    regexp_replace(
+        regexp_replace(with_half_of_day(text), '^([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})[ T,]+', '\1-\2-\3 '),
+        '\s*(UTC|GMT|Z)$', ''
+    ),
+    ['%Y-%m-%d %I:%M %p', '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M:%S.%f %p', '%Y-%m-%d %I %p']
+);
 
 create macro is_dmy(text) as is_slashed_in_full(text) and a_dmy(slashed(text)) is not null;
 
@@ -90,7 +104,7 @@ create macro an_instant(text, style) as date_trunc('second', case
         when try_cast(text as double) between 1104537600e3 and 1e14 then make_timestamp(cast(round(try_cast(text as double) * 1e3) as bigint))
         when try_cast(text as double) between 1104537600e6 and 1e17 then make_timestamp(cast(round(try_cast(text as double)) as bigint))
     end
-    when regexp_matches(text, '^[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}') then try_cast(
+    when regexp_matches(text, '^[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}') then coalesce(if(contains(upper(text), 'M'), an_iso_time_by_halves(text), null), try_cast(
         regexp_replace(
             regexp_replace(
                 regexp_replace(
@@ -101,7 +115,7 @@ create macro an_instant(text, style) as date_trunc('second', case
             ),
             '([:0-9][+-][0-9]{2})([0-9]{2})$', '\1:\2'
         ) as timestamptz
-    ) at time zone 'UTC'
+    ) at time zone 'UTC')
     else coalesce(
         try_strptime(
             regexp_replace(regexp_replace(text, '^[A-Za-z]{3}, *', ''), '(?i)\s*(utc|gmt|ut|z)$', ' +0000'), '%d %b %Y %H:%M:%S %z'
@@ -120,10 +134,18 @@ create macro time_problem(text, instant) as case
     else 'unreadable time'
 end;
 
+-- Whether a cell was meant as a time, readable or not. instant: what an_instant reads in it.
+create macro is_like_a_time(text, instant) as not is_no_time(text) and (
+    instant is not null or is_slashed(text) or is_serial_day(text) or regexp_matches(text, '\b(19|20)[0-9]{2}\b')
+);
+
 -- What no platform can have seen is no time: an opt-out then counts at as_of, an opt-in is a baseline.
-create macro known_instant(instant) as case when instant >= timestamp '2005-01-01' then instant end;
+create macro known_instant(instant) as
+    case when instant between timestamp '2005-01-01' and getvariable('now') + interval 1 day then instant end;
 
 create macro is_yes(text) as a_word(text) in ('true', 't', 'yes', 'y', 'on', '1', 'x');
+
+create macro is_no(text) as a_word(text) in ('false', 'f', 'no', 'n', 'off', '0');
 
 -- How a column writes its dates; '' where no form fits all of its values. Day and month in either order are read in one only where
 -- all values can be read so, and not all in the other. said: --dates.
@@ -156,18 +178,27 @@ create macro words_of(text, is_list) as if(is_list, string_split_regex(text, '[,
 -- What a word says, by the fact of its column; '' for nothing, null where nobody knows. meaning: that of words.csv.
 create macro kind_by_status(word, meaning, at_text) as if(a_word(word) = '', '', meaning);
 
+-- A no is an opt-in, and `unsubscribed` is none.
 create macro kind_by_refused(word, meaning, at_text) as case
-    when a_word(word) = '' then ''
-    when meaning = 'opted_in' then 'opted_out'
-    when meaning = 'opted_out' then 'opted_in'
+    when a_word(word) = '' or meaning is null and is_no_time(word) then ''
+    when meaning = 'opted_in' or is_yes(word) then 'opted_out'
+    when meaning = 'opted_out' and is_no(word) then 'opted_in'
     else meaning
 end;
 
 create macro kind_by_bounced(word, meaning, at_text) as
-    case when a_word(word) = '' or meaning = 'opted_out' then '' when meaning = 'opted_in' then 'bounced' else meaning end;
+    case
+        when a_word(word) = '' or meaning = 'opted_out' or meaning is null and is_no_time(word) then ''
+        when meaning = 'opted_in' or is_yes(word) then 'bounced'
+        else meaning
+    end;
 
 create macro kind_by_complained(word, meaning, at_text) as
-    case when a_word(word) = '' or meaning = 'opted_out' then '' when meaning = 'opted_in' then 'complained' else meaning end;
+    case
+        when a_word(word) = '' or meaning = 'opted_out' or meaning is null and is_no_time(word) then ''
+        when meaning = 'opted_in' or is_yes(word) then 'complained'
+        else meaning
+    end;
 
 -- A time alone says that there was a reason.
 create macro kind_by_suppression(word, meaning, at_text) as case

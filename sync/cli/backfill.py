@@ -268,7 +268,10 @@ def print_backfill(report: BackfillReport, *, is_dry_run: bool) -> None:
             echo(f"  not read: {', '.join(part.unread)}")
         if part.undated:
             opt_outs = counted(part.undated, "opt-out")
-            echo(f"  without a time: {opt_outs}, counted at {part.as_of:%Y-%m-%d %H:%M:%S} UTC")
+            echo(
+                f"  without a time that can be read: {opt_outs}, "
+                f"counted at {part.as_of:%Y-%m-%d %H:%M:%S} UTC"
+            )
     echo()
     if report.statements:
         echo("Would land:" if is_dry_run else "Landed:")

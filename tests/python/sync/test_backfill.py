@@ -366,7 +366,7 @@ def test_bad_rows_are_named_with_the_line_of_the_file_and_do_not_count(exports: 
     )
     report = exports.backfill(path)
     assert report.exit_code == 1
-    assert (report.files[0].rows, report.files[0].landed, report.files[0].rejected) == (12, 3, 10)
+    assert (report.files[0].rows, report.files[0].landed, report.files[0].rejected) == (12, 5, 10)
     assert exports.rejected() == [
         ["a.csv", "4", "not an email address: column email"],
         ["a.csv", "5", "no identifier"],
@@ -374,13 +374,18 @@ def test_bad_rows_are_named_with_the_line_of_the_file_and_do_not_count(exports: 
         [
             "a.csv",
             "7",
-            "day or month first? --dates dmy or mdy says it: column email_status_at",
+            "day or month first? --dates dmy or mdy says it: column email_status_at"
+            "; the opt-out itself counts at --as-of",
         ],
         ["a.csv", "8", "broken line: not as many fields as the header has"],
         ["a.csv", "9", "broken line: not as many fields as the header has"],
         ["a.csv", "10", "broken line: a quote is not closed"],
         ["a.csv", "11", "not a phone number: column phone"],
-        ["a.csv", "12", "a time in the future: column email_status_at"],
+        [
+            "a.csv",
+            "12",
+            "a time in the future: column email_status_at; the opt-out itself counts at --as-of",
+        ],
         [
             "a.csv",
             "13",
@@ -388,8 +393,8 @@ def test_bad_rows_are_named_with_the_line_of_the_file_and_do_not_count(exports: 
         ],
     ]
     landed = [one["email"] for one in exports.statements()]
-    # An unreadable phone number does not take the opt-out by email with it.
-    assert sorted(landed) == ["a@x.com", "g@x.com", "z@x.com"]
+    # Neither an unreadable phone number nor an unreadable time takes the opt-out by email with it.
+    assert sorted(landed) == ["a@x.com", "c@x.com", "g@x.com", "h@x.com", "z@x.com"]
 
 
 @pytest.mark.parametrize(
@@ -558,10 +563,15 @@ def test_a_dry_run_lands_nothing_and_tells_what_would_land(exports: Exports) -> 
     )
     report = exports.backfill(one, is_dry_run=True)
     assert (report.landed, exports.statements()) == (0, [])
-    assert report.statements == [("opted_in", "email", 1), ("opted_out", "email", 1)]
-    assert report.reasons == [("unreadable time: column email_opted_out_at", 1)]
+    assert report.statements == [("opted_in", "email", 1), ("opted_out", "email", 2)]
+    assert report.reasons == [
+        (
+            "unreadable time: column email_opted_out_at; the opt-out itself counts at --as-of",
+            1,
+        )
+    ]
     (file,) = report.files
-    assert (file.rows, file.landed, file.rejected) == (3, 2, 1)
+    assert (file.rows, file.landed, file.rejected) == (3, 3, 1)
 
 
 # The command, and what the models make of it.

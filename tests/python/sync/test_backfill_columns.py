@@ -64,6 +64,8 @@ KLAVIYO = (
             [("opted_out", "2024-06-06T00:00:00")],
         ),
         ("SUBSCRIBED,2024-01-01,,", [("opted_in", "2024-01-01T00:00:00")]),
+        # The time cannot be read, the word can.
+        ("UNSUBSCRIBED,garbage,,", [("opted_out", "2026-01-01T00:00:00")]),
         # It has no time of its own, and takes no other.
         (
             "SUBSCRIBED,2024-01-01,HARD_BOUNCE,",
@@ -99,7 +101,7 @@ def test_of_two_statuses_under_one_time_somebody_says_whose_it_is(exports: Expor
     assert rows == [("opted_out", "a@x.com", "2024-05-05T00:00:00")]
 
 
-# Times that cannot be read are said.
+# Times that cannot be read are said, and take no refusal with them.
 
 
 @pytest.mark.parametrize(
@@ -125,8 +127,183 @@ def test_a_time_that_cannot_be_read_is_rejected_by_its_line(
 ) -> None:
     text = f"email,{header}\na@x.com,2024-05-05\nb@x.com,{cell}\n"
     columns = {"email_opted_out_at": header}
-    assert told(exports, text, columns=columns) == [("opted_out", "a@x.com", "2024-05-05T00:00:00")]
-    assert reasons(exports) == [f"3: {reason}: column {header}"]
+    assert told(exports, text, columns=columns) == [
+        ("opted_out", "a@x.com", "2024-05-05T00:00:00"),
+        ("opted_out", "b@x.com", "2026-01-01T00:00:00"),
+    ]
+    assert reasons(exports) == [f"3: {reason}: column {header}; {COUNTS}"]
+
+
+#: The end of a reason where the opt-out itself lands.
+COUNTS = "the opt-out itself counts at --as-of"
+
+
+@pytest.mark.parametrize("at", ["garbage", "2999-01-01", "2024-04-01 13:05 PM"])
+@pytest.mark.parametrize(
+    ("header", "cells", "event", "name"),
+    [
+        ("email_status,email_status_at", "UNSUBSCRIBED,{}", "opted_out", "opt-out"),
+        ("email_status,email_status_at", "complained,{}", "complained", "complaint"),
+        ("email_status,email_status_at", "bounced,{}", "bounced", "bounce"),
+        ("email_refused,email_status_at", "true,{}", "opted_out", "opt-out"),
+        ("email_suppression,email_suppression_at", "HARD_BOUNCE,{}", "bounced", "bounce"),
+        ("email_suppression,email_suppression_at", ",{}", "opted_out", "opt-out"),
+        ("email_opted_out_at", "{}", "opted_out", "opt-out"),
+        ("email_complained_at", "{}", "complained", "complaint"),
+        ("email_bounced_at", "{}", "bounced", "bounce"),
+    ],
+)
+def test_a_refusal_counts_at_as_of_where_its_time_cannot_be_read(
+    exports: Exports, header: str, cells: str, event: str, name: str, at: str
+) -> None:
+    path = exports.write("a.csv", f"email,{header}\na@x.com,{cells.format(at)}\n")
+    report = exports.backfill(path, as_of=datetime(2025, 6, 1, tzinfo=UTC))
+    (one,) = exports.statements()
+    assert (one["event"], one["detail"], one["email"]) == (event, "undated", "a@x.com")
+    assert one["at"] == "2025-06-01T00:00:00+00:00"
+    assert report.exit_code == 1
+    assert [
+        reason.endswith(f"; the {name} itself counts at --as-of") for reason, _ in report.reasons
+    ] == [True]
+    (file,) = report.files
+    assert (file.landed, file.rejected, file.undated) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("kind", ["opted_out", "complained", "bounced"])
+def test_a_row_of_a_list_counts_where_its_time_cannot_be_read(exports: Exports, kind: str) -> None:
+    text = "email,created\na@x.com,garbage\n"
+    rows = told(exports, text, lists={"": kind})
+    assert rows == [(kind, "a@x.com", "2026-01-01T00:00:00")]
+    assert len(reasons(exports)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("email,email_status,email_status_at\na@x.com,subscribed,garbage\n", {}),
+        ("email,email_refused,email_status_at\na@x.com,no,garbage\n", {}),
+        ("email,email_opted_in_at\na@x.com,garbage\n", {}),
+        ("email,email_opted_in_at\na@x.com,yes\n", {}),
+        ("email,created\na@x.com,2999-01-01\n", {"lists": {"": "opted_in"}}),
+    ],
+)
+def test_an_opt_in_does_not_land_where_its_time_cannot_be_read(
+    exports: Exports, text: str, options: dict[str, Any]
+) -> None:
+    assert told(exports, text, **options) == []
+    (reason,) = reasons(exports)
+    assert "--as-of" not in reason
+
+
+def test_an_opt_out_of_nobody_is_not_said_to_count(exports: Exports) -> None:
+    text = "id,email,email_opted_out_at,email_bounced_at\n,nobody,soon,\nu1,,,soon\nu2,,soon,\n"
+    rows = told(exports, text)
+    assert rows == [("opted_out", None, "2026-01-01T00:00:00")]
+    assert reasons(exports) == [
+        "2: not an email address: column email",
+        "2: unreadable time: column email_opted_out_at",
+        "3: unreadable time: column email_bounced_at",
+        f"4: unreadable time: column email_opted_out_at; {COUNTS}",
+    ]
+
+
+def test_an_opt_out_of_an_unknown_channel_is_not_said_to_count(exports: Exports) -> None:
+    text = "email,channel,opted_out_at\na@x.com,fax,soon\n"
+    assert told(exports, text) == []
+    assert reasons(exports) == ["2: unknown channel"]
+
+
+def test_an_opt_out_with_a_time_does_not_hide_the_one_whose_time_cannot_be_read(
+    exports: Exports,
+) -> None:
+    header = "email,email_opted_in_at,email_opted_out_at,UNSUB_TIME"
+    text = f"{header}\na@x.com,2021-01-01,2020-01-01,soon\n"
+    assert told(exports, text) == [
+        ("opted_out", "a@x.com", "2020-01-01T00:00:00"),
+        ("opted_out", "a@x.com", "2026-01-01T00:00:00"),
+    ]
+    assert reasons(exports) == [f"2: unreadable time: column UNSUB_TIME; {COUNTS}"]
+
+
+# A time or a yes is a refusal wherever a refusal stands.
+
+DATED = "2024-01-02T00:00:00"
+UNDATED = "2026-01-01T00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "event", "at", "problem"),
+    [
+        ("unsubscribed", "2024-01-02", "opted_out", DATED, ""),
+        ("unsubscribed", "2024-01-02 12:00 AM", "opted_out", DATED, ""),
+        ("unsubscribed", "1704153600", "opted_out", DATED, ""),
+        ("unsubscribed", "Jan 2, 2024", "opted_out", DATED, ""),
+        ("unsubscribed", "1970-01-02", "opted_out", UNDATED, ""),
+        ("unsubscribed", "yes", "opted_out", UNDATED, ""),
+        ("unsubscribed", "x", "opted_out", UNDATED, ""),
+        ("unsubscribed", "Unsubscribed", "opted_out", UNDATED, ""),
+        ("unsubscribed", "2999-01-01", "opted_out", UNDATED, "a time in the future"),
+        ("unsubscribed", "2024-13-01", "opted_out", UNDATED, "unreadable time"),
+        ("unsubscribed", "1/2/2024", "opted_out", UNDATED, "day or month first?"),
+        ("unsubscribed", "no", "status", None, ""),
+        ("unsubscribed", "0000-00-00", None, None, ""),
+        ("unsubscribed", "perhaps", None, None, "unreadable status"),
+        ("email_bounced", "2024-01-02", "bounced", DATED, ""),
+        ("email_bounced", "x", "bounced", UNDATED, ""),
+        ("email_complained", "2024-01-02", "complained", DATED, ""),
+        ("email_suppression", "2024-01-02", "opted_out", DATED, ""),
+        ("email_suppression", "Jan 2, 2024", "opted_out", DATED, ""),
+        ("unsubscribed_at", "yes", "opted_out", UNDATED, ""),
+        ("unsubscribed_at", "TRUE", "opted_out", UNDATED, ""),
+        ("unsubscribed_at", "x", "opted_out", UNDATED, ""),
+        ("unsubscribed_at", "no", None, None, ""),
+        ("unsubscribed_at", "N", None, None, ""),
+        ("unsubscribed_at", "00/00/0000", None, None, ""),
+        ("email_bounced_at", "1", "bounced", UNDATED, ""),
+        ("email_complained_at", "on", "complained", UNDATED, ""),
+        # Of a status nobody knows what its time would be of.
+        ("email_status", "2024-01-02", None, None, "unreadable status"),
+    ],
+)
+def test_a_time_or_a_yes_in_a_column_of_refusals_is_one(
+    exports: Exports, header: str, cell: str, event: str | None, at: str | None, problem: str
+) -> None:
+    rows = told(exports, f'email,{header}\na@x.com,"{cell}"\n')
+    assert rows == ([(event, "a@x.com", at)] if event else [])
+    assert (exports.directory / "rejects.csv").exists() == bool(problem)
+    assert all(problem in reason for reason in (reasons(exports) if problem else []))
+
+
+@pytest.mark.parametrize("header", ["email_opted_out_at", "email_refused"])
+def test_a_yes_beside_an_opt_in_is_the_rows_own_word(exports: Exports, header: str) -> None:
+    text = f"email,email_opted_in_at,{header}\na@x.com,2024-05-05,yes\n"
+    assert told(exports, text) == [("opted_out", "a@x.com", UNDATED)]
+
+
+def test_a_yes_among_dates_leaves_their_order_to_be_told(exports: Exports) -> None:
+    text = "email,unsubscribed_at\na@x.com,31/12/2024\nb@x.com,yes\n"
+    assert told(exports, text) == [
+        ("opted_out", "a@x.com", "2024-12-31T00:00:00"),
+        ("opted_out", "b@x.com", UNDATED),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "at"),
+    [
+        ("2024-04-01 3:05 PM", "2024-04-01T15:05:00"),
+        ("2024-04-01 03:05:06 am", "2024-04-01T03:05:06"),
+        ("2024-04-01T12:05pm", "2024-04-01T12:05:00"),
+        ("2024/4/1, 12:05:06 a.m.", "2024-04-01T00:05:06"),
+        ("2024-04-01 3:05\u202fPM UTC", "2024-04-01T15:05:00"),
+        ("2024-04-01 3:05:06.7 PM", "2024-04-01T15:05:06"),
+        ("31/12/2024 3:05pm", "2024-12-31T15:05:00"),
+    ],
+)
+def test_a_time_may_have_its_half_of_the_day(exports: Exports, cell: str, at: str) -> None:
+    text = f'email,unsubscribed_at\na@x.com,"{cell}"\n'
+    assert told(exports, text) == [("opted_out", "a@x.com", at)]
+    assert not (exports.directory / "rejects.csv").exists()
 
 
 def test_days_of_a_spreadsheet_are_read_where_all_values_of_the_column_are_such(
@@ -151,10 +328,11 @@ def test_each_column_is_judged_by_its_own_values(exports: Exports) -> None:
     assert told(exports, text) == [
         ("opted_in", "a@x.com", "2024-04-01T00:00:00"),
         ("opted_out", "a@x.com", "2024-05-05T00:00:00"),
+        ("opted_out", "b@x.com", "2026-01-01T00:00:00"),
     ]
-    # Of a row with an opt-out that cannot be read no opt-in lands.
+    # Of a row with an opt-out whose time cannot be read no opt-in lands.
     assert reasons(exports) == [
-        "3: day or month first? --dates dmy or mdy says it: column email_opted_out_at"
+        f"3: day or month first? --dates dmy or mdy says it: column email_opted_out_at; {COUNTS}"
     ]
 
 
@@ -183,7 +361,7 @@ def test_the_order_of_day_and_month_is_told_or_the_only_one_that_fits_all_values
     exports: Exports, cells: list[str], dates: str | None, days: list[str]
 ) -> None:
     lines = "".join(f'p{number}@x.com,"{cell}"\n' for number, cell in enumerate(cells))
-    rows = told(exports, f"email,email_opted_out_at\n{lines}", dates=dates)
+    rows = told(exports, f"email,email_opted_in_at\n{lines}", dates=dates)
     assert [str(at)[:10] for _, _, at in rows] == days
     rejected = len(cells) - len(days)
     assert (exports.directory / "rejects.csv").exists() == bool(rejected)
@@ -355,7 +533,7 @@ def test_an_unreadable_phone_number_is_rejected_and_the_opt_out_beside_it_lands(
 
 
 def test_a_spreadsheets_number_is_not_read_with_a_country_code_either(exports: Exports) -> None:
-    rows = "15123456789.0,stop\n15123456789,stop\n"
+    rows = "15123456789.0,stop\n+15123456789.0000,stop\n15123456789,stop\n"
     said = told(exports, f"phone,sms_status\n{rows}", country=read_country("49", ROOT / "seeds"))
     assert [address for _, address, _ in said] == ["15123456789"]
 
