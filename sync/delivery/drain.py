@@ -99,10 +99,19 @@ class Drain:
                 self._send_group(pool, action, group, self._workers)
                 if self._is_over():
                     return
-            # Apart and last: one at which the platform fails keeps nobody else from being sent.
-            for action, group in by_action(suspects):
-                together = 1 if self._batch_size > 1 else self._workers
-                self._send_group(pool, action, group, together)
+                if action == "suppress":
+                    # Nobody is freed before everybody who opted out has had a call.
+                    self._send_suspects(pool, suspects)
+                    suspects = []
+            self._send_suspects(pool, suspects)
+
+    def _send_suspects(self, pool: ThreadPoolExecutor, suspects: list[Item]) -> None:
+        """Sends what failed lately, apart and after the others: they are not kept waiting by it."""
+        for action, group in by_action(suspects):
+            if self._is_over():
+                return
+            together = 1 if self._batch_size > 1 else self._workers
+            self._send_group(pool, action, group, together)
 
     def _send_group(
         self, pool: ThreadPoolExecutor, action: Action, group: Iterator[Item], side_by_side: int

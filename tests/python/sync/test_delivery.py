@@ -231,6 +231,39 @@ def test_suppressions_are_through_before_the_first_release(
     assert part.exit_code == 1
 
 
+def test_a_suppression_that_failed_lately_is_through_before_the_first_release(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.want("failed@example.com")
+    sandbox.fault("error", status=500)
+    world.push_freely()
+    sandbox.heal()
+    world.want("free@example.com", action="release")
+    world.want("new@example.com")
+    sandbox.fault("error", status=401, method="DELETE")
+    part = world.push_freely(environment={"SENDGRID_BATCH_SIZE": "3"})
+    assert part.exit_code == 1
+    assert set(sandbox.lists()["global"]) == {"failed@example.com", "new@example.com"}
+
+
+def test_a_release_that_failed_lately_is_sent_after_the_others(
+    world: World, sandbox: SandboxClient
+) -> None:
+    sandbox.fill({"bounces": ["failed@example.com", "new@example.com"]})
+    world.list_addresses(10)
+    world.want("failed@example.com", action="release")
+    sandbox.fault("error", status=500)
+    world.push_freely()
+    sandbox.heal()
+    world.want("new@example.com", action="release")
+    world.push_freely()
+    assert [row["address"] for row in world.ledger()] == [
+        "failed@example.com",
+        "new@example.com",
+        "failed@example.com",
+    ]
+
+
 @on_both
 def test_a_refusal_that_arrives_during_the_run_stops_the_release(
     world: World, sandbox: SandboxClient
