@@ -32,7 +32,8 @@ SyncError                       exit 1
     ├── CallTooLarge            413: the call must be split, no item is at fault
     ├── NotThere                404
     ├── ListNotThere            404 that names the list, not the item
-    ├── NeedsPerson             a row of seeds/destination_errors.csv: somebody must act first
+    ├── RefusedForNow           4xx whose words say that it passes: for the next run
+    ├── NeedsPerson             somebody must act first: ends that channel and scope only
     ├── UnexpectedAnswer        any other status
     └── DestinationDown         too many calls in a row failed: ends the destination's run
 
@@ -217,10 +218,18 @@ class ListNotThere(PlatformError):
     """The list, domain or group that the call names is not at the platform."""
 
 
-class NeedsPerson(PlatformError):
-    """The platform takes it only after somebody changed something there, or a row of a seed."""
+class RefusedForNow(PlatformError):
+    """The platform refused the call with words that say that it passes (4xx).
 
-    may_be_down = True
+    It is not repeated in this run. The platform is up: it spoke of what was in the call.
+    """
+
+
+class NeedsPerson(PlatformError):
+    """The platform takes it only after somebody changed something there, or a row of a seed.
+
+    It ends what the run sends to that channel and scope, and nothing else.
+    """
 
 
 class UnexpectedAnswer(PlatformError):

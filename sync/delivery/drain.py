@@ -17,7 +17,7 @@ from sync.delivery.isolate import Failures, isolate
 from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import Tally
 from sync.destinations.base import Action, Destination, Item, Outcome, Response
-from sync.errors import Stopped, SyncError, UnexpectedAnswer, UnknownScope
+from sync.errors import NeedsPerson, Stopped, SyncError, UnexpectedAnswer, UnknownScope
 from sync.redaction import redact
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import Spool
@@ -53,7 +53,8 @@ class Drain:
         self._advance = advance
         self._lock = threading.Lock()
         self._error: SyncError | None = None
-        self._unknown_scopes: dict[str, UnknownScope] = {}
+        #: Why nothing more is sent to a channel and scope.
+        self._ended: dict[tuple[str, str], UnknownScope | NeedsPerson] = {}
         self._doubts: defaultdict[tuple[str, str, str], Doubt] = defaultdict(Doubt)
         self._failures = Failures()
         #: On record as about to be sent, and not begun.
@@ -76,7 +77,8 @@ class Drain:
             raise self._error
         if self._stop.is_set():
             raise Stopped(f"{self._destination.name}: stopped; what was in flight is recorded.")
-        for error in self._unknown_scopes.values():
+        # What is wrong with a row of a seed first.
+        for error in sorted(self._ended.values(), key=lambda one: -one.exit_code):
             raise error
 
     def fail(self, error: SyncError) -> None:
@@ -99,10 +101,19 @@ class Drain:
                 self._send_group(pool, action, group, self._workers)
                 if self._is_over():
                     return
-            # Apart and last: one at which the platform fails keeps nobody else from being sent.
-            for action, group in by_action(suspects):
-                together = 1 if self._batch_size > 1 else self._workers
-                self._send_group(pool, action, group, together)
+                if action == "suppress":
+                    # Nobody is freed before everybody who opted out has had a call.
+                    self._send_suspects(pool, suspects)
+                    suspects = []
+            self._send_suspects(pool, suspects)
+
+    def _send_suspects(self, pool: ThreadPoolExecutor, suspects: list[Item]) -> None:
+        """Sends what failed lately, apart and after the others: they are not kept waiting by it."""
+        for action, group in by_action(suspects):
+            if self._is_over():
+                return
+            together = 1 if self._batch_size > 1 else self._workers
+            self._send_group(pool, action, group, together)
 
     def _send_group(
         self, pool: ThreadPoolExecutor, action: Action, group: Iterator[Item], side_by_side: int
@@ -179,8 +190,8 @@ class Drain:
             for outcome in self._deliver(batch, doubt):
                 outcomes.append(outcome)
                 doubt.note(outcome)
-        except UnknownScope as error:
-            self._unknown_scopes[batch[0].scope] = error
+        except (UnknownScope, NeedsPerson) as error:
+            self._end_row(batch[0], error)
             done = {outcome.item.delta_id for outcome in outcomes}
             outcomes += [
                 Outcome(item, "failed", None, str(error), 0)
@@ -197,6 +208,16 @@ class Drain:
         finally:
             self._write(doubt.sift([_discreet(outcome) for outcome in outcomes]))
             self._advance(len(outcomes))
+
+    def _end_row(self, item: Item, error: UnknownScope | NeedsPerson) -> None:
+        """Nothing more is sent to the item's channel and scope; other rows go on."""
+        row = (item.channel, item.scope)
+        with self._lock:
+            if row not in self._ended and isinstance(error, NeedsPerson):
+                text = f"{self._destination.name} {' '.join(row).strip()}: {error}"
+                self._ended[row] = NeedsPerson(text, status=error.status, attempts=0)
+            else:
+                self._ended.setdefault(row, error)
 
     def _distrust(self, doubt: Doubt) -> UnexpectedAnswer:
         return UnexpectedAnswer(
@@ -226,9 +247,9 @@ class Drain:
             setattr(tally, name, getattr(tally, name) + 1)
 
     def _deliver(self, batch: Sequence[Item], doubt: Doubt) -> Iterator[Outcome]:
-        known_fault = self._unknown_scopes.get(batch[0].scope)
-        if known_fault is not None:
-            raise known_fault
+        ended_by = self._ended.get((batch[0].channel, batch[0].scope))
+        if ended_by is not None:
+            raise ended_by
         sendable: list[Item] = []
         for item in batch:
             refusal = self._destination.refusal(item)
@@ -237,28 +258,38 @@ class Drain:
             else:
                 # Nothing was sent: attempts 0.
                 yield Outcome(item, "rejected", None, refusal, 0)
+        verbs = {
+            "suppress": self._destination.suppress,
+            "release": self._destination.release,
+            "subscribe": self._destination.subscribe,
+        }
         action = batch[0].action
-        if action == "suppress":
-            verb = self._destination.suppress
-        else:
-            verb = self._destination.release if action == "release" else self._destination.subscribe
-            sendable = self._still_wanted(sendable)
-            self._ledger.intend(sendable)
+        intended: set[str] = set()
+
+        def wanted(part: Sequence[Item]) -> Sequence[Item]:
+            if action != "suppress":
+                # Before each call: those before it may have taken minutes.
+                part = self._still_wanted(part)
+                self._ledger.intend([item for item in part if item.delta_id not in intended])
+                intended.update(item.delta_id for item in part)
+            return part
+
         # So that a row of items at fault is not always met first, and never lets others be met.
         random.shuffle(sendable)
         if sendable:
             yield from isolate(
-                verb,
+                verbs[action],
                 sendable,
                 should_stop=lambda: self._is_in_vain(doubt),
                 failures=self._failures,
+                wanted=wanted,
             )
 
     def _is_in_vain(self, doubt: Doubt) -> bool:
         """Whether nothing is gained by splitting on; what is left over is tried again."""
         return self._is_over() or (doubt.is_grave and not doubt.is_about_identity)
 
-    def _still_wanted(self, items: list[Item]) -> list[Item]:
+    def _still_wanted(self, items: Sequence[Item]) -> list[Item]:
         """Without those that a refusal, arrived since the run began, has stopped."""
         wanted = self._warehouse.still_pending(items)
         kept = [item for item in items if item.delta_id in wanted]

@@ -14,7 +14,9 @@ from sync.destinations.base import Item, Outcome
 from sync.errors import (
     CallTooLarge,
     ItemsRefused,
+    NeedsPerson,
     PlatformError,
+    RefusedForNow,
     RetryableError,
     Stopped,
     SyncError,
@@ -34,6 +36,7 @@ class Failures:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._in_a_row = 0
+        self._put_off = 0
         self._splits = 0
 
     def note_failed(self, items: int) -> None:
@@ -42,10 +45,18 @@ class Failures:
             self._in_a_row += 1
             self._splits += items > 1
 
+    def note_put_off(self, items: int) -> None:
+        """A call with so many items was refused for now: the platform is up."""
+        with self._lock:
+            self._in_a_row = 0
+            self._put_off += 1
+            self._splits += items > 1
+
     def note_answered(self) -> None:
         """The platform took or refused an item."""
         with self._lock:
             self._in_a_row = 0
+            self._put_off = 0
 
     @property
     def is_down(self) -> bool:
@@ -55,7 +66,7 @@ class Failures:
     @property
     def may_split(self) -> bool:
         """Whether a call that failed is worth dividing in this run."""
-        return not self.is_down and self._splits <= _MOST_SPLITS
+        return not self.is_down and self._put_off < _DOWN and self._splits <= _MOST_SPLITS
 
 
 def isolate(
@@ -64,14 +75,16 @@ def isolate(
     *,
     should_stop: Callable[[], bool] = lambda: False,
     failures: Failures | None = None,
+    wanted: Callable[[Sequence[Item]], Sequence[Item]] = lambda items: items,
 ) -> Iterator[Outcome]:
     """Sends items; divides what fails until the item at fault stands alone.
 
     One that is refused among n costs at most 2·log2(n)+1 calls, one at which the platform fails at
     most 3·log2(n)+2. should_stop: asked before a part is sent; once true, what was refused with
-    others has no outcome. failures: those of the run so far.
+    others has no outcome. failures: those of the run so far. wanted: asked right before each call
+    for those of its items that are still to be sent; the others have no outcome.
     """
-    search = _Search(verb, should_stop, failures or Failures())
+    search = _Search(verb, should_stop, failures or Failures(), wanted)
     try:
         yield from search.settle(items)
     except SyncError:
@@ -83,10 +96,17 @@ def isolate(
 class _Search:
     """One batch on its way."""
 
-    def __init__(self, verb: Verb, should_stop: Callable[[], bool], failures: Failures) -> None:
+    def __init__(
+        self,
+        verb: Verb,
+        should_stop: Callable[[], bool],
+        failures: Failures,
+        wanted: Callable[[Sequence[Item]], Sequence[Item]],
+    ) -> None:
         self._verb = verb
         self._should_stop = should_stop
         self._failures = failures
+        self._wanted = wanted
         #: What was part of a call that failed, and has no outcome of its own yet.
         self._failed: dict[str, tuple[Item, PlatformError]] = {}
 
@@ -129,9 +149,15 @@ class _Search:
         self, items: Sequence[Item]
     ) -> Generator[Outcome, None, tuple[list[Item], PlatformError | None]]:
         """One use of the verb. Returns the items left over and the fault that left them over."""
-        left = {item.delta_id: item for item in items}
+        sent = self._wanted(items)
+        left = {item.delta_id: item for item in sent}
+        for item in items:
+            if item.delta_id not in left:
+                self._failed.pop(item.delta_id, None)
+        if not sent:
+            return [], None
         try:
-            for outcome in self._verb(items):
+            for outcome in self._verb(sent):
                 left.pop(outcome.item.delta_id, None)
                 self._failed.pop(outcome.item.delta_id, None)
                 if outcome.attempts and outcome.result != "failed":
@@ -147,6 +173,12 @@ class _Search:
             # What was not sent has no row: the run was over before its turn.
             if error.attempts:
                 self._failed |= {item.delta_id: (item, error) for item in rest}
+            if isinstance(error, NeedsPerson):
+                self._failures.note_answered()
+                raise
+            if isinstance(error, RefusedForNow):
+                self._failures.note_put_off(len(rest))
+                return rest, error
             self._failures.note_failed(len(rest))
             # Nothing else is said by a host that is not the platform.
             if error.ends_run or (self._failures.is_down and not isinstance(error, RetryableError)):

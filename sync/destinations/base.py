@@ -19,6 +19,7 @@ from sync.errors import (
     AnswerUnreadable,
     ItemsRefused,
     ListNotReadable,
+    NeedsPerson,
     NotThere,
     PlatformError,
     SyncError,
@@ -341,15 +342,19 @@ def outcomes_of(
     check(answers)
 
 
-def check(answers: Iterable[Response | SyncError]) -> None:
+def check(answers: Sequence[Response | SyncError]) -> None:
     """Raises the first error that ends the run, as one of a call that was not sent.
 
-    Items whose call was sent have their outcome by then, or take part in no call yet.
+    Items whose call was sent have their outcome by then, or take part in no call yet. Then the
+    first that ends what is sent to the scope.
     """
     for answer in answers:
         if isinstance(answer, PlatformError) and answer.ends_run:
             raise type(answer)(str(answer), status=answer.status, attempts=0)
         if isinstance(answer, SyncError) and not isinstance(answer, PlatformError):
+            raise answer
+    for answer in answers:
+        if isinstance(answer, NeedsPerson):
             raise answer
 
 

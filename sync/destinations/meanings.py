@@ -6,7 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sync.errors import CredentialRefused, ItemsRefused, NeedsPerson, PlatformError, PlatformFailed
+from sync.errors import (
+    CredentialRefused,
+    ItemsRefused,
+    NeedsPerson,
+    PlatformError,
+    PlatformFailed,
+    RefusedForNow,
+)
 from sync.redaction import redact
 
 #: What Meanings is made of, of one destination and of all.
@@ -15,15 +22,17 @@ ROWS = """
     from {marts}.destination_errors
     where destination in (@name, '*')
 """
-# Of several members of one error the first of these decides; a fault for good stays one.
+# Of several members of one error the first of these decides: a fault for good stays one, unless the
+# destination's own row says that somebody can end it.
 _GRAVEST_FIRST = ("final", "needs_person", "temporary")
 _KINDS: Mapping[str, type[PlatformError]] = {
     "final": ItemsRefused,
     "needs_person": NeedsPerson,
     "temporary": PlatformFailed,
 }
-# What a status says of the call, whatever its words: not there, too large, too many.
+# What a status says of the call, unless a row names it: not there, too large, too many.
 _SAID_BY_STATUS = frozenset({404, 413, 429})
+_REQUEST_TIMEOUT = 408
 _CREDENTIAL = frozenset({401, 403})
 # Values of an answer that are looked at: an error has a few.
 _MOST_VALUES = 200
@@ -47,13 +56,24 @@ class Meaning(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """A row. statuses: None for all; field: a member's name in lower case, empty for any."""
+    """A row. statuses: None for all; field: a member's name in lower case, empty for any.
 
+    is_own: of the destination, and not of all.
+    """
+
+    is_own: bool
     statuses: frozenset[int] | None
     field: str
     pattern: str
     expression: re.Pattern[str]
     meaning: Meaning
+
+    @property
+    def rank(self) -> int:
+        """What decides of several members of one error: the lowest."""
+        if self.is_own and self.meaning.meaning == "needs_person":
+            return -1
+        return _GRAVEST_FIRST.index(self.meaning.meaning)
 
     def holds(self, status: int | None, field: str, value: str, redacted: str) -> bool:
         """Whether it speaks of this member of an answer."""
@@ -84,32 +104,42 @@ class Meanings:
 
         said: the answer, or the part of it that is about one item: text, or data of JSON.
         """
-        found = [
-            meaning
-            for field, value in _values(said)
-            if (meaning := self._of_value(status, field, value)) is not None
-        ]
-        if found:
-            return min(found, key=lambda one: _GRAVEST_FIRST.index(one.meaning))
-        for row in self._of_status:
-            if row.statuses is None or status in row.statuses:
-                return row.meaning
-        return None
+        row = self._of_words(status, said) or self._of_status_alone(status)
+        return row and row.meaning
 
     def of_call(self, status: int, said: object) -> tuple[type[PlatformError], Meaning] | None:
         """The same of a call that was refused whole, with the error that it is."""
-        meaning = None if status in _SAID_BY_STATUS else self.of(status, said)
-        if meaning is None:
+        by_words = self._of_words(status, said)
+        row = by_words or self._of_status_alone(status)
+        if row is None or (status in _SAID_BY_STATUS and row.statuses is None):
             return None
+        meaning = row.meaning
         if meaning.meaning == "needs_person" and status in _CREDENTIAL:
             return CredentialRefused, meaning
+        if meaning.meaning == "temporary" and by_words and status < 500:
+            return (PlatformFailed if status == _REQUEST_TIMEOUT else RefusedForNow), meaning
         return _KINDS[meaning.meaning], meaning
 
-    def _of_value(self, status: int | None, field: str, value: str) -> Meaning | None:
+    def _of_words(self, status: int | None, said: object) -> _Row | None:
+        """The row that speaks of a member of the answer."""
+        found = [
+            row
+            for field, value in _values(said)
+            if (row := self._of_value(status, field, value)) is not None
+        ]
+        return min(found, key=lambda row: row.rank, default=None)
+
+    def _of_value(self, status: int | None, field: str, value: str) -> _Row | None:
         redacted = redact(value)
         for row in self._rows:
             if row.holds(status, field.lower(), value, redacted):
-                return row.meaning
+                return row
+        return None
+
+    def _of_status_alone(self, status: int | None) -> _Row | None:
+        for row in self._of_status:
+            if row.statuses is None or status in row.statuses:
+                return row
         return None
 
 
@@ -118,6 +148,7 @@ def _read(row: Mapping[str, Any]) -> _Row:
     pattern = str(row["pattern"] or "").strip()
     parts = (re.escape(part) for part in pattern.split("%"))
     return _Row(
+        row["destination"] != "*",
         None if said == ["*"] else frozenset(int(status) for status in said),
         str(row["field"] or "").strip().lower(),
         pattern,

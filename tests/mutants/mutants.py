@@ -328,7 +328,7 @@ MUTANTS = [
     Mutant(
         "a release is not read again before its batch",
         "sync/delivery/drain.py",
-        "            sendable = self._still_wanted(sendable)\n",
+        "                part = self._still_wanted(part)\n",
         "",
         (f"{DELIVERY}::test_a_refusal_that_arrives_during_the_run_stops_the_release[duckdb]",),
     ),
@@ -402,7 +402,7 @@ MUTANTS = [
     Mutant(
         "a release is not on record before it is sent",
         "sync/delivery/drain.py",
-        "            self._ledger.intend(sendable)\n",
+        "                self._ledger.intend([item for item in part if item.delta_id not in intended])\n",
         "",
         (f"{REAL}::test_a_refusal_after_a_release_without_an_answer_is_sent_again[duckdb]",),
     ),

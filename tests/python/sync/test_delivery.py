@@ -14,6 +14,7 @@ import pytest
 import sync.destinations
 from sync.delivery.isolate import isolate
 from sync.destinations.base import Item, Outcome
+from sync.destinations.sendgrid import SendGrid
 from sync.errors import CredentialRefused, DestinationDown, ItemsRefused
 from tests.python.sync.engines import ENGINES, DuckDb
 from tests.python.sync.world import KEY, SandboxClient, World, addresses, item, wait_until
@@ -231,6 +232,39 @@ def test_suppressions_are_through_before_the_first_release(
     assert part.exit_code == 1
 
 
+def test_a_suppression_that_failed_lately_is_through_before_the_first_release(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.want("failed@example.com")
+    sandbox.fault("error", status=500)
+    world.push_freely()
+    sandbox.heal()
+    world.want("free@example.com", action="release")
+    world.want("new@example.com")
+    sandbox.fault("error", status=401, method="DELETE")
+    part = world.push_freely(environment={"SENDGRID_BATCH_SIZE": "3"})
+    assert part.exit_code == 1
+    assert set(sandbox.lists()["global"]) == {"failed@example.com", "new@example.com"}
+
+
+def test_a_release_that_failed_lately_is_sent_after_the_others(
+    world: World, sandbox: SandboxClient
+) -> None:
+    sandbox.fill({"bounces": ["failed@example.com", "new@example.com"]})
+    world.list_addresses(10)
+    world.want("failed@example.com", action="release")
+    sandbox.fault("error", status=500)
+    world.push_freely()
+    sandbox.heal()
+    world.want("new@example.com", action="release")
+    world.push_freely()
+    assert [row["address"] for row in world.ledger()] == [
+        "failed@example.com",
+        "new@example.com",
+        "failed@example.com",
+    ]
+
+
 @on_both
 def test_a_refusal_that_arrives_during_the_run_stops_the_release(
     world: World, sandbox: SandboxClient
@@ -252,6 +286,33 @@ def test_a_refusal_that_arrives_during_the_run_stops_the_release(
     assert "1 no longer wanted" in output
     assert sandbox.lists()["global"] == ["kept@example.com", "slow@example.com"]
     assert set(world.outcomes()) == {"slow@example.com", "freed@example.com"}
+
+
+def test_a_refusal_that_arrives_between_two_parts_of_a_batch_stops_its_release(
+    world: World, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = addresses(8)
+    sandbox.fill({"bounces": people})
+    world.list_addresses(100)
+    ids = world.want(*people, action="release")
+    original = SendGrid.release
+    calls: list[list[str]] = []
+
+    def release(self: SendGrid, items: Sequence[Item]) -> Iterator[Outcome]:
+        calls.append([one.delta_id for one in items])
+        if len(calls) == 1:
+            # What a build does that has seen the new refusal.
+            world.sql("delete from wanted where delta_id = ?", [ids[3]])
+            raise ItemsRefused("one of them", status=400)
+        yield from original(self, items)
+
+    monkeypatch.setattr(SendGrid, "release", release)
+    part = world.push_freely()
+    assert (part.tally.released, part.tally.withdrawn, part.exit_code) == (7, 1, 0)
+    assert not any(ids[3] in call for call in calls[1:])
+    assert sandbox.lists()["bounces"] == [people[3]]
+    intended = world.sql("select count(*) from raw.sync_ledger where outcome = 'intended'")
+    assert intended == [(8,)]
 
 
 @on_both

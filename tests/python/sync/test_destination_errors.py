@@ -8,7 +8,13 @@ import pytest
 
 from sync.destinations import get, names
 from sync.destinations.meanings import Meanings
-from sync.errors import CredentialRefused, ItemsRefused, NeedsPerson, PlatformFailed
+from sync.errors import (
+    CredentialRefused,
+    ItemsRefused,
+    NeedsPerson,
+    PlatformFailed,
+    RefusedForNow,
+)
 from tests.python.sync.cases import Case
 from tests.python.sync.engines import ENGINES, destination_errors
 from tests.python.sync.test_contract import CASES, identities, meanings_of
@@ -135,7 +141,8 @@ def test_a_call_that_is_refused_for_now_rejects_nobody(
     world.want_items(people)
     found = meanings_of(name).of_call(status, said)
     assert found is not None
-    assert found[0] is PlatformFailed
+    # By its words; where a status alone says it, the call is repeated.
+    assert found[0] is (PlatformFailed if status == 409 else RefusedForNow)
     sandbox.fault("answer", platform=name, status=status, body=said)
     world.push()
     assert set(outcomes(world).values()) <= {"failed"}
@@ -156,6 +163,14 @@ def test_a_call_that_is_refused_for_now_rejects_nobody(
         ("sendgrid", 401, {"errors": [{"message": "try again"}]}, None),
         ("mailchimp", 429, {"detail": "try again"}, None),
         ("mailgun", 404, {"message": "try again"}, None),
+        # A word that is about something else.
+        ("sendgrid", 400, "temporary email addresses are not allowed", None),
+        ("sendgrid", 400, "Invalid timeout parameter", None),
+        ("sendgrid", 400, "Invalid maintenance_window", None),
+        ("sendgrid", 400, "The service is temporarily unavailable", RefusedForNow),
+        ("sendgrid", 400, "The request timed out", RefusedForNow),
+        ("fcm", 400, {"details": [{"errorCode": "TOO_MANY_TOPICS"}]}, RefusedForNow),
+        ("fcm", 429, {"details": [{"errorCode": "TOO_MANY_TOPICS"}]}, RefusedForNow),
     ],
 )
 def test_a_call_that_is_refused_otherwise(
@@ -170,6 +185,60 @@ def test_a_word_in_the_address_that_the_platform_repeats_says_nothing(local: str
     meaning = meanings_of("mailchimp").of(200, {"error": f"{local}@example.com is not valid."})
     assert meaning is not None
     assert meaning.meaning == "final"
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        (
+            {
+                "email_address": ADDRESS,
+                "error": "Your merge fields were invalid.",
+                "error_code": "ERROR_GENERIC",
+                "field": "BIRTHDAY",
+                "field_message": "This value is not valid",
+            },
+            "needs_person",
+        ),
+        ({"error": f"{ADDRESS} is not valid.", "field_message": "Merge field"}, "needs_person"),
+        ({"error": "BIRTHDAY is not valid."}, None),
+        ({"error": f"{ADDRESS} is not valid."}, "final"),
+        ({"error": f"{'a' * 40}@example.com is not valid."}, "final"),
+        ({"error": "The email address is not valid."}, "final"),
+    ],
+)
+def test_a_field_of_a_member_is_no_fault_of_the_address(said: object, meaning: str | None) -> None:
+    found = meanings_of("mailchimp").of(200, said)
+    assert (found and found.meaning) == meaning
+
+
+def test_a_row_of_a_scope_that_needs_a_person_stops_no_other(
+    world: World, sandbox: SandboxClient
+) -> None:
+    case = case_of("braze")
+    email, group, sms, push = case.rows
+    connect(world, case, email)
+    for row in (group, sms, push):
+        world.enable(case.name, row.channel, row.scope)
+        world.already_pushed(row.scope, case.name, row.channel)
+    bad = case.people(group, 60)
+    others = [one for row in (email, sms, push) for one in case.people(row, 60)]
+    world.list_addresses(10_000)
+    world.want_items([*bad, *others])
+    body = {"message": "'subscription_group_id' is invalid"}
+    for one in bad:
+        # The group of texts is there.
+        sandbox.fault("answer", status=400, path="/status/set", address=one.address, body=body)
+    part = world.push(plan=True).parts[0]
+    found = outcomes(world)
+    assert isinstance(part.error, NeedsPerson)
+    assert f"braze email {group.scope}: " in str(part.error)
+    assert "needs a person: correct the row" in str(part.error)
+    assert part.exit_code == 1
+    assert {found[one.delta_id] for one in others} == {"confirmed"}
+    assert {found[one.delta_id] for one in bad} == {"failed"}
+    # Two calls with texts, and at most one for each batch of the row that waits.
+    assert sandbox.calls()["POST /v2/subscription/status/set"] <= 4
 
 
 def test_a_fault_for_good_stays_one_beside_one_that_passes() -> None:

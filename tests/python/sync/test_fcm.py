@@ -113,6 +113,22 @@ def test_a_token_of_another_project_is_rejected_and_the_next_is_served(
     assert [outcome.result for outcome in outcomes] == ["rejected", "confirmed"]
 
 
+def test_a_token_with_too_many_topics_keeps_no_other_from_its_topic(
+    sandbox: SandboxClient,
+) -> None:
+    people = [person(address=f"{TOKEN}{n}") for n in range(6)]
+    told(sandbox, "suppress", *people)
+    body = rpc(400, "INVALID_ARGUMENT", details=[{"errorCode": "TOO_MANY_TOPICS"}])
+    for one in people[:5]:
+        sandbox.fault("answer", status=400, body=body, address=one.address)
+    # One after the other: three failures in a row are no outage.
+    found = [outcome for one in people for outcome in told(sandbox, "release", one)]
+    assert [outcome.result for outcome in found] == ["failed"] * 5 + ["confirmed"]
+    assert {outcome.attempts for outcome in found} == {1}
+    found = told(sandbox, "release", *people)
+    assert [outcome.result for outcome in found] == ["failed"] * 5 + ["confirmed"]
+
+
 def test_two_changes_that_met_are_tried_again(sandbox: SandboxClient) -> None:
     told(sandbox, "suppress", person())
     sandbox.fault("answer", status=409, body=rpc(409, "ABORTED"), path="/topic", count=2)

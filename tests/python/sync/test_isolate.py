@@ -12,7 +12,16 @@ import pytest
 from sync.delivery.isolate import Failures, isolate
 from sync.destinations import get
 from sync.destinations.base import Item, Outcome
-from sync.errors import DestinationDown, NotThere, PlatformError, PlatformFailed, UnexpectedAnswer
+from sync.errors import (
+    DestinationDown,
+    ItemsRefused,
+    NeedsPerson,
+    NotThere,
+    PlatformError,
+    PlatformFailed,
+    RefusedForNow,
+    UnexpectedAnswer,
+)
 from tests.python.size import sized
 from tests.python.sync.cases import Case
 from tests.python.sync.engines import ENGINES
@@ -256,6 +265,60 @@ def test_what_was_sent_before_the_run_ended_has_failed(seen: PlatformError) -> N
         found.extend(isolate(verb, items))
     assert calls > 1
     assert {o.item.delta_id for o in found} == {one.delta_id for one in items}
+
+
+def test_a_call_that_needs_a_person_is_not_divided_and_not_taken_for_an_outage() -> None:
+    items = [item(f"p{number}@example.com") for number in range(50)]
+    error = NeedsPerson("no such group", status=400)
+    platform, failures = Platform(items, error), Failures()
+    failures.note_failed(1)
+    failures.note_failed(1)
+    found: list[Outcome] = []
+    with pytest.raises(NeedsPerson):
+        found.extend(isolate(platform.take, items, failures=failures))
+    assert platform.calls == 1
+    assert {(o.result, o.attempts) for o in found} == {("failed", 1)}
+    assert len(found) == 50
+    assert failures.may_split
+
+
+def test_items_that_are_put_off_never_end_a_run() -> None:
+    items = [item(f"p{number}@example.com") for number in range(8)]
+    failures = Failures()
+    platform = Platform(items, RefusedForNow("for now", status=400))
+    found = list(isolate(platform.take, items, failures=failures))
+    assert {o.result for o in found} == {"failed"}
+    assert len(found) == 8
+    # Divided no further once nobody was taken, and yet not down.
+    assert platform.calls == 3
+    assert not failures.is_down
+    platform = Platform([items[5]], RefusedForNow("for now", status=400))
+    found = list(isolate(platform.take, items))
+    assert [o.item for o in found if o.result == "failed"] == [items[5]]
+
+
+@pytest.mark.parametrize(
+    "error", [ItemsRefused("400", status=400), PlatformFailed("500", status=500)]
+)
+def test_each_part_is_asked_for_once_more_before_its_call(error: PlatformError) -> None:
+    """Who opts out between two calls is in the second one no more, and has no outcome."""
+    items = [item(f"p{number}@example.com") for number in range(8)]
+    poison, gone = items[0], items[1:4]
+    calls: list[list[Item]] = []
+
+    def verb(batch: Sequence[Item]) -> Iterator[Outcome]:
+        calls.append(list(batch))
+        if poison in batch:
+            raise error
+        yield from (Outcome(one, "confirmed", 201) for one in batch)
+
+    def wanted(part: Sequence[Item]) -> Sequence[Item]:
+        return [one for one in part if not calls or one not in gone]
+
+    found = {o.item.delta_id: o.result for o in isolate(verb, items, wanted=wanted)}
+    assert not any(one in call for call in calls[1:] for one in gone)
+    assert set(found) == {one.delta_id for one in items if one not in gone}
+    assert [one for one in items if found.get(one.delta_id) == "confirmed"] == items[4:]
 
 
 def test_a_run_divides_so_many_calls_and_no_more() -> None:
