@@ -58,7 +58,7 @@ end
 case
     when {{ regex_is(text, e164) }} then {{ text }}
     when length({{ text }}) > 64 then null
-    when {{ regex_is(text, '\\s*\\+?[0-9]{6,15}[.][0-9]{1,3}\\s*|.*[0-9][.]0\\s*') }} then null
+    when {{ regex_is(text, '\\s*\\+?[0-9]{6,15}[.](0+|[0-9]{1,3})\\s*|.*[0-9][.]0\\s*') }} then null
     when {{ regex_is(bare, e164) }} then {{ bare }}
     {% if country -%}
     {%- set code, international, trunk = country.calling_code, country.international_prefix, country.trunk_prefix -%}

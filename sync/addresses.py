@@ -24,7 +24,7 @@ _SPACES: Final = frozenset(" \t\n\f\r")
 _PHONE_PREFIX: Final = re.compile(r"^[ \t\n\f\r]*(?:whatsapp|rcs|sms|tel):|\(0\)", re.IGNORECASE)
 # A spreadsheet's number, which would become another one's without its point.
 _DECIMAL: Final = re.compile(
-    r"[ \t\n\f\r]*\+?[0-9]{6,15}[.][0-9]{1,3}[ \t\n\f\r]*|.*[0-9][.]0[ \t\n\f\r]*"
+    r"[ \t\n\f\r]*\+?[0-9]{6,15}[.](?:0+|[0-9]{1,3})[ \t\n\f\r]*|.*[0-9][.]0[ \t\n\f\r]*"
 )
 _NO_TOKENS: Final = frozenset(("null", "undefined", "0"))
 
