@@ -686,6 +686,27 @@ MUTANTS = [
         (f"{ISOLATE}::test_a_member_at_whom_mailchimp_fails_costs_a_few_calls_once[duckdb]",),
     ),
     Mutant(
+        "an opt-out that failed lately waits for the releases",
+        "sync/delivery/drain.py",
+        "                    self._send_suspects(pool, suspects)\n                    suspects = []\n",
+        "                    pass\n",
+        (f"{DELIVERY}::test_a_suppression_that_failed_lately_is_through_before_the_first_release",),
+    ),
+    Mutant(
+        "what needs a person is taken for an outage",
+        "sync/delivery/isolate.py",
+        "            if isinstance(error, NeedsPerson):\n",
+        "            if False:\n",
+        (f"{ISOLATE}::test_a_call_that_needs_a_person_is_not_divided_and_not_taken_for_an_outage",),
+    ),
+    Mutant(
+        "the parts of a batch are not read again",
+        "sync/delivery/isolate.py",
+        "        sent = self._wanted(items)\n",
+        "        sent = items if self._failures._in_a_row else self._wanted(items)\n",
+        (f"{ISOLATE}::test_each_part_is_asked_for_once_more_before_its_call",),
+    ),
+    Mutant(
         "words that no row knows are final",
         "sync/destinations/base.py",
         '            return Outcome(item, "failed", answer.status, words, answer.attempts)\n',
