@@ -113,7 +113,10 @@ class Drain:
             if self._is_over():
                 return
             together = 1 if self._batch_size > 1 else self._workers
-            self._send_group(pool, action, group, together)
+            # In another order each run: several at fault would hide the others for ever.
+            members = list(group)
+            random.shuffle(members)
+            self._send_group(pool, action, iter(members), together)
 
     def _send_group(
         self, pool: ThreadPoolExecutor, action: Action, group: Iterator[Item], side_by_side: int

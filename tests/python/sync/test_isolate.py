@@ -133,12 +133,15 @@ def test_a_positive_verb_is_divided_likewise(
 
 def test_several_of_them_are_all_found(world: World, sandbox: SandboxClient) -> None:
     people = addresses(60)
-    bad = set(people[::15])
+    bad = set(people[::20])
     world.want(*people)
     for address in bad:
         sandbox.fault("error", status=502, address=address)
-    for _ in range(2):
+    # Three in a row may end a run before all are tried: the next one takes them in another order.
+    for _ in range(20):
         world.push_freely()
+        if set(sandbox.lists()["global"]) == set(people) - bad:
+            break
     assert {a for a, outcome in world.outcomes().items() if outcome == "failed"} == bad
     assert set(sandbox.lists()["global"]) == set(people) - bad
 
