@@ -210,6 +210,7 @@ def test_data_tests_find_nothing(both: Both) -> None:
 
 #: This build has nothing for them: test_unit_tests.py runs their unit tests in GoogleSQL.
 EMPTY = {
+    "backfill_conflicts",
     "int_cross_channel_reasons",
     "int_desired_profiles",
     "int_events_corrected",
