@@ -233,7 +233,7 @@ def test_a_file_that_lands_weeks_late_is_read_whatever_day_its_folder_names(
 
 @lands
 def a_copy_that_was_received_earlier(warehouse: Warehouse) -> Landing:
-    later = {**event(60), "timestamp": None, "email": "wrong60@example.org"}
+    later = {**event(60), "timestamp": None, "reason": "told later"}
     warehouse.append(DAY, line("copy/2", later, received_at="2026-05-02T10:00:00Z"), "a.ndjson")
     yield
     earlier = {**event(60), "timestamp": None}
