@@ -11,6 +11,16 @@ topics as (
 
     select * from {{ ref('topics') }}
 
+),
+
+rows_for_any as (
+
+    select count(*) as number
+    from topics
+    where
+        source = '*'
+        and topic = '*'
+
 )
 
 select
@@ -18,6 +28,7 @@ select
     opt_outs.topic,
     count(*) as events
 from opt_outs
+cross join rows_for_any
 left join topics as exact
     on opt_outs.source = exact.source and opt_outs.topic = exact.topic
 left join topics as of_source
@@ -26,5 +37,5 @@ left join topics as of_topic
     on opt_outs.topic = of_topic.topic and of_topic.source = '*'
 where
     coalesce(exact.topic, of_source.topic, of_topic.topic) is null
-    and (select count(*) from topics where source = '*' and topic = '*') = 0
+    and rows_for_any.number = 0
 group by opt_outs.source, opt_outs.topic
