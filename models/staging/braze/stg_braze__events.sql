@@ -120,7 +120,8 @@ select
         when is_state_change and event_channel is null then 'another channel'
         when is_state_change then state_word || '/' || coalesce(changed_by, 'nobody named')
         when provider_event = 'messages.email.bounce' and {{ parse_boolean('is_drop') }} then 'drop'
-        when provider_event = 'messages.sms.inboundreceive' and {{ word_of('action') }} in ('subscribed', 'unsubscribed') then {{ word_of('action') }}
+        when provider_event = 'messages.sms.inboundreceive' and {{ word_of('action') }} in ('subscribed', 'unsubscribed')
+            then {{ word_of('action') }}
         -- Braze knows the keywords of its list alone; people use their own words.
         when provider_event = 'messages.sms.inboundreceive' then 'text/' || coalesce(keyword, 'message')
         when provider_event in ('messages.sms.deliveryfailure', 'messages.sms.rejection') then {{ word_of('provider_error_code') }}

@@ -122,10 +122,21 @@ judged as (
         *,
         -- It decides about channels, each of which has a row.
         coalesce(kind = 'custom_event' and (name = 'marketing preference updated' or track is not null), false) as is_preference,
-        coalesce(track_channel = 'all' or (track is null and channel_words in (' all ', ' all channels ', ' * ')), false) as is_all_channels,
-        case when track is null then coalesce({{ regex_is('channel_words', '.*email.*|.* e mail .*| mail ') }}, false) else track_channel = 'email' end as says_email,
-        case when track is null then coalesce({{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }}, false) else track_channel = 'sms' end as says_sms,
-        case when track is null then coalesce({{ regex_is('channel_words', '.*push.*') }}, false) else track_channel = 'push' end as says_push,
+        coalesce(
+            track_channel = 'all' or (track is null and channel_words in (' all ', ' all channels ', ' * ')), false
+        ) as is_all_channels,
+        case
+            when track is not null then track_channel = 'email'
+            else coalesce({{ regex_is('channel_words', '.*email.*|.* e mail .*| mail ') }}, false)
+        end as says_email,
+        case
+            when track is not null then track_channel = 'sms'
+            else coalesce({{ regex_is('channel_words', '.*(sms| mms | rcs | txt | texts? | text ?messag).*') }}, false)
+        end as says_sms,
+        case
+            when track is not null then track_channel = 'push'
+            else coalesce({{ regex_is('channel_words', '.*push.*') }}, false)
+        end as says_push,
         {{ trait_here('email_trait', 'trait_of_all', '(customer_id is not null or email is not null)') }} as email_is_subscribed,
         {{ trait_here('sms_trait', 'trait_of_all', '(customer_id is not null or phone is not null)') }} as sms_is_subscribed,
         {{ trait_here('push_trait', 'trait_of_all', 'customer_id is not null') }} as push_is_subscribed
