@@ -7,9 +7,12 @@ from typing import Any
 from tests.python.conftest import Warehouse
 
 
-def batch(address: str, *, key: str, event: str = "unsubscribe") -> list[dict[str, Any]]:
+def batch(
+    address: str, *, key: str, event: str = "unsubscribe", reason: str | None = None
+) -> list[dict[str, Any]]:
     """A SendGrid batch of one event; key is the platform's own id."""
-    return [{"email": address, "event": event, "sg_event_id": key, "timestamp": 1777708800}]
+    said = {} if reason is None else {"reason": reason}
+    return [{"email": address, "event": event, "sg_event_id": key, "timestamp": 1777708800} | said]
 
 
 def listed(warehouse: Warehouse) -> list[Any]:
@@ -62,18 +65,19 @@ def test_history_is_searched_for_hidden_copies_only_until_a_run_has_found_them(
 def test_an_event_stands_once_though_a_part_of_the_models_was_built_anew(
     warehouse: Warehouse,
 ) -> None:
-    warehouse.land(
-        "sendgrid", batch("wrong@example.org", key="a"), received_at="2026-05-03T08:00:00Z"
-    )
-    warehouse.build()
-    warehouse.land(
-        "sendgrid", batch("right@example.org", key="a"), received_at="2026-05-02T08:00:00Z"
-    )
+    for hour, reason in (("08", "550 said later"), ("07", "550 said first")):
+        warehouse.land(
+            "sendgrid",
+            batch("ann@example.org", key="a", event="bounce", reason=reason),
+            received_at=f"2026-05-03T{hour}:00:00Z",
+        )
+        if hour == "08":
+            warehouse.build()
     warehouse.build("--select", "int_events_unioned")
     warehouse.build("--select", "int_events_deduplicated", "--full-refresh")
     warehouse.build("--selector", "frequent")
-    assert warehouse.values("select address from main.events") == ["right@example.org"]
-    assert listed(warehouse) == ["right@example.org"]
+    assert warehouse.values("select reason from main.events") == ["550 said first"]
+    assert listed(warehouse) == ["ann@example.org"]
 
 
 def test_a_run_that_noted_nothing_is_done_again_and_changes_nothing(warehouse: Warehouse) -> None:
@@ -94,8 +98,8 @@ def test_corrections_leave_no_trace_of_the_builds_that_heard_of_them(warehouse: 
     """The later received copy is built first, runs die in between, and all comes to one."""
     for hour in ("10", "09", "08"):
         received_at = f"2026-05-03T{hour}:00:00Z"
-        address = f"person{hour}@example.org"
-        warehouse.land("sendgrid", batch(address, key="a"), received_at=received_at)
+        said_otherwise = batch("ann@example.org", key="a", event="bounce", reason=f"550 at {hour}")
+        warehouse.land("sendgrid", said_otherwise, received_at=received_at)
         warehouse.land("sendgrid", batch("same@example.org", key="b"), received_at=received_at)
         warehouse.build("--selector", "frequent")
         forget_that_it_ended(warehouse)
@@ -103,11 +107,11 @@ def test_corrections_leave_no_trace_of_the_builds_that_heard_of_them(warehouse: 
     assert warehouse.values("select count(*) > 0 from main.int_events_corrected") == [True]
     every_column = "select * exclude (loaded_at) from main.events order by all"
     increments = warehouse.rows(every_column)
-    assert [row["address"] for row in increments] == ["person08@example.org", "same@example.org"]
-    assert listed(warehouse) == ["person08@example.org", "same@example.org"]
+    reasons = {row["address"]: row["reason"] for row in increments}
+    assert reasons == {"ann@example.org": "550 at 08", "same@example.org": None}
+    assert listed(warehouse) == ["ann@example.org", "same@example.org"]
     warehouse.build("--full-refresh")
     assert warehouse.rows(every_column) == increments
-    assert listed(warehouse) == ["person08@example.org", "same@example.org"]
 
 
 def test_one_delivery_in_two_files_is_what_a_full_build_makes_of_it(warehouse: Warehouse) -> None:
