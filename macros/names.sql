@@ -25,23 +25,28 @@
     {{ return(paths) }}
 {%- endmacro %}
 
-{#- What the traits of a channel (or of `all`) say together: false where any refuses, true where one agrees and none refuses, else null. -#}
+{#- What the traits of a channel (or of `all`) say together: false where any refuses, true where one agrees and none refuses, else null.
+    Why: one text of all, `|+yes|-no|` with - before what is inverted, is planned in a tenth of the time that 21 comparisons take. -#}
 {% macro trait_of_channel(traits, channel) -%}
-    {%- set refusals, consents = [], [] -%}
+    {%- set said = [] -%}
     {%- for number in range(traits | length) if traits[number][1] == channel -%}
-        {%- set value = '(' ~ subscription_trait('trait_' ~ number) ~ ')' -%}
-        {%- do refusals.append(value if traits[number][2] else 'not ' ~ value) -%}
-        {%- do consents.append('not ' ~ value if traits[number][2] else value) -%}
+        {%- do said.append("'|" ~ ('-' if traits[number][2] else '+') ~ "', coalesce(trait_" ~ number ~ ", '')") -%}
     {%- endfor -%}
-    {%- if refusals -%}
+    {%- if said -%}
+    {%- set text = 'lower(concat(' ~ said | join(', ') ~ ", '|'))" -%}
+    {%- set agrees, refuses = subscribed_words() | join('|'), unsubscribed_words() | join('|') -%}
 case
-    when coalesce({{ refusals | join(', false) or coalesce(') }}, false) then false
-    when coalesce({{ consents | join(', false) or coalesce(') }}, false) then true
+    when {{ regex_is(text, '(?s).*[|]([+] *(' ~ refuses ~ ')|- *(' ~ agrees ~ ')) *[|].*') }} then false
+    when {{ regex_is(text, '(?s).*[|]([+] *(' ~ agrees ~ ')|- *(' ~ refuses ~ ')) *[|].*') }} then true
 end
     {%- else -%}
 cast(null as boolean)
     {%- endif -%}
 {%- endmacro %}
+
+{#- What a trait says, in lower case: a boolean, or the words of a status, which some applications send in its place. -#}
+{% macro subscribed_words() %}{{ return(true_words() + ['subscribed', 'opted_in']) }}{% endmacro %}
+{% macro unsubscribed_words() %}{{ return(false_words() + ['unsubscribed', 'opted_out']) }}{% endmacro %}
 
 {#- A channel's own trait and that of all channels, which reaches where the call names somebody there. Params: boolean columns. -#}
 {% macro trait_here(own, of_all, names_somebody) -%}

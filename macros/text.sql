@@ -135,8 +135,8 @@ end
 {# A boolean from text: true/1/yes/on, false/0/no/off, any case; else null. Params: text. Why: forms and some SDKs send booleans as words, and 'false' is no empty text. #}
 {% macro parse_boolean(text) -%}
 case
-    when lower(trim({{ text }})) in {{ true_words() }} then true
-    when lower(trim({{ text }})) in {{ false_words() }} then false
+    when lower(trim({{ text }})) in ('{{ true_words() | join("', '") }}') then true
+    when lower(trim({{ text }})) in ('{{ false_words() | join("', '") }}') then false
 end
 {%- endmacro %}
 
@@ -160,16 +160,8 @@ case when {{ regex_is(text, '[ -~]*') }} then {{ text }} else translate({{ text 
 
 {# The word `true` or `false` for text that says one of them in any way; else null. Params: text. Why: the seed compares words. #}
 {% macro boolean_word(text) -%}
-case when lower(trim({{ text }})) in {{ true_words() }} then 'true' when lower(trim({{ text }})) in {{ false_words() }} then 'false' end
+case when lower(trim({{ text }})) in ('{{ true_words() | join("', '") }}') then 'true' when lower(trim({{ text }})) in ('{{ false_words() | join("', '") }}') then 'false' end
 {%- endmacro %}
 
-{# A subscription trait from text: a boolean, or the words of a status, which some applications send in its place. Params: text. #}
-{% macro subscription_trait(text) -%}
-case
-    when lower(trim({{ text }})) in {{ true_words() }} or lower(trim({{ text }})) in ('subscribed', 'opted_in') then true
-    when lower(trim({{ text }})) in {{ false_words() }} or lower(trim({{ text }})) in ('unsubscribed', 'opted_out') then false
-end
-{%- endmacro %}
-
-{% macro true_words() -%} ('true', 't', '1', 'yes', 'y', 'on') {%- endmacro %}
-{% macro false_words() -%} ('false', 'f', '0', 'no', 'n', 'off') {%- endmacro %}
+{% macro true_words() %}{{ return(['true', 't', '1', 'yes', 'y', 'on']) }}{% endmacro %}
+{% macro false_words() %}{{ return(['false', 'f', '0', 'no', 'n', 'off']) }}{% endmacro %}
