@@ -28,16 +28,16 @@
 {% macro make_raw_tables() -%}
     {%- set replaced = adapter.get_relation(target.database, 'raw', 'landing_taken') -%}
     {%- if replaced -%}{%- do run_query('drop table if exists ' ~ raw_table('landing_files')) -%}{%- endif -%}
-    {%- for statement in adapter.dispatch('raw_tables')() -%}{%- do run_query(statement) -%}{%- endfor -%}
+    {%- for statement in adapter.dispatch('raw_tables')() if made_here(statement) -%}{%- do run_query(statement) -%}{%- endfor -%}
     {%- if replaced -%}{%- do move_landing_taken() -%}{%- endif -%}
 {%- endmacro %}
 
 {#- Asked of the adapter, which has a call for it. -#}
 {% macro lacks_raw_tables() -%}
     {%- set missing = [] -%}
-    {%- for statement in adapter.dispatch('raw_tables')() if statement.startswith('create table') -%}
-        {%- set name = modules.re.search('raw[.](\\w+)', statement).group(1) -%}
-        {%- if adapter.get_relation(target.database, 'raw', name) is none -%}{%- do missing.append(name) -%}{%- endif -%}
+    {%- for statement in adapter.dispatch('raw_tables')() if statement.startswith('create table') and made_here(statement) -%}
+        {%- set name = table_named(statement) -%}
+        {%- if adapter.get_relation(target.database, raw_schema(name), name) is none -%}{%- do missing.append(name) -%}{%- endif -%}
     {%- endfor -%}
     {%- do graph.update({'has_landing_views': adapter.get_relation(target.database, 'raw', 'webhook_requests') is not none}) -%}
     {#- Asking opened a transaction on DuckDB, which would take back all that this hook writes. -#}
@@ -45,10 +45,26 @@
     {{ return(missing | length > 0) }}
 {%- endmacro %}
 
+{#- The table that a statement of raw_tables() makes or changes; '' where it makes the schema. -#}
+{% macro table_named(statement) -%}
+    {%- set found = modules.re.search('(?:table|exists) [^ ]*[.](\\w+) ', statement) -%}
+    {{ return(found.group(1) if found else '') }}
+{%- endmacro %}
+
+{#- A simulation makes no tables but its own. -#}
+{% macro made_here(statement) -%}{{ return(not var('is_simulation') or raw_schema(table_named(statement)) != 'raw') }}{%- endmacro %}
+
 {#- A table of the raw schema; on BigQuery with its project, which may be another than the one that runs queries. -#}
 {% macro raw_table(name) %}{{ return(adapter.dispatch('raw_table')(name)) }}{% endmacro %}
 {% macro duckdb__raw_table(name) %}{{ return('raw.' ~ name) }}{% endmacro %}
-{% macro bigquery__raw_table(name) %}{{ return('`' ~ target.database ~ '`.raw.' ~ name) }}{% endmacro %}
+{% macro bigquery__raw_table(name) %}{{ return('`' ~ target.database ~ '`.' ~ raw_schema(name) ~ '.' ~ name) }}{% endmacro %}
+
+{#- The schema of such a table. With var('is_simulation') what a build records of itself is kept beside its models, so that the
+    builds that count know nothing of it (contact-sync simulate). -#}
+{% macro raw_schema(name) -%}
+    {%- set of_a_build = ['watermarks', 'landing_files', 'landing_loaded', 'landing_archived', 'built_code', 'rule_changes', 'builds'] -%}
+    {{ return(target.schema if var('is_simulation') and name in of_a_build else 'raw') }}
+{%- endmacro %}
 
 {#- How a table of the raw schema is stored: on BigQuery in a partition a day of a timestamp, clustered. -#}
 {% macro stored_in_days(timestamp, cluster='') %}{{ return(adapter.dispatch('stored_in_days')(timestamp, cluster)) }}{% endmacro %}

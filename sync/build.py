@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO, Any, Final
@@ -74,16 +75,18 @@ def build(
     waiting: Callable[[str], None],
     dbt: Dbt,
     database: Path | None,
+    logs: Path | None = None,
 ) -> Built:
     """Runs `dbt build` when its turn has come. options: more of dbt's own.
 
-    database: DuckDB's file, which others may have open. waiting: told for whom it waits, and with
+    database: DuckDB's file, which others may have open. logs: the folder of build.log, if not
+    where dbt has its own. waiting: told for whom it waits, and with
     an empty text that the wait is over.
     Raises BuildWaits where another build, or a reader of the database file, outlasts `wait`;
     BuildFailed where something of it failed. Where views and seeds are of other code, everything is
     built.
     """
-    log = Path(os.environ.get("DBT_LOG_PATH") or project / "logs") / "build.log"
+    log = (logs or Path(os.environ.get("DBT_LOG_PATH") or project / "logs")) / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
     turn = _Turn(selection, time.monotonic() + wait.total_seconds(), wait, waiting)
@@ -207,8 +210,10 @@ def _try_lock(file: IO[str]) -> bool:
 
 def dbt_command(arguments: Sequence[str], held: IO[str], log: logging.Handler) -> Ran:
     """dbt as a command of its own. On SIGTERM it ends first, then this process."""
-    project = Path(arguments[arguments.index("--project-dir") + 1])
-    results = Path(os.environ.get("DBT_TARGET_PATH") or project / "target") / "run_results.json"
+    options = dict(pairwise(arguments))
+    of_project = Path(options["--project-dir"]) / "target"
+    target = options.get("--target-path") or os.environ.get("DBT_TARGET_PATH") or of_project
+    results = Path(target) / "run_results.json"
     results.unlink(missing_ok=True)
     said = []
     # The lock goes with dbt: should this process be killed, the next build still waits for it.

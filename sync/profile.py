@@ -35,14 +35,7 @@ def load_target(
     Searched as dbt does: --profiles-dir, DBT_PROFILES_DIR, ./profiles.yml, ~/.dbt.
     Raises ProfileError where dbt would not find its way either.
     """
-    project = project_directory(project_dir)
-    path = _profiles_file(profiles_dir)
-    profiles = _read_yaml(path)
-    name = _profile_name(project, profiles, path)
-    profile = profiles.get(name)
-    if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict):
-        known = ", ".join(sorted(str(key) for key in profiles if key != "config")) or "none"
-        raise ProfileError(f"{path} has no profile {name!r} with outputs (it has: {known}).")
+    path, name, profile = _profile(profiles_dir, project_directory(project_dir))
     wanted = target or os.environ.get("DBT_TARGET") or _render(profile.get("target"), path)
     chosen = str(wanted or "default")
     outputs = profile["outputs"]
@@ -59,6 +52,34 @@ def load_target(
         schema=str(settings.get("schema") or settings.get("dataset") or "main"),
         settings=settings,
     )
+
+
+def profile_with(
+    changes: Mapping[str, str], *, target: str, profiles_dir: Path | None, project: Path
+) -> dict[str, Any]:
+    """What profiles.yml holds for one target, with some settings changed; all others as written,
+    so that what the environment holds stays there.
+    """
+    _, name, profile = _profile(profiles_dir, project)
+    settings = {
+        # BigQuery's dataset has two names.
+        key: value
+        for key, value in profile["outputs"][target].items()
+        if not (key == "schema" and "dataset" in changes)
+    }
+    return {name: {"target": target, "outputs": {target: {**settings, **changes}}}}
+
+
+def _profile(profiles_dir: Path | None, project: Path) -> tuple[Path, str, dict[str, Any]]:
+    """The file, the profile's name, and what the file says of it, not rendered."""
+    path = _profiles_file(profiles_dir)
+    profiles = _read_yaml(path)
+    name = _profile_name(project, profiles, path)
+    profile = profiles.get(name)
+    if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict):
+        known = ", ".join(sorted(str(key) for key in profiles if key != "config")) or "none"
+        raise ProfileError(f"{path} has no profile {name!r} with outputs (it has: {known}).")
+    return path, name, profile
 
 
 def project_variable(name: str, project_dir: Path | None) -> str | None:

@@ -55,6 +55,23 @@ _RUN_TEXTS = ("run_id", "destination", "status", "plan_hash")
 _RUN_INSTANTS = ("started_at", "ended_at")
 
 
+# A dataset whose process was killed: its tables are gone after a day, in milliseconds.
+_SHORT_LIFE = 24 * 3600 * 1000
+
+
+@contextmanager
+def short_lived_dataset(target: Target) -> Iterator[None]:
+    """The target's dataset, made for the time of the block. Raises what the warehouse raises."""
+    queries = Queries.of_target(target)
+    with queries.explained():
+        queries.create_dataset(_SHORT_LIFE)
+    try:
+        yield
+    finally:
+        with queries.explained():
+            queries.delete_dataset()
+
+
 class BigQueryWarehouse:
     """Implements Warehouse."""
 

@@ -72,6 +72,18 @@ class Queries:
                     texts = frozenset(one.name for one in schema if one.field_type == "STRING")
                     yield Table(place, listed.table_id, texts)
 
+    def create_dataset(self, table_life: int) -> None:
+        """Makes the dataset of the models, where its tables live so many milliseconds."""
+        dataset = bigquery.Dataset(f"{self._settings.project}.{self._settings.dataset}")
+        dataset.location = self._settings.location
+        dataset.default_table_expiration_ms = table_life
+        self._client.create_dataset(dataset)
+
+    def delete_dataset(self) -> None:
+        """Deletes the dataset of the models with all that is in it."""
+        place = f"{self._settings.project}.{self._settings.dataset}"
+        self._client.delete_dataset(place, delete_contents=True, not_found_ok=True)
+
     def run(
         self,
         sql: str,

@@ -61,7 +61,7 @@ def publish(database: Path, *, wait: timedelta, schema: str, parquet: Sequence[s
             # Who may read the file may read the copy.
             mode = database.stat().st_mode & 0o777
             copy.parent.chmod(mode | (mode & 0o444) >> 2)
-            _copy(database, copy, patience)
+            copy_database(database, copy, patience)
             files = _write_parquet(copy, schema, parquet)
             size = copy.stat().st_size
     except OSError as error:
@@ -127,7 +127,12 @@ def for_readers(warehouse: DuckDbWarehouse, *, may_be_older: bool) -> DuckDbWare
     return warehouse.at(copy)
 
 
-def _copy(database: Path, copy: Path, patience: tuple[float, float]) -> None:
+def copy_database(database: Path, copy: Path, patience: tuple[float, float]) -> None:
+    """Copies DuckDB's file as it is between two programs that write.
+
+    patience: seconds to wait, to read and to write, for a program that has it open.
+    Raises WarehouseBusy.
+    """
     while True:
         if _log_of(database).exists():
             # What a program that was killed left there would be missing.

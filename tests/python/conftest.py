@@ -51,7 +51,7 @@ LONGEST = (
     "sync/test_every_destination.py", "sync/test_restored.py", "sync/test_bigquery_outage.py",
     "run/test_run_bigquery.py", "bigquery/test_types.py", "bigquery/test_partitions.py",
     "sync/test_acts.py", "models/test_upgrade.py", "histories/test_monotonic.py",
-    "sync/test_published.py",
+    "sync/test_published.py", "sync/test_simulate.py",
 )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ GROUPS = {
     "bigquery built": (
         "sync/test_real_models.py", "sync/test_forget.py", "sync/test_explain.py",
         "sync/test_lists.py", "sync/test_restored.py", "sync/test_backfill.py",
-        "run/test_run_bigquery.py",
+        "run/test_run_bigquery.py", "sync/test_simulate.py",
     ),
 }  # fmt: skip
 

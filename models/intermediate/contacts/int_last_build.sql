@@ -4,7 +4,7 @@ with
 
 builds as (
 
-    select * from {{ source('raw', 'watermarks') }}
+    select * from {{ raw_table('watermarks') if var('is_simulation') else source('raw', 'watermarks') }}
     where relation = '{{ made_name('build') }}'
 
 )

@@ -1,0 +1,1 @@
+"""What a change of seeds, vars or models would do, tried beside the real state."""
