@@ -15,13 +15,14 @@ from sync.landing import Statement, instant_text, land
 from sync.profile import Target
 from sync.warehouse.base import Warehouse
 
-Verb = Literal["suppress", "release"]
+Verb = Literal["suppress", "release", "dismiss"]
 Channel = Literal["email", "sms", "push"]
 
 _MEMBER = {"email": "email", "sms": "phone", "push": "push_token"}
 _EVENT_TYPES = {
     ("suppress", False): "block",
     ("release", False): "reactivate",
+    ("dismiss", False): "other",
     ("suppress", True): "unsubscribe",
     ("release", True): "subscribe",
 }
@@ -70,7 +71,7 @@ class Done:
     @property
     def remaining(self) -> list[Holding]:
         """Of a release, what goes on holding all the same."""
-        if self.action.verb == "suppress":
+        if self.action.verb != "release":
             return []
         return [one for one in self.holding or () if not one.is_ended]
 
@@ -109,7 +110,7 @@ def perform(action: Action, target: Target, warehouse: Warehouse) -> Done:
 
 def _statement(action: Action) -> Statement:
     said = [action.because, f"evidence: {action.evidence}" if action.evidence else None]
-    detail = {"suppress": "stop", "release": "resume"}[action.verb]
+    detail = {"suppress": "stop", "release": "resume"}.get(action.verb)
     return {
         "event": action.verb if action.evidence is None else "person_asked",
         "detail": None if action.evidence is None else detail,

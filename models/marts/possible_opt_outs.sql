@@ -23,6 +23,22 @@ doubtful as (
         and event_type = 'other'
         and provider_event like '%/possible_opt_out'
 
+),
+
+dismissed as (
+
+    select
+        channel,
+        address,
+        max(received_at) as dismissed_at
+    from events
+    where
+        source = 'operator'
+        and provider_event like 'dismiss%'
+    group by
+        channel,
+        address
+
 )
 
 select
@@ -40,4 +56,11 @@ left join suppression_list
     on
         doubtful.channel = suppression_list.channel
         and doubtful.address = suppression_list.address
-where suppression_list.suppression_id is null
+left join dismissed
+    on
+        doubtful.channel = dismissed.channel
+        and doubtful.address = dismissed.address
+        and doubtful.received_at <= dismissed.dismissed_at
+where
+    suppression_list.suppression_id is null
+    and dismissed.address is null

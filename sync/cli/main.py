@@ -50,6 +50,7 @@ def cli() -> None:
     contact-sync adopt                take over a platform's own lists
     contact-sync reconcile            whether the platforms' lists hold what they should
     contact-sync suppress, release    an operator's act
+    contact-sync dismiss              a reply that only looked like a refusal
     contact-sync forget               erase a person, keep the refusal
     contact-sync explain ADDRESS      why somebody may or may not be contacted
     contact-sync scrub FILE           who of a file may be contacted

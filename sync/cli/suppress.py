@@ -1,4 +1,4 @@
-"""`contact-sync suppress` and `release`: an operator's action."""
+"""`contact-sync suppress`, `release` and `dismiss`: an operator's action."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from sync.operator import Channel, Done, Holding, Verb
 
 
+_CHANNEL = click.option(
+    "--channel", type=CHANNEL, required=True, help="The channel of the address."
+)
+_BY = click.option("--by", required=True, metavar="NAME", help="Who does this.")
+
 #: ADDRESS, --channel, --because, --by, --person-asked: who acts, on what, and why.
 action_options = options(
     click.argument("address"),
-    click.option("--channel", type=CHANNEL, required=True, help="The channel of the address."),
+    _CHANNEL,
     click.option("--because", metavar="TEXT", help="Why; needed unless the person asked."),
-    click.option("--by", required=True, metavar="NAME", help="Who does this."),
+    _BY,
     click.option(
         "--person-asked",
         "evidence",
@@ -74,6 +79,26 @@ def release(project: Project, output: str, **action: Any) -> None:
       contact-sync release noa@example.com --channel email --person-asked "letter 12" --by mia
     """
     _perform("release", project, output, **action)
+
+
+@cli.command()
+@click.argument("address")
+@_CHANNEL
+@click.option("--because", metavar="TEXT", required=True, help="What the text says.")
+@_BY
+@warehouse_options
+@output_option
+def dismiss(project: Project, output: str, **action: Any) -> None:
+    """Take ADDRESS off `possible_opt_outs`: somebody read its reply, and it is no refusal.
+
+    It is landed as an event (`other`, by whom and why) and counts from the next build, for the
+    replies received until now. It lifts nothing that anybody refused.
+
+    \b
+    Example:
+      contact-sync dismiss +14155550100 --channel sms --because "asks about an order" --by mia
+    """
+    _perform("dismiss", project, output, evidence=None, **action)
 
 
 def _perform(

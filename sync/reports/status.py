@@ -65,7 +65,8 @@ SECTIONS: tuple[Section, ...] = (
         "Replies that may be opt-outs",
         ("source", "channel", "replies", "oldest"),
         "source, channel",
-        "Read them (possible_opt_outs); `contact-sync suppress --person-asked` records a refusal.",
+        "Read them (possible_opt_outs): `contact-sync suppress --person-asked` records a refusal, "
+        "`contact-sync dismiss` that it is none.",
     ),
     Section(
         "contacts_over_address_limit",

@@ -39,6 +39,8 @@ def test_staff_end_a_block_and_a_bounce_and_never_a_persons_refusal(
         "sendgrid",
         [event("bounce", "bounced@example.com", type="bounce"), event("unsubscribe", "left@x.io")],
     )
+    reply = {"MessageSid": "SM1", "From": "+14155550177", "Body": "When does my trial end"}
+    warehouse.land("twilio", reply)
     code, done = cli(warehouse, sandbox, "suppress", " Noa@X.io", "--channel", "email", *WHY)
     assert (code, done["event_type"], done["holding"]) == (0, "block", None)
     cli(
@@ -55,8 +57,15 @@ def test_staff_end_a_block_and_a_bounce_and_never_a_persons_refusal(
     (block,) = warehouse.rows("select * from events where event_type = 'block'")
     assert (block["source"], block["source_of_change"]) == ("operator", "mia")
     assert block["reason"] == "legal hold"
-    (asked,) = warehouse.rows("select * from events where channel = 'sms'")
+    (asked,) = warehouse.rows(
+        "select * from events where event_type = 'unsubscribe' and channel = 'sms'"
+    )
     assert asked["reason"] == "evidence: call 4711"
+
+    doubtful = "select address from possible_opt_outs"
+    assert warehouse.values(doubtful) == ["+14155550177"]
+    code, done = cli(warehouse, sandbox, "dismiss", "+1 415 555 0177", "--channel", "sms", *WHY)
+    assert (code, done["event_type"]) == (0, "other")
 
     for address, channel, left in (
         ("noa@x.io", "email", []),
@@ -71,6 +80,7 @@ def test_staff_end_a_block_and_a_bounce_and_never_a_persons_refusal(
     assert "only the person may" in said.stderr
     warehouse.build()
     assert listed(warehouse) == {"left@x.io": "unsubscribe", "+14155550100": "unsubscribe"}
+    assert warehouse.values(doubtful) == []
 
     code, _ = cli(
         warehouse, sandbox, "release", "left@x.io", "--channel", "email",
