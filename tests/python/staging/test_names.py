@@ -112,6 +112,10 @@ def test_an_opt_out_that_names_no_channel_is_quarantined_and_fails_a_test(built:
     statuses = {result.node.name: str(result.status) for result in checked.result.results}
     assert statuses["opt_outs_reach_somebody"] == "fail"
     assert statuses["named_tracks_have_a_meaning"] == "pass"
+    built.rows("delete from main.track_names where name = 'sms stop pressed'")
+    checked = built.dbt("test", "--select", "named_tracks_have_a_meaning")
+    statuses = {result.node.name: str(result.status) for result in checked.result.results}
+    assert statuses["named_tracks_have_a_meaning"] == "fail"
 
 
 @pytest.mark.parametrize(("name", "channel"), [trait[1:3] for trait in TRAITS])
