@@ -48,18 +48,26 @@ end
 {#
   A phone number as E.164, or null. Formatting and the prefixes `whatsapp:`, `rcs:`, `sms:` and `tel:` are removed; a number
   without `+` is read by the rules of var('default_country_code') only (digits, `49` or `+49`), for a guessed country texts a
-  stranger. What may be two numbers, or a spreadsheet's (`12025550102.0`), is none.
+  stranger. What may be two numbers, or a spreadsheet's (`12025550102.0`), is none; so is a number that has more or fewer
+  digits than those of its country, or a trunk prefix after the calling code (`+49 0151…`), unless that is in brackets (`+44 (0)20…`).
   Params: text.
 #}
 {% macro normalize_phone(text) -%}
-{%- set e164 = '\\+[1-9][0-9]{6,14}' -%}
+{%- set number = phone_number_pattern() -%}
 {%- set bare = regex_replace(regex_replace('substr(' ~ text ~ ', 1, 64)', '(?i)^\\s*(whatsapp|rcs|sms|tel):|\\(0\\)'), '[\\s\\p{Z}\\p{Pd}\\p{Cf}()./]') -%}
 {%- set country = default_country() -%}
+{#- Brackets around a zero that is none of the number's digits. Any further zero in brackets is not certain. -#}
+{%- set bracketed = '[^0-9(]*[(]0[)][^(]*(?:[(][^0(][^(]*)*' -%}
+{%- set trunk_zero = '[^0-9(]*[+]' ~ trunk_zero_codes() ~ bracketed -%}
+{%- if country and country.trunk_prefix == '0' and not country.keeps_zero -%}
+    {%- set trunk_zero = trunk_zero ~ '|[^0-9(+]*(?:(?:00)?' ~ country.calling_code ~ ')?' ~ bracketed -%}
+{%- endif -%}
 case
-    when {{ regex_is(text, e164) }} then {{ text }}
+    when {{ regex_is(text, number) }} then {{ text }}
     when length({{ text }}) > 64 then null
     when {{ regex_is(text, '\\s*\\+?[0-9]{6,15}[.](0+|[0-9]{1,3})\\s*|.*[0-9][.]0\\s*') }} then null
-    when {{ regex_is(bare, e164) }} then {{ bare }}
+    when {{ text }} like '%(0)%' and not {{ regex_is(text, trunk_zero) }} then null
+    when {{ regex_is(bare, number) }} then {{ bare }}
     {% if country -%}
     {%- set code, international, trunk = country.calling_code, country.international_prefix, country.trunk_prefix -%}
     {#- In full, without prefixes. A pattern that nothing matches where the country's numbers cannot be read by these rules. -#}
@@ -70,7 +78,8 @@ case
     {%- set in_full = '(' ~ in_full | join('|') ~ ')' -%}
     when not {{ regex_is(bare, '[0-9]{5,18}') }} then null
     {% if international.isdigit() and international | length > 1 -%}
-    when {{ regex_is(bare, international ~ '[1-9][0-9]{6,14}') }} then '+' || substr({{ bare }}, {{ international | length + 1 }})
+    when {{ regex_is(bare, international ~ '[1-9][0-9]{6,14}') }}
+        then {{ e164_or_null("'+' || substr(" ~ bare ~ ", " ~ (international | length + 1) ~ ")") }}
     {% endif -%}
     {#- A foreign number, or the pattern of several prefixes: which digits belong to it is not certain. -#}
     {% if international -%}
@@ -93,7 +102,7 @@ case
 end
 {%- endmacro %}
 
-{% macro e164_or_null(text) -%} case when {{ regex_is(text, '\\+[1-9][0-9]{6,14}') }} then {{ text }} end {%- endmacro %}
+{% macro e164_or_null(text) -%} case when {{ regex_is(text, phone_number_pattern()) }} then {{ text }} end {%- endmacro %}
 
 {#- The row of seeds/phone_countries.csv of var('default_country_code'); none where the var is not set. -#}
 {% macro default_country() -%}

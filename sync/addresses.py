@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sync.phone_numbers import NUMBERS, TRUNK_ZERO_CODES
+
 CHANNELS: Final = ("email", "sms", "push")
 
 # What trim_blanks removes; str.strip() alone would remove more.
@@ -18,7 +20,13 @@ _PLAIN_EMAIL: Final = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]*[A-Za-z0-9-]")
 _NOT_IN_EMAIL: Final = frozenset('<>,;:"()[]\\')
 _LONGEST_EMAIL: Final = 400
 _LONGEST_PHONE: Final = 64
-_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+#: Of each calling code, what follows it.
+_NUMBERS: Final = {
+    code: re.compile(rest) for rest, codes in NUMBERS.items() for code in codes.split()
+}
+# Around a zero that is none of the number's digits. Any further zero in brackets is not certain.
+_BRACKETED: Final = "[^0-9(]*[(]0[)][^(]*(?:[(][^0(][^(]*)*"
+_TRUNK_ZERO: Final = re.compile(f"[^0-9(]*[+]{TRUNK_ZERO_CODES}{_BRACKETED}")
 # RE2's \s, which is ASCII's without \v: Python's knows more.
 _SPACES: Final = frozenset(" \t\n\f\r")
 _PHONE_PREFIX: Final = re.compile(r"^[ \t\n\f\r]*(?:whatsapp|rcs|sms|tel):|\(0\)", re.IGNORECASE)
@@ -73,7 +81,7 @@ class Country:
             # One prefix and no pattern of several: else it is not certain which digits follow it.
             abroad = f"+{digits[len(international) :]}"
             is_one = international.isdigit() and len(international) > 1
-            return abroad if is_one and _E164.fullmatch(abroad) else None
+            return abroad if is_one and _is_number(abroad) else None
         rest = digits.removeprefix(code)
         with_code = rest != digits and self.in_full(rest)
         if trunk and trunk != code and digits.startswith(trunk):
@@ -85,7 +93,13 @@ class Country:
             number = "" if in_doubt else f"+{code}{digits}"
         else:
             number = f"+{digits}" if with_code else ""
-        return number if _E164.fullmatch(number) else None
+        return number if _is_number(number) else None
+
+    def is_trunk_zero(self, text: str) -> bool:
+        """Whether its zero in brackets is the trunk prefix of a number of this country."""
+        if self.trunk_prefix != "0" or self.keeps_zero:
+            return False
+        return bool(re.fullmatch(f"[^0-9(+]*(?:(?:00)?{self.calling_code})?{_BRACKETED}", text))
 
 
 def read_country(calling_code: str, seeds: Path) -> Country | None:
@@ -107,17 +121,33 @@ def read_country(calling_code: str, seeds: Path) -> Country | None:
 
 def normalize_phone(text: str, country: Country | None = None) -> str | None:
     """E.164; None for what is no number. country: whose rules read a number without a plus."""
-    if _E164.fullmatch(text):
+    if _is_number(text):
         return text
     if len(text) > _LONGEST_PHONE or _DECIMAL.fullmatch(text):
         return None
+    if "(0)" in text and not (
+        _TRUNK_ZERO.fullmatch(text) or (country is not None and country.is_trunk_zero(text))
+    ):
+        return None
     rest = _PHONE_PREFIX.sub("", text)
     bare = "".join(char for char in rest if char not in "()./" and not _is_format(char))
-    if _E164.fullmatch(bare):
+    if _is_number(bare):
         return bare
     if country is None or not re.fullmatch(r"[0-9]{5,18}", bare):
         return None
     return country.read(bare)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it may be E.164: a calling code, and as many digits as its numbers have."""
+    if not text.startswith("+"):
+        return False
+    # No code is the beginning of another.
+    for length in (1, 2, 3):
+        rest = _NUMBERS.get(text[1 : 1 + length])
+        if rest:
+            return bool(rest.fullmatch(text, 1 + length))
+    return False
 
 
 def normalize_push_token(text: str) -> str | None:

@@ -60,6 +60,8 @@ def print_check(found: Sequence[Checked]) -> None:
             echo(f"  {'ok     ' if finding.error is None else 'missing'} {finding.probe}")
             if finding.error is not None:
                 echo(f"          {finding.error}")
+        for warning in one.warnings:
+            echo(f"  Warning: {warning}")
 
 
 def check_json(found: Sequence[Checked]) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def check_json(found: Sequence[Checked]) -> dict[str, Any]:
                 "destination": one.destination,
                 "place": one.place,
                 "ok": one.is_ok,
+                "warnings": one.warnings,
                 "findings": [asdict(finding) for finding in one.findings],
             }
             for one in found

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from sync.delivery.connection import connected
+from sync.delivery.messages import stopped_receipts
 from sync.delivery.plan import selected
 from sync.delivery.settings import Settings, place, read_settings, unknown_row
 from sync.destinations import get
@@ -37,6 +38,7 @@ class Checked:
     findings: list[Finding] = field(default_factory=list)
     is_configuration: bool = False
     place: str | None = None
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def is_ok(self) -> bool:
@@ -57,12 +59,16 @@ def check(
             "select destination, channel, scope from {marts}.destinations where enabled"
             " order by destination, channel, scope"
         )
+        warnings = stopped_receipts(warehouse)
     places = {
         name: [(row["channel"], row["scope"] or "") for row in rows if row["destination"] == name]
         for name in names
     }
     with ThreadPoolExecutor(max(len(names), 1)) as pool:
-        return list(pool.map(lambda name: _check_one(name, places[name], environment), names))
+        found = list(pool.map(lambda name: _check_one(name, places[name], environment), names))
+    for one in found:
+        one.warnings += warnings.get(one.destination, [])
+    return found
 
 
 def _check_one(

@@ -17,6 +17,7 @@ from sync.delivery.guard import (
     personal_refusals,
     read_facts,
 )
+from sync.delivery.messages import stopped_receipts
 from sync.delivery.shard import Shard
 from sync.destinations import get
 from sync.destinations.base import Action, Item
@@ -136,7 +137,9 @@ def make_plan(
             jobs = 1 if shard is None else shard.count
             parts = [_part(spool, facts, limits, environment, jobs) for spool in spools]
             unknown = {row["destination"]: row["items"] for row in warehouse.rows(UNKNOWN)}
+            warnings = stopped_receipts(warehouse)
             for part, spool in zip(parts, spools, strict=True):
+                part.warnings += warnings.get(part.destination, [])
                 part.unknown = unknown.get(part.destination, 0)
                 part.first = next(spool.pages(rows), []) if rows else []
             found = plan_hash(spool.fingerprint() for spool in spools)

@@ -124,6 +124,13 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "a number with a plus may have any number of digits",
+        "macros/text.sql",
+        "{%- set number = phone_number_pattern() -%}",
+        "{%- set number = '[+][1-9][0-9]{6,14}' -%}",
+        (f"{STAGING}/test_macros.py::test_a_number_without_its_country_is_null",),
+    ),
+    Mutant(
         "a reason that reaches one channel reaches all",
         f"{SUPPRESSION}/int_cross_channel_reasons.sql",
         "and (carried.suppresses = 'all' or",

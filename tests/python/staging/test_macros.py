@@ -170,6 +170,7 @@ def test_what_is_no_single_bare_email_address_is_null(read: Reader, text: str | 
         ("+44 (0)20 7946 0958", "+442079460958"),
         ("whatsapp:+12025550141", "+12025550141"),
         ("RCS:+12025550141", "+12025550141"),
+        ("+39 06 1234 5678", "+390612345678"),
     ],
 )
 def test_a_phone_number_is_normalized(read: Reader, text: str, phone: str) -> None:
@@ -183,6 +184,7 @@ def test_a_phone_number_is_normalized(read: Reader, text: str, phone: str) -> No
         "+123456",
         "+12025550102.0", "+12025550102.0000", "+1 202 555 0102.0", "+12025550102.00",
         "+1234567890123456", "+1202555014x", "messenger:1234567890", "{}", "+" * 100_000,
+        "+49 0151 23456789", "+4402079460958", "+39 (0)6 1234 5678", "+1202555014", "+120255501411",
     ],
     ids=lambda text: repr(text)[:40],
 )  # fmt: skip
@@ -232,9 +234,12 @@ SPELLED = [
         "Rene\u0301@example.fr",
         "m\u00fcller\u0130@example.de", "\u03a3\u03a3@x.io", "a@b@c", "{}",
         "a@b.c, d@e.f", "202\u000b5550141", "202\u001c5550141", "202\u00855550141",
-        "202\u00a05550141",
+        "202\u00a05550141", "151 (0)23456789",
     )
-    for prefix in ("", "0", "00", "1", "+1", "+", "+44 ", "0049", "011", "tel:", " WhatsApp:+49")
+    for prefix in (
+        *("", "0", "00", "1", "+1", "+", "+44 ", "0049", "011", "tel:", " WhatsApp:+49"),
+        *("+49 (0)", "+39(0) "),
+    )
     for before, after in (("", ""), ("\u00a0\t", "\r\n"), ("\ufeff", "\u3000"))
 ]  # fmt: skip
 

@@ -47,7 +47,8 @@ TABLES = {
     "raw.webhook_requests": "source text, status_class text, requests integer,"
     " counted_at timestamp",
     "destinations": "destination text, channel text, scope text, mode text, audience text,"
-    " keeps_reason boolean, trusts_own boolean, enabled boolean",
+    " messages text, keeps_reason boolean, trusts_own boolean, enabled boolean",
+    "destination_reasons": "destination text, channel text, scope text, reason text",
     "suppression_list": "channel text, address text, event_type text, event_timestamp timestamp",
     "wanted": "delta_id text, destination text, channel text, scope text, address text,"
     " contact_id text, external_id text, email text, phone text, push_token_type text,"

@@ -166,6 +166,43 @@ def test_plan_needs_no_credential_and_sends_nothing(world: World, sandbox: Sandb
 
 
 @on_both
+def test_plan_and_check_name_what_stops_receipts_too_and_the_rows_to_change(world: World) -> None:
+    world.connect("postmark", {"POSTMARK_SERVER_TOKEN": KEY})
+    world.sql("update destinations set messages = 'all' where true")
+    world.enable("postmark", scope="outbound", messages="all")
+    world.enable("postmark", scope="broadcast")
+    taken = [
+        ("sendgrid", None, "unsubscribe"),
+        ("sendgrid", None, "unengaged"),
+        ("sendgrid", None, "bounce"),
+        ("postmark", "outbound", "complaint"),
+        ("postmark", "outbound", "unengaged"),
+        ("postmark", "broadcast", "unsubscribe"),
+        # Of a row that is not enabled.
+        ("postmark", "other", "unsubscribe"),
+    ]
+    for row in taken:
+        world.sql("insert into destination_reasons values (?, 'email', ?, ?)", row)
+    said = {
+        "sendgrid": [
+            "sendgrid email: unsubscribe and unengaged stop receipts and password resets too; to "
+            "keep those, use a list for marketing only, or take `sendgrid,email,,unsubscribe` and "
+            "`sendgrid,email,,unengaged` out of seeds/destination_reasons.csv."
+        ],
+        "postmark": [
+            "postmark email outbound: unengaged stops receipts and password resets too; to keep "
+            "those, use a list for marketing only, or take `postmark,email,outbound,unengaged` out "
+            "of seeds/destination_reasons.csv."
+        ],
+    }
+    for command in ("plan", "check"):
+        told = json.loads(world.cli(command, "--output", "json").stdout)["destinations"]
+        assert {part["destination"]: part["warnings"] for part in told} == said
+        text = world.cli(command).stdout
+        assert all(f"Warning: {line}\n" in text for lines in said.values() for line in lines)
+
+
+@on_both
 def test_plan_prints_counts_calls_duration_guard_and_hash(world: World) -> None:
     world.want(*addresses(2500), reason="complaint")
     world.want("back@example.com", action="release", reason="unsubscribe")

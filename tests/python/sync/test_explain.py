@@ -304,7 +304,7 @@ def test_a_profile_platform_says_what_it_was_told_of_each_contact(
     tmp_path: Path, sandbox_process: SandboxClient
 ) -> None:
     (tmp_path / "project").mkdir()
-    row = "segment,email,,profile,all,false,false,true"
+    row = "segment,email,,profile,all,marketing,false,false,true"
     header = (ROOT / "seeds" / "destinations.csv").read_text().partition("\n")[0]
     project = project_with_seeds(tmp_path / "project", {"destinations.csv": f"{header}\n{row}\n"})
     warehouse = Warehouse(tmp_path / "world", project=project)

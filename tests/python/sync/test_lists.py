@@ -228,7 +228,7 @@ def test_a_list_that_fails_is_named_and_the_others_are_done(
     tmp_path: Path,
 ) -> None:
     """Of two streams one fails: nothing of it counts as missing, and the exit code says so."""
-    rows = "postmark,email,{},suppression,all,false,false,true\n"
+    rows = "postmark,email,{},suppression,all,marketing,false,false,true\n"
     text = (ROOT / "seeds" / "destinations.csv").read_text(encoding="utf-8")
     streams = ("broadcast", "outbound")
     seed = text.splitlines()[0] + "\n" + "".join(map(rows.format, streams))

@@ -105,7 +105,7 @@ class World:
         (self.directory / "profiles.yml").write_text(self.engine.profile, encoding="utf-8")
         self.engine.create(
             "insert into destinations values"
-            " ('sendgrid', 'email', null, 'suppression', 'all', false, false, true)",
+            " ('sendgrid', 'email', null, 'suppression', 'all', 'marketing', false, false, true)",
             "insert into suppression_policy values ('complaint', 'consent'),"
             " ('unsubscribe', 'consent'), ('bounce', 'deliverability')",
         )
@@ -138,10 +138,17 @@ class World:
         ended = datetime.now(UTC).replace(tzinfo=None) - age
         self.sql("insert into raw.builds values ('id', ?, ?, ?, ?)", [ended, ended, ended, ok])
 
-    def enable(self, destination: str, channel: str = "email", scope: str | None = None) -> None:
+    def enable(
+        self,
+        destination: str,
+        channel: str = "email",
+        scope: str | None = None,
+        messages: str = "marketing",
+    ) -> None:
         self.sql(
-            "insert into destinations values (?, ?, ?, 'suppression', 'all', false, false, true)",
-            [destination, channel, scope],
+            "insert into destinations"
+            " values (?, ?, ?, 'suppression', 'all', ?, false, false, true)",
+            [destination, channel, scope, messages],
         )
 
     def list_addresses(self, count: int) -> None:
