@@ -109,7 +109,7 @@ class Tour:
         self._people(before, after)
 
     def _third_day(self) -> None:
-        self._head("Day three", "the other ten platforms are connected")
+        self._head("Day three", "all other platforms are connected")
         landing = self._workspace.landing
         self._workspace.use_all_platforms(self._url)
         landed = land_refusals_of_ava(landing, start=START, days=DAYS)
@@ -285,7 +285,7 @@ class Tour:
         place = shown(self._workspace.directory)
         self._say(f"\nDone in {seconds:.0f} s. Its files are in {place}.")
         if self._days < 3:
-            self._say("The third day shows all eleven platforms:\n")
+            self._say("The third day shows all twelve platforms:\n")
             self._data("  make demo DAYS=3")
             self._data(f"  {console_command()} demo --days 3\n")
         self._say("Look around:\n")

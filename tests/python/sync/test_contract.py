@@ -111,6 +111,8 @@ READABLE = {
     ("postmark", "email", "broadcast"),
     ("sendgrid", "email", ""),
     ("sendgrid", "email", "101"),
+    ("sparkpost", "email", "non_transactional"),
+    ("sparkpost", "email", "transactional/146"),
 }
 #: More than a page of any platform.
 MANY = [f"listed{number}@example.com" for number in range(2_100)]
@@ -376,6 +378,7 @@ class TestEveryRow:
         ("mailgun", "mg.example.com", {"mg.example.com complaints": MANY}),
         ("mailchimp", "a6b5da1054", {"a6b5da1054": {"cleaned": MANY}}),
         ("braze", "", {"hard_bounced": MANY}),
+        ("sparkpost", "transactional", {"transactional": MANY, "transactional/1": MANY[:3]}),
     ],
 )
 def test_every_page_of_a_list_is_read(
