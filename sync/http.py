@@ -131,6 +131,7 @@ class HttpClient:
         timeout: float,
         connections: int,
         secrets: Iterable[str] = (),
+        members: Mapping[str, str] | None = None,
         is_only_host: bool = False,
         judge: Judge = judged_by_status,
         meanings: Meanings | None = None,
@@ -138,6 +139,7 @@ class HttpClient:
     ) -> None:
         """timeout: seconds that a call may take in all. secrets: what must never be in a message.
 
+        members: see Destination.members.
         is_only_host: url stands in for every host of the platform. judge: see Destination.judge.
         meanings: of the platform's errors, before that.
         stop: once set, calls under way are given a few seconds.
@@ -147,6 +149,7 @@ class HttpClient:
         self._judge = judge
         self._meanings = meanings or Meanings()
         self._secrets = tuple(secrets)
+        self._members = dict(members or {})
         self._timeout = timeout
         self._stop = stop or threading.Event()
         # A call's time begins when it has a connection to go on.
@@ -187,7 +190,7 @@ class HttpClient:
             request.method,
             host + request.encoded_path(),
             params=dict(request.params) or None,
-            **_body(request),
+            **_body(request, self._members),
         )
         with self._slots:
             future = self._portal.start_task_soon(self._exchange, prepared, request)
@@ -323,13 +326,16 @@ def _loaded(content: bytes, deeper: int) -> Any:
     return _loaded(content, deeper - 1) if deeper else json.loads(content)
 
 
-def _body(request: Request) -> dict[str, Any]:
-    """The arguments that carry body and headers."""
+def _body(request: Request, members: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments that carry body and headers. members: what a JSON object holds besides."""
     headers = dict(request.headers)
     if request.form:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         return {"content": urlencode(request.form), "headers": headers}
-    return {"json": request.json, "headers": headers}
+    json_body = request.json
+    if members and isinstance(json_body, dict):
+        json_body = {**members, **json_body}
+    return {"json": json_body, "headers": headers}
 
 
 def _message(body: Any, text: str) -> str:

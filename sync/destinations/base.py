@@ -19,6 +19,7 @@ from sync.errors import (
     AnswerUnreadable,
     ItemsRefused,
     ListNotReadable,
+    ListNotThere,
     NeedsPerson,
     NotThere,
     PlatformError,
@@ -224,6 +225,15 @@ class Destination(ABC):
         """The headers of every call, credentials included."""
 
     @classmethod
+    def members(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """What every JSON body holds besides its own: a credential that no header takes.
+
+        It is added as a call leaves, so that no Request holds it.
+        """
+        del settings
+        return {}
+
+    @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
         """How many calls `plan` expects for so many items."""
         del action, reason
@@ -355,9 +365,13 @@ def release_what_is_filed(
 
     look: the call that reads an item's entry, answered NotThere where there is none. decide: the
     call that ends what the answer shows; None where nothing stops the person, text where it is to
-    stay. told: the outcome of that call. Raises what ends the run, once what was answered is told.
+    stay. told: the outcome of that call. Raises ListNotThere; and what ends the run, once what was
+    answered is told.
     """
     answers = api.map(look(item) for item in items)
+    for answer in answers:
+        if isinstance(answer, ListNotThere):
+            raise answer
     calls: list[tuple[Item, Request]] = []
     for item, answer in zip(items, answers, strict=True):
         if isinstance(answer, NotThere):
