@@ -375,11 +375,11 @@ def _spent(headers: httpx.Headers) -> float | None:
 
 
 #: The headers that say when to come back, the most explicit first.
-_WAITS = ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset")
+_WAITS = ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset", "x-sib-ratelimit-reset")
 
 
 def seconds_to_wait(headers: Mapping[str, str], names: Iterable[str] = _WAITS) -> float | None:
-    """What Retry-After, X-RateLimit-Retry-After or X-RateLimit-Reset asks for, at most an hour.
+    """What Retry-After, or a header of a limit (`_WAITS`), asks for, at most an hour.
 
     None where none says anything. headers: names in lower case. Values may be seconds, epoch
     seconds or an HTTP date. The longest pause that is kept is sync.delivery.calls'.

@@ -285,7 +285,7 @@ class Tour:
         place = shown(self._workspace.directory)
         self._say(f"\nDone in {seconds:.0f} s. Its files are in {place}.")
         if self._days < 3:
-            self._say("The third day shows all thirteen platforms:\n")
+            self._say("The third day shows all fourteen platforms:\n")
             self._data("  make demo DAYS=3")
             self._data(f"  {console_command()} demo --days 3\n")
         self._say("Look around:\n")

@@ -401,12 +401,17 @@ def release_what_is_filed(
     check(ends)
 
 
+def is_consent(reason: str) -> bool:
+    """Whether an act of the person's own alone ends the reason."""
+    return reason in _CONSENT
+
+
 def is_undone(item: Item, refused_at: datetime | None) -> bool:
     """Whether what ended the item's reason ends a refusal of the person's own at the platform, too.
 
     Only a later act of consent does. refused_at: aware, None where the platform does not say.
     """
-    if item.reason not in _CONSENT or item.event_timestamp is None or refused_at is None:
+    if not is_consent(item.reason) or item.event_timestamp is None or refused_at is None:
         return False
     return refused_at < item.event_timestamp.replace(tzinfo=UTC)
 

@@ -105,6 +105,8 @@ ORDINARY = {
 #: Rows whose platform shows who is on its list.
 READABLE = {
     ("braze", "email", ""),
+    ("brevo", "email", ""),
+    ("brevo", "sms", ""),
     ("mailchimp", "email", "a6b5da1054"),
     ("mailgun", "email", "mg.example.com"),
     ("mandrill", "email", "cust-123"),
@@ -380,6 +382,7 @@ class TestEveryRow:
         ("mailgun", "mg.example.com", {"mg.example.com complaints": MANY}),
         ("mailchimp", "a6b5da1054", {"a6b5da1054": {"cleaned": MANY}}),
         ("braze", "", {"hard_bounced": MANY}),
+        ("brevo", "", {"email": MANY}),
         ("sparkpost", "transactional", {"transactional": MANY, "transactional/1": MANY[:3]}),
     ],
 )

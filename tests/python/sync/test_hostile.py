@@ -49,6 +49,7 @@ PLAYED = [
 ]
 LISTS: dict[str, dict[str, Any]] = {
     "braze": {"hard_bounced": MANY},
+    "brevo": {"email": MANY},
     "mailchimp": {"a6b5da1054": {"unsubscribed": MANY}},
     "mailgun": {"mg.example.com complaints": MANY},
     "sendgrid": {"bounces": MANY},
