@@ -343,7 +343,9 @@ def _message(body: Any, text: str) -> str:
     errors = body.get("errors") if isinstance(body, dict) else None
     if isinstance(errors, list) and errors:
         return "; ".join(
-            str(error.get("message", error)) if isinstance(error, dict) else str(error)
+            str(error.get("message") or error.get("detail") or error)
+            if isinstance(error, dict)
+            else str(error)
             for error in errors[:3]
         )
     if isinstance(body, dict):

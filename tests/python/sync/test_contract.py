@@ -107,6 +107,7 @@ READABLE = {
     ("braze", "email", ""),
     ("brevo", "email", ""),
     ("brevo", "sms", ""),
+    ("klaviyo", "email", ""),
     ("mailchimp", "email", "a6b5da1054"),
     ("mailgun", "email", "mg.example.com"),
     ("mandrill", "email", "cust-123"),
@@ -231,9 +232,9 @@ class TestEveryRow:
             for _ in range(2):
                 assert results(destination.suppress(people)) == {case.success}
                 assert case.suppressed(sandbox.lists(case.name)) == identities(case, people)
-            left = people[3:] if case.release != "rejected" else people
+            left = people[3:] if case.release_of(row) != "rejected" else people
             for _ in range(2):
-                assert results(undo(case, destination, freed)) == {case.release}
+                assert results(undo(case, destination, freed)) == {case.release_of(row)}
                 assert case.suppressed(sandbox.lists(case.name)) == identities(case, left)
 
     def test_a_person_named_twice_in_a_batch_is_settled_twice(
@@ -326,7 +327,7 @@ class TestEveryRow:
                 assert case.identity(one) in case.suppressed(sandbox.lists(case.name))
                 undo(case, destination, [freed])
                 found = case.suppressed(sandbox.lists(case.name))
-                assert (case.identity(one) in found) == (case.release == "rejected")
+                assert (case.identity(one) in found) == (case.release_of(row) == "rejected")
 
     def test_a_channel_that_it_does_not_know_is_refused(
         self, case: Case, row: Row, sandbox: SandboxClient
@@ -383,6 +384,7 @@ class TestEveryRow:
         ("mailchimp", "a6b5da1054", {"a6b5da1054": {"cleaned": MANY}}),
         ("braze", "", {"hard_bounced": MANY}),
         ("brevo", "", {"email": MANY}),
+        ("klaviyo", "", {"email": MANY}),
         ("sparkpost", "transactional", {"transactional": MANY, "transactional/1": MANY[:3]}),
     ],
 )
