@@ -131,6 +131,7 @@ class HttpClient:
         timeout: float,
         connections: int,
         secrets: Iterable[str] = (),
+        members: Mapping[str, str] | None = None,
         is_only_host: bool = False,
         judge: Judge = judged_by_status,
         meanings: Meanings | None = None,
@@ -138,6 +139,7 @@ class HttpClient:
     ) -> None:
         """timeout: seconds that a call may take in all. secrets: what must never be in a message.
 
+        members: see Destination.members.
         is_only_host: url stands in for every host of the platform. judge: see Destination.judge.
         meanings: of the platform's errors, before that.
         stop: once set, calls under way are given a few seconds.
@@ -147,6 +149,7 @@ class HttpClient:
         self._judge = judge
         self._meanings = meanings or Meanings()
         self._secrets = tuple(secrets)
+        self._members = dict(members or {})
         self._timeout = timeout
         self._stop = stop or threading.Event()
         # A call's time begins when it has a connection to go on.
@@ -187,7 +190,7 @@ class HttpClient:
             request.method,
             host + request.encoded_path(),
             params=dict(request.params) or None,
-            **_body(request),
+            **_body(request, self._members),
         )
         with self._slots:
             future = self._portal.start_task_soon(self._exchange, prepared, request)
@@ -323,13 +326,16 @@ def _loaded(content: bytes, deeper: int) -> Any:
     return _loaded(content, deeper - 1) if deeper else json.loads(content)
 
 
-def _body(request: Request) -> dict[str, Any]:
-    """The arguments that carry body and headers."""
+def _body(request: Request, members: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments that carry body and headers. members: what a JSON object holds besides."""
     headers = dict(request.headers)
     if request.form:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         return {"content": urlencode(request.form), "headers": headers}
-    return {"json": request.json, "headers": headers}
+    json_body = request.json
+    if members and isinstance(json_body, dict):
+        json_body = {**members, **json_body}
+    return {"json": json_body, "headers": headers}
 
 
 def _message(body: Any, text: str) -> str:
@@ -337,7 +343,9 @@ def _message(body: Any, text: str) -> str:
     errors = body.get("errors") if isinstance(body, dict) else None
     if isinstance(errors, list) and errors:
         return "; ".join(
-            str(error.get("message", error)) if isinstance(error, dict) else str(error)
+            str(error.get("message") or error.get("detail") or error)
+            if isinstance(error, dict)
+            else str(error)
             for error in errors[:3]
         )
     if isinstance(body, dict):
@@ -369,11 +377,11 @@ def _spent(headers: httpx.Headers) -> float | None:
 
 
 #: The headers that say when to come back, the most explicit first.
-_WAITS = ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset")
+_WAITS = ("retry-after", "x-ratelimit-retry-after", "x-ratelimit-reset", "x-sib-ratelimit-reset")
 
 
 def seconds_to_wait(headers: Mapping[str, str], names: Iterable[str] = _WAITS) -> float | None:
-    """What Retry-After, X-RateLimit-Retry-After or X-RateLimit-Reset asks for, at most an hour.
+    """What Retry-After, or a header of a limit (`_WAITS`), asks for, at most an hour.
 
     None where none says anything. headers: names in lower case. Values may be seconds, epoch
     seconds or an HTTP date. The longest pause that is kept is sync.delivery.calls'.

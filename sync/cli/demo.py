@@ -27,7 +27,7 @@ from sync.cli.options import FOLDER
     "--days",
     type=click.IntRange(2, 3),
     default=2,
-    help="3: a third day, on which the other ten platforms are connected.",
+    help="3: a third day, on which all other platforms are connected.",
 )
 @click.option("--keep", is_flag=True, help="Leave the sandbox running at the end.")
 def demo(**options: Any) -> None:

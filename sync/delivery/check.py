@@ -13,7 +13,7 @@ from sync.delivery.plan import selected
 from sync.delivery.settings import Settings, place, read_settings, unknown_row
 from sync.destinations import get
 from sync.destinations.base import Destination
-from sync.errors import ConfigError, PlatformError, UnknownDestination
+from sync.errors import ConfigError, CredentialRefused, PlatformError, UnknownDestination
 from sync.warehouse.base import Warehouse
 
 _CALLS = 4
@@ -122,5 +122,9 @@ def _advice(error: PlatformError) -> str:
         403: "the credential lacks this right",
         404: "what the row's scope names is not there, or the host is not the platform's",
     }
-    hint = hints.get(error.status or 0)
+    status = error.status or 0
+    if isinstance(error, CredentialRefused) and status not in hints:
+        # Mandrill says it with 500.
+        status = 401
+    hint = hints.get(status)
     return f"{error} ({hint})" if hint else str(error)

@@ -38,6 +38,7 @@ def connected(
             timeout=settings.timeout,
             connections=workers,
             secrets=settings.secrets,
+            members=kind.members(settings.values),
             is_only_host=settings.base_url is not None,
             judge=kind.judge,
             meanings=meanings,

@@ -8,7 +8,7 @@ from sync.extras import needs
 def run(*, events: int, directory: Path, seed: int, keep: bool, days: int = 2) -> int:
     """Shows the whole loop on this machine, with made-up data and a sandbox of the platform.
 
-    Two `days` with one platform pushed to; on a third the other ten are connected.
+    Two `days` with one platform pushed to; on a third all others are connected.
     Works in `directory` (emptied first, if a demonstration made it) and nowhere else. Returns 0 if
     the sandbox's list was equal to the mart's after each push, else 1. With `keep` the sandbox
     stays until Ctrl-C. Raises SyncError where a command does not succeed, ConfigError where a

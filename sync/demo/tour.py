@@ -40,7 +40,7 @@ _PLATFORMS: Final = {
     "segment": "Segment",
 }
 # Where an opt-in elsewhere may not undo an opt-out (docs/destinations.md).
-_NOT_UNDONE: Final = frozenset({"attentive"})
+_NOT_UNDONE: Final = frozenset({("attentive", "email"), ("attentive", "sms"), ("klaviyo", "sms")})
 # Unit tests are for whoever changes a rule.
 _WHOLE: Final = ("--exclude-resource-type", "unit_test")
 # What production runs every five minutes.
@@ -109,7 +109,7 @@ class Tour:
         self._people(before, after)
 
     def _third_day(self) -> None:
-        self._head("Day three", "the other ten platforms are connected")
+        self._head("Day three", "all other platforms are connected")
         landing = self._workspace.landing
         self._workspace.use_all_platforms(self._url)
         landed = land_refusals_of_ava(landing, start=START, days=DAYS)
@@ -226,7 +226,7 @@ class Tour:
                     continue
                 is_held = platforms.is_held(lists, name, channel, AVA)
                 cells.append("[red]stopped[/]" if is_held else "[green]free[/]")
-                may_stay = name in _NOT_UNDONE and not refuses
+                may_stay = (name, channel) in _NOT_UNDONE and not refuses
                 if is_held != (refuses or may_stay):
                     self._wrong.append(f"{name}, {channel}: Ava should not be as she is there.")
             table.add_row(get(name).title, *cells)
@@ -234,7 +234,8 @@ class Tour:
         self._show(table)
         if not refuses:
             self._say(
-                "Attentive stays stopped: a release there is an opt-in, which only Ava can start."
+                "Attentive stays stopped, and so do texts at Klaviyo: a release there is an opt-in,"
+                " which only Ava can start."
             )
 
     def _compare(self) -> None:
@@ -285,7 +286,7 @@ class Tour:
         place = shown(self._workspace.directory)
         self._say(f"\nDone in {seconds:.0f} s. Its files are in {place}.")
         if self._days < 3:
-            self._say("The third day shows all eleven platforms:\n")
+            self._say("The third day shows all fifteen platforms:\n")
             self._data("  make demo DAYS=3")
             self._data(f"  {console_command()} demo --days 3\n")
         self._say("Look around:\n")

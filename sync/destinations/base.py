@@ -19,6 +19,7 @@ from sync.errors import (
     AnswerUnreadable,
     ItemsRefused,
     ListNotReadable,
+    ListNotThere,
     NeedsPerson,
     NotThere,
     PlatformError,
@@ -27,6 +28,8 @@ from sync.errors import (
 
 Action = Literal["suppress", "release", "subscribe"]
 _Cursor = TypeVar("_Cursor", int, str)
+# Reasons that an act of the person's own alone ends.
+_CONSENT = frozenset({"complaint", "unsubscribe"})
 #: `intended`: about to be sent; the others tell how it ended, `unsent`: the run ended before.
 Result = Literal["intended", "confirmed", "accepted", "rejected", "absent", "failed", "unsent"]
 
@@ -222,6 +225,15 @@ class Destination(ABC):
         """The headers of every call, credentials included."""
 
     @classmethod
+    def members(cls, settings: Mapping[str, str]) -> dict[str, str]:
+        """What every JSON body holds besides its own: a credential that no header takes.
+
+        It is added as a call leaves, so that no Request holds it.
+        """
+        del settings
+        return {}
+
+    @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
         """How many calls `plan` expects for so many items."""
         del action, reason
@@ -340,6 +352,68 @@ def outcomes_of(
         elif isinstance(answer, PlatformError) and answer.attempts:
             yield Outcome.of_error(item, answer)
     check(answers)
+
+
+def release_what_is_filed(
+    api: Api,
+    items: Sequence[Item],
+    look: Callable[[Item], Request],
+    decide: Callable[[Item, Response], Request | str | None],
+    told: Callable[[Item, Response], Outcome],
+) -> Iterator[Outcome]:
+    """Releases at a platform whose own entries may be the person's: each is read right before.
+
+    look: the call that reads an item's entry, answered NotThere where there is none. decide: the
+    call that ends what the answer shows; None where nothing stops the person, text where it is to
+    stay. told: the outcome of that call. Raises ListNotThere; and what ends the run, once what was
+    answered is told.
+    """
+    answers = api.map(look(item) for item in items)
+    for answer in answers:
+        if isinstance(answer, ListNotThere):
+            raise answer
+    calls: list[tuple[Item, Request]] = []
+    for item, answer in zip(items, answers, strict=True):
+        if isinstance(answer, NotThere):
+            yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
+        elif isinstance(answer, Response):
+            try:
+                found = decide(item, answer)
+            except AnswerUnreadable as error:
+                yield Outcome(item, "failed", answer.status, str(error), answer.attempts)
+                continue
+            if isinstance(found, Request):
+                calls.append((item, found))
+            else:
+                result: Result = "confirmed" if found is None else "rejected"
+                yield Outcome(item, result, answer.status, found, answer.attempts)
+        elif isinstance(answer, PlatformError) and answer.attempts:
+            yield Outcome.of_error(item, answer)
+    check(answers)
+    ends = api.map(request for _, request in calls)
+    for (item, _), end in zip(calls, ends, strict=True):
+        if isinstance(end, Response):
+            yield told(item, end)
+        elif isinstance(end, NotThere):
+            yield Outcome(item, "confirmed", end.status, None, end.attempts)
+        elif isinstance(end, PlatformError) and end.attempts:
+            yield Outcome.of_error(item, end)
+    check(ends)
+
+
+def is_consent(reason: str) -> bool:
+    """Whether an act of the person's own alone ends the reason."""
+    return reason in _CONSENT
+
+
+def is_undone(item: Item, refused_at: datetime | None) -> bool:
+    """Whether what ended the item's reason ends a refusal of the person's own at the platform, too.
+
+    Only a later act of consent does. refused_at: aware, None where the platform does not say.
+    """
+    if not is_consent(item.reason) or item.event_timestamp is None or refused_at is None:
+        return False
+    return refused_at < item.event_timestamp.replace(tzinfo=UTC)
 
 
 def check(answers: Sequence[Response | SyncError]) -> None:

@@ -158,6 +158,8 @@ class Sandbox:
         except ValueError:
             # A form, as Twilio takes it: platforms read it themselves.
             body = raw.decode("utf-8", errors="replace")
+        # For a platform whose credential is a member of the body.
+        request.state.body = body
         self.calls[f"{request.method} {route.path}"] += 1
         addresses = platform.addresses_in(body, scope["path"])
         faults = self.faults.pick(platform.name, request.method, scope["path"], addresses)

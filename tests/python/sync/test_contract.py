@@ -105,12 +105,18 @@ ORDINARY = {
 #: Rows whose platform shows who is on its list.
 READABLE = {
     ("braze", "email", ""),
+    ("brevo", "email", ""),
+    ("brevo", "sms", ""),
+    ("klaviyo", "email", ""),
     ("mailchimp", "email", "a6b5da1054"),
     ("mailgun", "email", "mg.example.com"),
+    ("mandrill", "email", "cust-123"),
     ("postmark", "email", ""),
     ("postmark", "email", "broadcast"),
     ("sendgrid", "email", ""),
     ("sendgrid", "email", "101"),
+    ("sparkpost", "email", "non_transactional"),
+    ("sparkpost", "email", "transactional/146"),
 }
 #: More than a page of any platform.
 MANY = [f"listed{number}@example.com" for number in range(2_100)]
@@ -136,6 +142,7 @@ def connected(
             kind.headers(settings),
             timeout=10,
             connections=4,
+            members=kind.members(settings),
             is_only_host=True,
             judge=kind.judge,
             meanings=meanings_of(name),
@@ -225,9 +232,9 @@ class TestEveryRow:
             for _ in range(2):
                 assert results(destination.suppress(people)) == {case.success}
                 assert case.suppressed(sandbox.lists(case.name)) == identities(case, people)
-            left = people[3:] if case.release != "rejected" else people
+            left = people[3:] if case.release_of(row) != "rejected" else people
             for _ in range(2):
-                assert results(undo(case, destination, freed)) == {case.release}
+                assert results(undo(case, destination, freed)) == {case.release_of(row)}
                 assert case.suppressed(sandbox.lists(case.name)) == identities(case, left)
 
     def test_a_person_named_twice_in_a_batch_is_settled_twice(
@@ -320,7 +327,7 @@ class TestEveryRow:
                 assert case.identity(one) in case.suppressed(sandbox.lists(case.name))
                 undo(case, destination, [freed])
                 found = case.suppressed(sandbox.lists(case.name))
-                assert (case.identity(one) in found) == (case.release == "rejected")
+                assert (case.identity(one) in found) == (case.release_of(row) == "rejected")
 
     def test_a_channel_that_it_does_not_know_is_refused(
         self, case: Case, row: Row, sandbox: SandboxClient
@@ -376,6 +383,9 @@ class TestEveryRow:
         ("mailgun", "mg.example.com", {"mg.example.com complaints": MANY}),
         ("mailchimp", "a6b5da1054", {"a6b5da1054": {"cleaned": MANY}}),
         ("braze", "", {"hard_bounced": MANY}),
+        ("brevo", "", {"email": MANY}),
+        ("klaviyo", "", {"email": MANY}),
+        ("sparkpost", "transactional", {"transactional": MANY, "transactional/1": MANY[:3]}),
     ],
 )
 def test_every_page_of_a_list_is_read(

@@ -64,8 +64,8 @@ def test_what_is_pending_arrives_and_what_ended_is_undone(
     freed = undoing(case, row, people[:2])
     world.want_items(freed)
     world.push()
-    assert {outcomes(world)[one.delta_id] for one in freed} == {case.release}
-    left = people if case.release == "rejected" else people[2:]
+    assert {outcomes(world)[one.delta_id] for one in freed} == {case.release_of(row)}
+    left = people if case.release_of(row) == "rejected" else people[2:]
     assert case.suppressed(sandbox.lists(case.name)) == identities(case, left)
 
 

@@ -261,8 +261,10 @@ def identity_of(case: Case, person: Person, channel: str) -> str:
 
 
 def kept_for_good(warehouse: Warehouse, case: Case) -> Held:
-    """Whom a platform does not let go of: Attentive nobody, Mailchimp none who bounced there."""
-    if case.release != "rejected" and case.name != "mailchimp":
+    """Whom a platform does not let go of: Attentive nobody, Mailchimp none who bounced there,
+    Klaviyo no number, Brevo none without an act of consent.
+    """
+    if case.release != "rejected" and case.name not in ("mailchimp", "klaviyo", "brevo"):
         return set()
     return {
         (row["channel"], row["address"])

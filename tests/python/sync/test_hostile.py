@@ -49,9 +49,12 @@ PLAYED = [
 ]
 LISTS: dict[str, dict[str, Any]] = {
     "braze": {"hard_bounced": MANY},
+    "brevo": {"email": MANY},
+    "klaviyo": {"email": [[one, "HARD_BOUNCE"] for one in MANY]},
     "mailchimp": {"a6b5da1054": {"unsubscribed": MANY}},
     "mailgun": {"mg.example.com complaints": MANY},
     "sendgrid": {"bounces": MANY},
+    "sparkpost": {"non_transactional": MANY},
 }
 
 

@@ -192,6 +192,7 @@ def test_no_call_starts_before_the_platform_said_whatever_its_status(
             kind.headers(settings_of(case)),
             timeout=10,
             connections=1,
+            members=kind.members(settings_of(case)),
             is_only_host=True,
             judge=kind.judge,
         ) as client,

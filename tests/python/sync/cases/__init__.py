@@ -15,10 +15,14 @@ from tests.python.sync.world import item
 
 @dataclass(frozen=True)
 class Row:
-    """A row of seeds/destinations.csv that the platform is tried with."""
+    """A row of seeds/destinations.csv that the platform is tried with.
+
+    keeps: whether nobody is released from it, where the platform releases from others.
+    """
 
     channel: str
     scope: str = ""
+    keeps: bool = False
 
 
 def everyone(lists: Any) -> set[str]:
@@ -47,6 +51,10 @@ class Case:
     is_profile: bool = False
     suppressed: Callable[[dict[str, Any]], set[str]] = everyone
     calls_beside: int = 0
+
+    def release_of(self, row: Row) -> str:
+        """The outcome of undoing an opt-out of a row."""
+        return "rejected" if row.keeps else self.release
 
     def people(self, row: Row, count: int, **values: Any) -> list[Item]:
         """So many items of a row, each of somebody else."""
