@@ -9,13 +9,17 @@
     )
 }}
 
+{#- Of all others nothing is computed. -#}
+{%- set is_bounce = "case when quarantine_reason is null and mapped_type in ('bounce', 'soft_bounce')" %}
+{%- set is_mail = is_bounce ~ " and channel = 'email'" %}
+{%- set words = 'substr(judged.reason, 1, 1000)' %}
 {%- set unprocessed = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
 {%- set sources = unprocessed.sources + ['unknown'] %}
 {%- set columns = [
     'delivery_id', 'source', 'received_at', 'landing_part', 'position', 'element', 'shape_error',
     'provider_event', 'provider_subtype', 'event_key', 'channel', 'external_id_raw', 'email_raw',
     'phone_raw', 'push_token_raw', 'push_token_type', 'has_recipient', 'topic', 'trait_value',
-    'reason', 'source_of_change', 'is_machine', 'happened_at_raw',
+    'reason', 'bounce_classification', 'bounce_code', 'source_of_change', 'is_machine', 'happened_at_raw',
 ] %}
 
 with
@@ -80,7 +84,7 @@ judged as (
     select
         addressed.*,
         exact.event_type is null and by_part.event_type is null and by_event.event_type is null as is_unmapped,
-        coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as event_type,
+        coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as mapped_type,
         coalesce(exact.is_echo, by_part.is_echo, by_event.is_echo, false) as is_echo,
         case
             when addressed.delivery_id is null then 'unreadable line'
@@ -106,12 +110,55 @@ judged as (
 
 ),
 
+bounce_rules as (
+
+    {{ bounce_rules() }}
+
+),
+
+-- What the receiver answered is read of a bounce alone.
+answered as (
+
+    select
+        judged.*,
+        bounce_rules.bounce_rules,
+        coalesce(judged.provider_subtype, judged.provider_event) as bounce_word,
+        {{ is_mail }} then {{ enhanced_code('judged.bounce_code') }} end as own_code,
+        {{ is_mail }} then {{ enhanced_code(words) }} end as said_code,
+        {{ is_mail }} then coalesce({{ basic_code('judged.bounce_code') }}, {{ basic_code(words) }}) end as basic_code,
+        {{ is_mail }} then lower(concat(coalesce(judged.bounce_code, ''), ' ', coalesce({{ words }}, ''))) end as bounce_text
+    from judged
+    cross join bounce_rules
+
+),
+
+ruled as (
+
+    select
+        *,
+        {{ is_bounce }} then {{ first_bounce_rule() }} end as bounce_rule
+    from answered
+
+),
+
+-- A class never makes permanent what the platform calls temporary; an echo has no answer of a receiver.
+classed as (
+
+    select
+        *,
+        {{ is_bounce }} then coalesce(bounce_rule.class, 'unknown') end as bounce_class,
+        case when mapped_type = 'bounce' and not is_echo and not bounce_rule.is_permanent then 'soft_bounce' else mapped_type end as event_type
+    from ruled
+
+),
+
+-- By the platform's own word: copies of one event may say why otherwise.
 dated as (
 
     select
         *,
-        case when quarantine_reason is null then {{ copy_day('event_type', 'event_timestamp') }} end as copy_day
-    from judged
+        case when quarantine_reason is null then {{ copy_day('mapped_type', 'event_timestamp') }} end as copy_day
+    from classed
 
 ),
 
@@ -173,6 +220,7 @@ select
     topic,
     trait_value,
     reason,
+    bounce_class,
     source_of_change,
     is_machine,
     is_echo,

@@ -1,0 +1,43 @@
+{#- Why mail bounced: seeds/bounce_classes.csv (docs/bounces.md). Looked up for bounces alone, which are few. -#}
+
+{#- The rows of the seed as one row with an array, in their order. A CTE's body. -#}
+{% macro bounce_rules() -%}
+    select array_agg({{ struct_of(['precedence', 'source', 'field', 'pattern', 'class', 'is_permanent']) }} order by precedence) as bounce_rules
+    from {{ ref('bounce_classes') }}
+{%- endmacro %}
+
+{#- The first rule that fits a row, as a struct; null where none does.
+    Beside bounce_rules the row has source, bounce_classification, bounce_word, bounce_codes (an array) and bounce_text. Why: one
+    look at all rows in their order, and no pattern to compile; arrays are searched otherwise on each engine. -#}
+{% macro first_bounce_rule() %}{{ return(adapter.dispatch('first_bounce_rule')()) }}{% endmacro %}
+{% macro duckdb__first_bounce_rule() -%} list_filter(bounce_rules, lambda rule: {{ bounce_rule_fits() }})[1] {%- endmacro %}
+{% macro bigquery__first_bounce_rule() -%}
+    (select rule from unnest(bounce_rules) as rule where {{ bounce_rule_fits() }} order by rule.precedence limit 1)
+{%- endmacro %}
+
+{% macro bounce_rule_fits() -%}
+coalesce(
+        rule.source in ('*', source)
+        and case rule.field
+            when 'classification' then bounce_classification like rule.pattern
+            when 'word' then bounce_word like rule.pattern
+            when 'code' then own_code like rule.pattern or said_code like rule.pattern or basic_code like rule.pattern
+            when 'text' then bounce_text like rule.pattern
+        end,
+        false
+    )
+{%- endmacro %}
+
+{#- The first enhanced status code (`5.1.1`, RFC 3463) and the first basic one (`550`) of a text; null where there is none.
+    A number within an address or a version is none. Params: text. Why: the names and the way to a group differ. -#}
+{% macro enhanced_code(text) -%} {{ first_group(text, '(?:^|[^0-9.])([45][.][0-9]{1,3}[.][0-9]{1,3})[.]?(?:$|[^0-9.])') }} {%- endmacro %}
+{% macro basic_code(text) -%} {{ first_group(text, '(?:^|[^0-9.])([45][0-9]{2})(?:$|[^0-9.])') }} {%- endmacro %}
+
+{% macro first_group(text, pattern) %}{{ return(adapter.dispatch('first_group')(text, pattern)) }}{% endmacro %}
+{% macro bigquery__first_group(text, pattern) -%} regexp_extract({{ text }}, r'{{ pattern }}') {%- endmacro %}
+{% macro duckdb__first_group(text, pattern) -%} nullif(regexp_extract({{ text }}, '{{ pattern }}', 1), '') {%- endmacro %}
+
+{#- Columns as one struct with their names. -#}
+{% macro struct_of(fields) %}{{ return(adapter.dispatch('struct_of')(fields)) }}{% endmacro %}
+{% macro bigquery__struct_of(fields) -%} {{ named_struct(fields) }} {%- endmacro %}
+{% macro duckdb__struct_of(fields) -%} struct_pack({% for f in fields %}{{ f }} := {{ f }}{{ ', ' if not loop.last }}{% endfor %}) {%- endmacro %}
