@@ -6,23 +6,27 @@
     from {{ ref('bounce_classes') }}
 {%- endmacro %}
 
-{#- The first rule that fits a row, as a struct; null where none does.
-    Beside bounce_rules the row has source, bounce_classification, bounce_word, bounce_codes (an array) and bounce_text. Why: one
-    look at all rows in their order, and no pattern to compile; arrays are searched otherwise on each engine. -#}
-{% macro first_bounce_rule() %}{{ return(adapter.dispatch('first_bounce_rule')()) }}{% endmacro %}
-{% macro duckdb__first_bounce_rule() -%} list_filter(bounce_rules, lambda rule: {{ bounce_rule_fits() }})[1] {%- endmacro %}
-{% macro bigquery__first_bounce_rule() -%}
-    (select rule from unnest(bounce_rules) as rule where {{ bounce_rule_fits() }} order by rule.precedence limit 1)
+{#- The first rule that fits a row, as a struct; null where none does. row: a CTE with bounce_rules, source, bounce_classification,
+    bounce_word, own_code, said_code, basic_code and bounce_text. Why: one look at all rules in their order, and no pattern to
+    compile; arrays are searched otherwise on each engine. -#}
+{% macro first_bounce_rule(row) %}{{ return(adapter.dispatch('first_bounce_rule')(row)) }}{% endmacro %}
+{% macro duckdb__first_bounce_rule(row) -%} list_filter({{ row }}.bounce_rules, lambda rule: {{ bounce_rule_fits(row) }})[1] {%- endmacro %}
+{% macro bigquery__first_bounce_rule(row) -%}
+    (select rule from unnest({{ row }}.bounce_rules) as rule where {{ bounce_rule_fits(row) }} order by rule.precedence limit 1)
 {%- endmacro %}
 
-{% macro bounce_rule_fits() -%}
+{#- Each column by its table: on BigQuery the fields of a rule hide columns of their name. -#}
+{% macro bounce_rule_fits(row) -%}
 coalesce(
-        rule.source in ('*', source)
+        rule.source in ('*', {{ row }}.source)
         and case rule.field
-            when 'classification' then bounce_classification like rule.pattern
-            when 'word' then bounce_word like rule.pattern
-            when 'code' then own_code like rule.pattern or said_code like rule.pattern or basic_code like rule.pattern
-            when 'text' then bounce_text like rule.pattern
+            when 'classification' then {{ row }}.bounce_classification like rule.pattern
+            when 'word' then {{ row }}.bounce_word like rule.pattern
+            when 'code' then
+                {{ row }}.own_code like rule.pattern
+                or {{ row }}.said_code like rule.pattern
+                or {{ row }}.basic_code like rule.pattern
+            when 'text' then {{ row }}.bounce_text like rule.pattern
         end,
         false
     )

@@ -136,7 +136,7 @@ ruled as (
 
     select
         *,
-        {{ is_bounce }} then {{ first_bounce_rule() }} end as bounce_rule
+        {{ is_bounce }} then {{ first_bounce_rule('answered') }} end as bounce_rule
     from answered
 
 ),
