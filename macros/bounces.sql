@@ -45,3 +45,24 @@ coalesce(
 {% macro struct_of(fields) %}{{ return(adapter.dispatch('struct_of')(fields)) }}{% endmacro %}
 {% macro bigquery__struct_of(fields) -%} {{ named_struct(fields) }} {%- endmacro %}
 {% macro duckdb__struct_of(fields) -%} struct_pack({% for f in fields %}{{ f }} := {{ f }}{{ ', ' if not loop.last }}{% endfor %}) {%- endmacro %}
+
+{#- Predicate: a soft bounce that is the mailbox's: of a class that is no fault of the sender and no passing trouble between. An echo
+    and an entry of a platform's list are no attempt. event: alias with event_type, bounce_class, is_echo, provider_event. -#}
+{% macro is_mailbox_bounce(event) -%}
+    ({{ event }}.event_type = 'soft_bounce'
+        and coalesce({{ event }}.bounce_class in ('mailbox_full', 'mailbox_disabled', 'invalid_address'), false)
+        and not {{ event }}.is_echo
+        and coalesce({{ event }}.provider_event not like 'list/%', true))
+{%- endmacro %}
+
+{#- Since when int_soft_bounces reads what was loaded, as a literal: the last complete build, or the oldest of the soft bounces that
+    came since. -#}
+{% macro soft_bounces_from(since) -%}
+    {%- if not execute or model.resource_type == 'unit_test' -%}{{ return(utc_literal('1970-01-01')) }}{%- endif -%}
+    {%- if not has_news('events') -%}{{ return(since) }}{%- endif -%}
+    {%- set oldest = answers_of(
+        "select cast(min(effective_at) as " ~ dbt.type_string() ~ ") from " ~ table_of('events') ~ " as told where loaded_at > " ~ since
+        ~ " and " ~ is_mailbox_bounce('told')
+    )[0] -%}
+    {{ return(utc_literal([noted('build')[0] or '1970-01-01', oldest] | select | min)) }}
+{%- endmacro %}

@@ -20,6 +20,7 @@ DOMAIN = Row("email", "mg.example.com")
 LISTS = {
     "complaint": "complaints",
     "bounce": "bounces",
+    "soft_bounces": "bounces",
     "unsubscribe": "unsubscribes",
     "block": "unsubscribes",
     "unengaged": "unsubscribes",
