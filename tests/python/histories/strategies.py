@@ -248,18 +248,21 @@ SCENES = (
         crowd=3,
     ),
     # Mailboxes that are full for weeks, and hear of something in between, or not.
-    Scene(
-        platforms=("sendgrid", "sendgrid", "postmark"),
-        kinds={
-            "sendgrid": (
-                *("full", "full", "full", "bounce_full", "bounce_unauthenticated", "deferred"),
-                *("delivered", "open", "bounce", "dropped_bounced"),
-            ),
-            "postmark": ("soft_bounce", "soft_bounce", "reactivated", "resubscribed"),
-        },
-        crowd=1,
-        copies=40,
-    ),
+    *(
+        Scene(
+            platforms=("sendgrid", "sendgrid", "postmark"),
+            kinds={
+                "sendgrid": (
+                    *("full", "full", "full", "bounce_full", "bounce_full"),
+                    *("bounce_unauthenticated", "delivered", "open", "dropped_bounced"),
+                ),
+                "postmark": ("soft_bounce", "soft_bounce", "reactivated", "resubscribed"),
+            },
+            crowd=1,
+            copies=40,
+        ),
+    )
+    * 2,
     # Devices that move.
     Scene(
         platforms=("segment",),
