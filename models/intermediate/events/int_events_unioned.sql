@@ -10,7 +10,7 @@
 }}
 
 {#- Of all others nothing is computed. -#}
-{%- set is_bounce = "case when quarantine_reason is null and mapped_type in ('bounce', 'soft_bounce')" %}
+{%- set is_bounce = "case when quarantine_reason is null and event_type in ('bounce', 'soft_bounce')" %}
 {%- set is_mail = is_bounce ~ " and channel = 'email'" %}
 {%- set words = 'substr(judged.reason, 1, 1000)' %}
 {%- set unprocessed = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
@@ -84,7 +84,7 @@ judged as (
     select
         addressed.*,
         exact.event_type is null and by_part.event_type is null and by_event.event_type is null as is_unmapped,
-        coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as mapped_type,
+        coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as event_type,
         coalesce(exact.is_echo, by_part.is_echo, by_event.is_echo, false) as is_echo,
         case
             when addressed.delivery_id is null then 'unreadable line'
@@ -147,7 +147,10 @@ classed as (
     select
         *,
         {{ is_bounce }} then coalesce(bounce_rule.class, 'unknown') end as bounce_class,
-        case when mapped_type = 'bounce' and not is_echo and not bounce_rule.is_permanent then 'soft_bounce' else mapped_type end as event_type
+        case
+            when event_type = 'bounce' and not is_echo and not bounce_rule.is_permanent then 'soft_bounce'
+            else event_type
+        end as final_type
     from ruled
 
 ),
@@ -157,7 +160,7 @@ dated as (
 
     select
         *,
-        case when quarantine_reason is null then {{ copy_day('mapped_type', 'event_timestamp') }} end as copy_day
+        case when quarantine_reason is null then {{ copy_day('event_type', 'event_timestamp') }} end as copy_day
     from classed
 
 ),
@@ -209,7 +212,7 @@ select
     copy_day,
     {{ event_id(['source', 'channel', 'event_key', 'provider_event', 'coalesce(address, external_id)'], 'copy_day') }} as event_id,
     channel,
-    event_type,
+    final_type as event_type,
     case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,
     address,
     external_id,

@@ -10,7 +10,6 @@
 }}
 
 {%- set since = watermark('loaded_at') if is_incremental() %}
-{%- set ending_types = ['delivered', 'open', 'click', 'subscribe', 'reactivate'] %}
 
 with
 
@@ -34,7 +33,7 @@ events as (
     where
         address is not null
         and (
-            event_type in ('soft_bounce', '{{ ending_types | join("', '") }}')
+            event_type in ('soft_bounce', 'delivered', 'open', 'click', 'subscribe', 'reactivate')
             or event_id in (select corrections.event_id from corrections)
         )
         {%- if is_incremental() %}

@@ -10,7 +10,7 @@ import pytest
 from tests.python.conftest import ROOT
 from tests.python.staging.bodies import Landed
 
-CLASSES = {
+CLASSES: dict[str, dict[str, list[str | None]]] = {
     "sendgrid": {
         "bounce": ["invalid_address"],
         "bounce_asynchronous": ["invalid_address"],
