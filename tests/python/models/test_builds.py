@@ -125,7 +125,6 @@ def mailboxes_that_are_full_for_weeks(warehouse: Warehouse) -> Landing:
     yield
     late = [full(202, day) for day in (*days, 14)]
     warehouse.land("sendgrid", [full(200, 14), full(201, 14), full(201, 7, "delivered"), *late])
-    yield
 
 
 def test_a_mailbox_that_is_full_for_weeks_is_listed_whatever_came_first(
@@ -392,7 +391,7 @@ def test_a_precedence_that_stands_twice_fails_the_build(
 ) -> None:
     project = project_with_seeds(tmp_path / "project")
     policy = project / "seeds" / "suppression_policy.csv"
-    policy.write_text(policy.read_text().replace("block,operator,4", "block,operator,3"))
+    policy.write_text(policy.read_text().replace("block,operator,5", "block,operator,3"))
     result = build_policy(warehouse, project)
     assert not result.success
     assert any(node.status == "fail" for node in result.result.results)
