@@ -309,6 +309,8 @@ select
         when kind = 'identify' and facet = 'push' then push_is_subscribed
     end as trait_value,
     act_reason as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     coalesce(act_source, call_source) as source_of_change,
     coalesce(track = 'email machine opened', false) as is_machine,
     -- The act's own time, where the call has one that can be read: a late call about an old act is an old act.

@@ -88,6 +88,8 @@ select
     topic,
     {{ parse_boolean('is_positive') }} as trait_value,
     reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     said_by as source_of_change,
     false as is_machine,
     said_at as happened_at_raw

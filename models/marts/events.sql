@@ -181,6 +181,7 @@ select
     earliest_copies.topic,
     earliest_copies.trait_value,
     earliest_copies.reason,
+    earliest_copies.bounce_class,
     earliest_copies.source_of_change,
     earliest_copies.is_machine,
     earliest_copies.is_echo,

@@ -219,6 +219,8 @@ def _event_words(event: Mapping[str, Any] | None, event_id: str | None) -> str:
     if event["reason"]:
         # Of an operator's act the why; of a bounce the server's own words.
         words.append(f"saying {str(event['reason'])[:_LONGEST_SAYING]!r}")
+    if event["bounce_class"] not in (None, "unknown"):
+        words.append(f"class {event['bounce_class']}")
     words.append(f"event {event['event_id']}")
     words.append(f"delivery {event['delivery_id']}")
     return ", ".join(words)

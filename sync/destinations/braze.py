@@ -38,6 +38,8 @@ _MOST = 50
 _PAGE = 500
 _INSTANCE = re.compile(r"[a-z]{2,4}-[0-9]{2}")
 _SUCCESS = {"message": "success"}
+# The reasons that mean that mail does not arrive.
+_BOUNCES = frozenset({"bounce", "soft_bounces"})
 # What the message of an answer says of all its items.
 _RESULTS: Mapping[str, Result] = {"success": "confirmed", "queued": "accepted"}
 
@@ -115,8 +117,8 @@ class Braze(Destination):
         elif items[0].scope:
             yield from self._group(items, "unsubscribed")
         else:
-            bounced = [item for item in items if item.reason == "bounce"]
-            others = [item for item in items if item.reason != "bounce"]
+            bounced = [item for item in items if item.reason in _BOUNCES]
+            others = [item for item in items if item.reason not in _BOUNCES]
             if bounced:
                 yield from self._emails("/email/blocklist", bounced)
             if others:

@@ -27,7 +27,7 @@ from sync.errors import NotThere, PlatformError, RateLimited, UnknownScope
 
 # The most that a page may have.
 _PAGE = 1000
-_STATUSES: Mapping[str, str] = {"bounce": "cleaned"}
+_STATUSES: Mapping[str, str] = {"bounce": "cleaned", "soft_bounces": "cleaned"}
 
 
 class Mailchimp(Destination):

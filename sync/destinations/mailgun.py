@@ -41,7 +41,11 @@ from sync.errors import (
     UnknownScope,
 )
 
-_KINDS: Mapping[str, str] = {"complaint": "complaints", "bounce": "bounces"}
+_KINDS: Mapping[str, str] = {
+    "complaint": "complaints",
+    "bounce": "bounces",
+    "soft_bounces": "bounces",
+}
 _CONSENT = ("complaint", "unsubscribe")
 _ALL_KINDS = ("bounces", "complaints", "unsubscribes")
 # The most that a page may have.
@@ -226,7 +230,7 @@ def _entry(item: Item, kind: str) -> dict[str, Any]:
     if kind == "bounces":
         entry |= {"code": "550", "error": "suppressed by contact-sync"}
     # Of what nobody did the date is that of our call: by it the entry is known as ours.
-    if item.event_timestamp is not None and item.reason in ("bounce", *_CONSENT):
+    if item.event_timestamp is not None and item.reason in ("bounce", "soft_bounces", *_CONSENT):
         entry["created_at"] = format_datetime(item.event_timestamp.replace(tzinfo=UTC))
     return entry
 

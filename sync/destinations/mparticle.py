@@ -30,7 +30,7 @@ _MARK = "contact-sync"
 # A request may be 256 KB.
 _MOST_BYTES = 240_000
 _CONSENT = frozenset({"complaint", "unsubscribe"})
-_FAULTS = frozenset({"bounce", "block", "unengaged"})
+_FAULTS = frozenset({"bounce", "soft_bounces", "block", "unengaged"})
 
 
 class MParticle(ProfileDestination):

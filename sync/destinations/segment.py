@@ -32,7 +32,7 @@ _MOST_BYTES = 450_000
 # A call may be 32 KB; a larger one is answered 200 and dropped. Traits may have this much of it.
 _MOST_BYTES_OF_TRAITS = 30_000
 _CONSENT = frozenset({"complaint", "unsubscribe"})
-_FAULTS = frozenset({"bounce", "block", "unengaged"})
+_FAULTS = frozenset({"bounce", "soft_bounces", "block", "unengaged"})
 
 
 class Segment(ProfileDestination):

@@ -48,6 +48,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "complaint": (*_FAULTS, "spam_reports"),
     "unsubscribe": (*_FAULTS, "spam_reports"),
     "bounce": _FAULTS,
+    "soft_bounces": _FAULTS,
     "block": _FAULTS,
     "unengaged": _FAULTS,
 }

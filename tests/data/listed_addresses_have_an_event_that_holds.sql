@@ -29,6 +29,7 @@ left join events
         and suppression_list.event_timestamp = events.effective_at
         and (
             suppression_list.event_type = events.event_type
+            or (suppression_list.event_type = 'soft_bounces' and events.event_type = 'soft_bounce')
             or (suppression_list.event_type = 'unsubscribe' and events.event_type in ('identify', 'topic_unsubscribe'))
         )
 where

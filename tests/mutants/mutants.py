@@ -333,6 +333,31 @@ MUTANTS = [
         unit_tests("a_newcomer_with_one_unread_message_is_never_unengaged"),
     ),
     Mutant(
+        "what a platform calls permanent is a bounce whatever the receiver says",
+        "models/intermediate/events/int_events_unioned.sql",
+        "not is_echo and not bounce_rule.is_permanent then 'soft_bounce'",
+        "not is_echo and false then 'soft_bounce'",
+        unit_tests(
+            "what_is_the_senders_fault_or_passing_is_a_soft_bounce_however_permanent_the_platform_calls_it"
+        ),
+    ),
+    Mutant(
+        "soft bounces that are the sender's fault count",
+        "macros/bounces.sql",
+        "bounce_class in ('mailbox_full', 'mailbox_disabled', 'invalid_address')",
+        "bounce_class <> 'unknown'",
+        unit_tests("only_soft_bounces_of_a_mailbox_are_followed"),
+    ),
+    Mutant(
+        "what arrives in between does not begin the count of soft bounces anew",
+        "models/intermediate/suppression/int_address_reasons.sql",
+        "sum(case when soft_bounces.event_type = 'soft_bounce' then 0 else 1 end)",
+        "sum(case when soft_bounces.event_type = 'soft_bounce' then 0 else 0 end)",
+        unit_tests(
+            "what_was_delivered_opened_or_clicked_since_the_first_soft_bounce_begins_the_count_anew"
+        ),
+    ),
+    Mutant(
         "a release is not read again before its batch",
         "sync/delivery/drain.py",
         "                part = self._still_wanted(part)\n",

@@ -9,13 +9,17 @@
     )
 }}
 
+{#- Of all others nothing is computed. -#}
+{%- set is_bounce = "case when quarantine_reason is null and event_type in ('bounce', 'soft_bounce')" %}
+{%- set is_mail = is_bounce ~ " and channel = 'email'" %}
+{%- set words = 'substr(judged.reason, 1, 1000)' %}
 {%- set unprocessed = unprocessed_parts() if is_incremental() else {'sources': var('sources')} %}
 {%- set sources = unprocessed.sources + ['unknown'] %}
 {%- set columns = [
     'delivery_id', 'source', 'received_at', 'landing_part', 'position', 'element', 'shape_error',
     'provider_event', 'provider_subtype', 'event_key', 'channel', 'external_id_raw', 'email_raw',
     'phone_raw', 'push_token_raw', 'push_token_type', 'has_recipient', 'topic', 'trait_value',
-    'reason', 'source_of_change', 'is_machine', 'happened_at_raw',
+    'reason', 'bounce_classification', 'bounce_code', 'source_of_change', 'is_machine', 'happened_at_raw',
 ] %}
 
 with
@@ -106,12 +110,58 @@ judged as (
 
 ),
 
+bounce_rules as (
+
+    {{ bounce_rules() }}
+
+),
+
+-- What the receiver answered is read of a bounce alone.
+answered as (
+
+    select
+        judged.*,
+        bounce_rules.bounce_rules,
+        coalesce(judged.provider_subtype, judged.provider_event) as bounce_word,
+        {{ is_mail }} then {{ enhanced_code('judged.bounce_code') }} end as own_code,
+        {{ is_mail }} then {{ enhanced_code(words) }} end as said_code,
+        {{ is_mail }} then coalesce({{ basic_code('judged.bounce_code') }}, {{ basic_code(words) }}) end as basic_code,
+        {{ is_mail }} then lower(concat(coalesce(judged.bounce_code, ''), ' ', coalesce({{ words }}, ''))) end as bounce_text
+    from judged
+    cross join bounce_rules
+
+),
+
+ruled as (
+
+    select
+        *,
+        {{ is_bounce }} then {{ first_bounce_rule('answered') }} end as bounce_rule
+    from answered
+
+),
+
+-- A class never makes permanent what the platform calls temporary; an echo has no answer of a receiver.
+classed as (
+
+    select
+        *,
+        {{ is_bounce }} then coalesce(bounce_rule.class, 'unknown') end as bounce_class,
+        case
+            when event_type = 'bounce' and not is_echo and not bounce_rule.is_permanent then 'soft_bounce'
+            else event_type
+        end as final_type
+    from ruled
+
+),
+
+-- By the platform's own word: copies of one event may say why otherwise.
 dated as (
 
     select
         *,
         case when quarantine_reason is null then {{ copy_day('event_type', 'event_timestamp') }} end as copy_day
-    from judged
+    from classed
 
 ),
 
@@ -162,7 +212,7 @@ select
     copy_day,
     {{ event_id(['source', 'channel', 'event_key', 'provider_event', 'coalesce(address, external_id)'], 'copy_day') }} as event_id,
     channel,
-    event_type,
+    final_type as event_type,
     case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,
     address,
     external_id,
@@ -173,6 +223,7 @@ select
     topic,
     trait_value,
     reason,
+    bounce_class,
     source_of_change,
     is_machine,
     is_echo,

@@ -111,6 +111,8 @@ select
     case when is_consent then subscription_type end as topic,
     cast(null as boolean) as trait_value,
     cast(null as {{ dbt.type_string() }}) as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     event_time as happened_at_raw

@@ -145,6 +145,8 @@ select
     subscription_group_id as topic,
     cast(null as boolean) as trait_value,
     coalesce(bounce_reason, deferral_reason, error, provider_error_code) as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     state_change_source as source_of_change,
     coalesce({{ parse_boolean('machine_open') }} or {{ parse_boolean('is_suspected_bot_click') }}, false) as is_machine,
     event_time as happened_at_raw

@@ -99,6 +99,8 @@ select
     coalesce(first_list, only_list) as topic,
     cast(null as boolean) as trait_value,
     reason_text as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     coalesce(provider_event in ('proxy_open', 'unique_proxy_open'), false) as is_machine,
     utc_time as happened_at_raw

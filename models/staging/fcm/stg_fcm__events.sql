@@ -106,6 +106,8 @@ select
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,
     error_message as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     sent_at as happened_at_raw

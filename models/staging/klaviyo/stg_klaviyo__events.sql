@@ -94,6 +94,8 @@ select
     list_id as topic,
     cast(null as boolean) as trait_value,
     bounce_type as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     {{ first_time(['iso_time', 'epoch_time']) }} as happened_at_raw

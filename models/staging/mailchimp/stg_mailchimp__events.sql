@@ -105,6 +105,8 @@ select
     list_id as topic,
     cast(null as boolean) as trait_value,
     case when provider_event in ('unsubscribe', 'cleaned') then reason_text end as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     event_time as happened_at_raw

@@ -30,6 +30,7 @@ fields as (
         'v3_severity': '$."event-data".severity',
         'v3_reason': '$."event-data".reason',
         'v3_code': '$."event-data"."delivery-status".code',
+        'v3_enhanced_code': '$."event-data"."delivery-status"."enhanced-code"',
         'v3_message': '$."event-data"."delivery-status".message',
         'v3_description': '$."event-data"."delivery-status".description',
         'v3_reject_reason': '$."event-data".reject.reason',
@@ -125,6 +126,10 @@ select
         nullif(v3_message, ''), nullif(v3_description, ''), v3_reject_reason,
         nullif(form_error, ''), nullif(form_description, ''), v3_reason, form_reason
     ) end as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    case when provider_event in ('failed', 'permanent_fail', 'temporary_fail', 'bounced', 'dropped') then coalesce(
+        v3_code || ' ' || v3_enhanced_code, v3_code, v3_enhanced_code, form_code
+    ) end as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     coalesce(provider_event in ('opened', 'clicked') and v3_bot not in ('', 'false', 'null', 'none'), false) as is_machine,
     event_time as happened_at_raw

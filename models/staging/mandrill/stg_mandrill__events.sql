@@ -118,6 +118,8 @@ select
         when provider_event in ('blacklist', 'whitelist') then coalesce(nullif(reject_detail, ''), nullif(entry_detail, ''), reject_reason)
         else coalesce(nullif(bounce_description, ''), nullif(diagnosis, ''))
     end as reason,
+    {{ word_of('bounce_description') }} as bounce_classification,
+    diagnosis as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     -- Lists often give no time of the change: that of a new entry is when it was made.

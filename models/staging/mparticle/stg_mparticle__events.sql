@@ -264,6 +264,8 @@ select
     cast(null as {{ dbt.type_string() }}) as topic,
     consented as trait_value,
     act_reason as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     act_source as source_of_change,
     false as is_machine,
     happened_at as happened_at_raw

@@ -104,6 +104,8 @@ select
     stream as topic,
     cast(null as boolean) as trait_value,
     coalesce(nullif(details, ''), nullif(description, ''), nullif(bounce_name, ''), suppression_reason) as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     origin as source_of_change,
     false as is_machine,
     event_time as happened_at_raw

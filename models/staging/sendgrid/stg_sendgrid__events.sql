@@ -30,6 +30,8 @@ fields as (
         'type_text': '$.type',
         'reason_text': '$.reason',
         'response_text': '$.response',
+        'classification_text': '$.bounce_classification',
+        'status_text': '$.status',
         'group_id': '$.asm_group_id',
         'url': '$.url',
         'machine_open': '$.sg_machine_open',
@@ -85,6 +87,8 @@ select
         when provider_event in ('bounce', 'dropped') then reason_text
         when provider_event in ('deferred', 'delivered') then response_text
     end as reason,
+    case when provider_event = 'bounce' then {{ word_of('classification_text') }} end as bounce_classification,
+    case when provider_event = 'bounce' then status_text end as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     coalesce(provider_event = 'open' and {{ parse_boolean('machine_open') }}, false) as is_machine,
     event_time as happened_at_raw

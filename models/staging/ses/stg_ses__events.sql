@@ -181,6 +181,8 @@ select
     topic_name as topic,
     cast(null as boolean) as trait_value,
     coalesce(diagnosis, reject_reason, failure_reason) as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    case when kind in ('bounce', 'deliverydelay') then {{ json_text('facet', '$.status') }} end as bounce_code,
     subscription_source as source_of_change,
     false as is_machine,
     -- The mail's own timestamp is that of sending.

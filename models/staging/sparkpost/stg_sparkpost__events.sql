@@ -21,7 +21,8 @@ elements as (
 
 {% set classes = ['message_event', 'track_event', 'gen_event', 'unsubscribe_event'] -%}
 {%- set names = {
-    'type': 'type', 'event_id': 'event_id', 'time': 'timestamp', 'recipient': 'rcpt_to', 'bounce_class': 'bounce_class', 'raw_reason': 'raw_reason',
+    'type': 'type', 'event_id': 'event_id', 'time': 'timestamp', 'recipient': 'rcpt_to', 'bounce_class': 'bounce_class',
+    'error_code': 'error_code', 'raw_reason': 'raw_reason',
     'reason': 'reason', 'message_id': 'message_id', 'link': 'target_link_url',
     'custom_id': 'rcpt_meta."' ~ var('external_id_keys')['sparkpost'] ~ '"',
 } -%}
@@ -97,6 +98,8 @@ select
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,
     coalesce(nullif(event_raw_reason, ''), event_reason) as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    event_error_code as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     event_time as happened_at_raw

@@ -130,6 +130,8 @@ select
     coalesce(nullif(service_sid, ''), case when is_incoming then to_address else from_address end) as topic,
     cast(null as boolean) as trait_value,
     coalesce(nullif(error_message, ''), nullif(error_code, '')) as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     -- The operator's time has no zone and no seconds: the arrival is the better clock. A refused send has its sender's.

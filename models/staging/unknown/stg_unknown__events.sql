@@ -34,6 +34,8 @@ select
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,
     cast(null as {{ dbt.type_string() }}) as reason,
+    cast(null as {{ dbt.type_string() }}) as bounce_classification,
+    cast(null as {{ dbt.type_string() }}) as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
     cast(null as {{ dbt.type_string() }}) as happened_at_raw

@@ -46,7 +46,7 @@ WITHOUT_ECHOES = {
 }
 # What changes nothing that is known; may come from any time.
 QUIET = {
-    "sendgrid": ("processed", "blocked", "deferred", "dropped_other"),
+    "sendgrid": ("processed", "blocked", "deferred", "dropped_other", "full", "bounce_full"),
     "postmark": ("soft_bounce",),
     "mailgun": ("accepted", "failed_old", "failed_temporary"),
     "twilio": ("sent", "unreachable"),

@@ -27,6 +27,10 @@ from .world import CHANNELS, Copy, Event, Rules
 Table = dict[str, dict[str, Any]]
 
 CONSENT = ("complaint", "unsubscribe")
+#: Why a mailbox took nothing; every other class is the sender's fault or passing trouble.
+OF_MAILBOX = ("mailbox_full", "mailbox_disabled", "invalid_address")
+#: What begins the count of soft bounces anew.
+SIGNS = ("delivered", "open", "click", "subscribe", "reactivate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,8 @@ def event_id(event: Event) -> str:
     """
     whom = event.address_on(event.channel) or event.external_id
     names = (event.source, event.channel, event.key, event.word, whom)
-    return _md5(*names, _copy_day(event.timestamp)) if event.event_type in NO_ACTS else _md5(*names)
+    is_act = (event.said_type or event.event_type) not in NO_ACTS
+    return _md5(*names) if is_act else _md5(*names, _copy_day(event.timestamp))
 
 
 def _copy_day(stamped: datetime | None) -> str:
@@ -314,7 +319,11 @@ class State:
 
     def _acts(self) -> list[Act]:
         """All acts, echoes that stand in for a missed one included."""
-        acts = [*self._plain_acts(), *self._trait_refusals()]
+        acts = [
+            *self._plain_acts(),
+            *self._trait_refusals(),
+            *self._repeated_soft_bounces(),
+        ]
         return [*acts, *self._echoes_that_count(acts)]
 
     def _plain_acts(self) -> Iterator[Act]:
@@ -322,6 +331,33 @@ class State:
             reason = self._reason_of(standing.event)
             if reason is not None and not standing.event.is_echo:
                 yield self._act(standing, reason)
+
+    def _repeated_soft_bounces(self) -> Iterator[Act]:
+        """Soft bounces of a mailbox, each with those before it since the last sign of life."""
+        at_address: dict[tuple[str | None, str], list[Standing]] = defaultdict(list)
+        for standing in self.events:
+            if standing.address is not None:
+                at_address[standing.event.channel, standing.address].append(standing)
+        for told in at_address.values():
+            bounces = [e for e in told if self._is_of_mailbox(e.event)]
+            signs = [e.at for e in told if self._is_sign(e.event)]
+            for bounce in bounces:
+                since = max((at for at in signs if at <= bounce.at), default=datetime.min)
+                run = [e.at for e in bounces if since <= e.at <= bounce.at]
+                days = {at.date() for at in run}
+                spans = bounce.at - min(run) >= self.rules.soft_bounce_span
+                if spans and len(days) >= self.rules.soft_bounce_days:
+                    yield self._act(bounce, "soft_bounces")
+
+    @staticmethod
+    def _is_of_mailbox(event: Event) -> bool:
+        is_soft = event.event_type == "soft_bounce" and not event.is_echo
+        return is_soft and event.bounce_class in OF_MAILBOX
+
+    def _is_sign(self, event: Event) -> bool:
+        if event.event_type in ("open", "click"):
+            return _is_reaction(event, self.rules)
+        return event.event_type in SIGNS
 
     def _reason_of(self, event: Event) -> str | None:
         if event.channel is None:

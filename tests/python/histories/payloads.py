@@ -48,6 +48,18 @@ SENDGRID: dict[str, tuple[Body, str, bool]] = {
     "bounce_untyped": ({"event": "bounce", "reason": "550 5.1.1"}, "bounce", False),
     "blocked": ({"event": "bounce", "type": "blocked", "status": "5.7.1"}, "soft_bounce", False),
     "deferred": ({"event": "deferred", "attempt": "3"}, "soft_bounce", False),
+    "full": ({"event": "deferred", "response": "452 4.2.2 over quota"}, "soft_bounce", False),
+    # What the platform calls permanent and the receiver's answer does not.
+    "bounce_full": (
+        {"event": "bounce", "type": "bounce", "reason": "552 5.2.2 over quota"},
+        "soft_bounce",
+        False,
+    ),
+    "bounce_unauthenticated": (
+        {"event": "bounce", "type": "bounce", "status": "5.7.26"},
+        "soft_bounce",
+        False,
+    ),
     "dropped_bounced": ({"event": "dropped", "reason": "Bounced Address"}, "bounce", True),
     "dropped_invalid": ({"event": "dropped", "reason": "Invalid"}, "bounce", True),
     "dropped_unsubscribed": (
@@ -62,6 +74,10 @@ SENDGRID: dict[str, tuple[Body, str, bool]] = {
     "group_unsubscribe": ({"event": "group_unsubscribe"}, "topic_unsubscribe", False),
     "group_resubscribe": ({"event": "group_resubscribe"}, "topic_subscribe", False),
 }
+#: Soft bounces that the mailbox itself makes.
+OF_MAILBOX = {"full", "bounce_full", "soft_bounce"}
+#: What the platform calls a bounce.
+SAID_PERMANENT = {"bounce_full", "bounce_unauthenticated"}
 # kind -> (fields, name of the field that holds the time, event type)
 POSTMARK: dict[str, tuple[Body, str, str]] = {
     "hard_bounce": ({"RecordType": "Bounce", "Type": "HardBounce"}, "BouncedAt", "bounce"),
@@ -239,6 +255,8 @@ def _sendgrid_events(e: Element, n: int) -> tuple[Event, ...]:
             topic=TOPICS[e.topic] if e.topic is not None else None,
             is_machine=e.is_machine,
             is_echo=is_echo,
+            bounce_class="mailbox_full" if e.kind in OF_MAILBOX else None,
+            said_type="bounce" if e.kind in SAID_PERMANENT else None,
         ),
     )
 
@@ -257,6 +275,7 @@ def _postmark_events(e: Element, n: int) -> tuple[Event, ...]:
             timestamp=e.at,
             topic=STREAMS[e.topic or 0],
             source_of_change=body.get("Origin"),
+            bounce_class="mailbox_full" if e.kind in OF_MAILBOX else None,
         ),
     )
 

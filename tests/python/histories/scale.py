@@ -21,6 +21,7 @@ UNIVERSAL = """reason,attribute,precedence,suppresses
 complaint,consent,2,all
 unsubscribe,consent,1,all
 bounce,deliverability,3,none
+soft_bounces,deliverability,6,all
 block,operator,5,all
 unengaged,engagement,4,all
 """
@@ -30,11 +31,21 @@ UNIVERSAL_POLICY = "universal opt-outs"
 POLICIES: dict[str, tuple[dict[str, str], dict[str, Any]]] = {
     SHIPPED_POLICY: (
         {"topics.csv": TOPICS},
-        {"max_addresses_per_contact": 2, "count_machine_opens": True},
+        {
+            "max_addresses_per_contact": 2,
+            "count_machine_opens": True,
+            "soft_bounce_days": 2,
+            "soft_bounce_span_days": 6,
+        },
     ),
     UNIVERSAL_POLICY: (
         {"topics.csv": TOPICS, "suppression_policy.csv": UNIVERSAL},
-        {"max_addresses_per_contact": 2, "count_machine_opens": False},
+        {
+            "max_addresses_per_contact": 2,
+            "count_machine_opens": False,
+            "soft_bounce_days": 2,
+            "soft_bounce_span_days": 6,
+        },
     ),
 }
 

@@ -85,6 +85,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "sendgrid": (
         *("processed", "processed", "processed", "delivered", "delivered", "open", "open", "click"),
         *("bounce", "bounce", "bounce_untyped", "blocked", "deferred", "dropped_other", "junk"),
+        *("full", "bounce_full", "bounce_unauthenticated"),
         *(
             "dropped_bounced",
             "dropped_invalid",
@@ -246,6 +247,22 @@ SCENES = (
         },
         crowd=3,
     ),
+    # Mailboxes that are full for weeks, and hear of something in between, or not.
+    *(
+        Scene(
+            platforms=("sendgrid", "sendgrid", "postmark"),
+            kinds={
+                "sendgrid": (
+                    *("full", "full", "full", "bounce_full", "bounce_full"),
+                    *("bounce_unauthenticated", "delivered", "open", "dropped_bounced"),
+                ),
+                "postmark": ("soft_bounce", "soft_bounce", "reactivated", "resubscribed"),
+            },
+            crowd=1,
+            copies=40,
+        ),
+    )
+    * 2,
     # Devices that move.
     Scene(
         platforms=("segment",),

@@ -21,6 +21,7 @@ RULES = Rules(
         ("complaint", "consent", "same"),
         ("unsubscribe", "consent", "same"),
         ("bounce", "deliverability", "same"),
+        ("soft_bounces", "deliverability", "same"),
         ("block", "operator", "same"),
         ("unengaged", "engagement", "same"),
     ),
@@ -28,6 +29,7 @@ RULES = Rules(
         "complaint": frozenset({"subscribe"}),
         "unsubscribe": frozenset({"subscribe"}),
         "bounce": frozenset({"delivered", "reactivate", "subscribe"}),
+        "soft_bounces": frozenset({"delivered", "reactivate", "subscribe"}),
         "block": frozenset({"reactivate", "subscribe"}),
         "unengaged": frozenset({"open", "click", "subscribe"}),
     },
@@ -449,6 +451,61 @@ def test_a_bounce_that_names_only_a_contact_reaches_nothing(told: Told) -> None:
     told.link(day(1), k="k", e="a")
     told.that("bounce", day(5), k="k")
     assert told.listed == set()
+
+
+# --- soft bounces
+
+
+def full(told: Told, *days: float, **fields: Any) -> None:
+    for number in days:
+        told.that("soft_bounce", day(number), e="a", **{"bounce_class": "mailbox_full", **fields})
+
+
+def test_soft_bounces_of_a_mailbox_on_seven_days_over_fourteen_are_a_reason(told: Told) -> None:
+    full(told, 1, 2, 3, 4, 5, 14.9, 14.95)
+    assert told.listed == set()
+    full(told, 15.01)
+    assert told.list["email|a"]["event_type"] == "soft_bounces"
+    assert told.list["email|a"]["event_timestamp"] == day(15.01)
+
+
+def test_soft_bounces_on_six_days_are_none(told: Told) -> None:
+    full(told, 1, 2, 3, 4, 5, 30, 30.1)
+    assert told.listed == set()
+
+
+def test_soft_bounces_that_are_the_senders_fault_never_count(told: Told) -> None:
+    full(told, 1, 2, 3, 4, 5, 6)
+    full(told, 20, bounce_class="authentication")
+    full(told, 21, bounce_class=None)
+    assert told.listed == set()
+
+
+@pytest.mark.parametrize("sign", ["delivered", "open", "click", "subscribe", "reactivate"])
+def test_a_sign_of_life_begins_the_count_of_soft_bounces_anew(told: Told, sign: str) -> None:
+    full(told, 1, 2, 3, 4, 5, 6)
+    told.that(sign, day(7), e="a")
+    full(told, 20)
+    assert told.listed == set()
+    full(told, 21, 22, 23, 24, 25, 35)
+    assert told.listed == {"a"}
+
+
+@pytest.mark.parametrize("event", ["delivered", "subscribe", "reactivate"])
+def test_soft_bounces_end_as_a_bounce_does(told: Told, event: str) -> None:
+    full(told, 1, 2, 3, 4, 5, 6, 20)
+    told.that("open", day(21), e="a")
+    assert told.listed == {"a"}
+    ending = told.that(event, day(22), e="a")
+    assert told.listed == set()
+    assert told.row(None, "a").reasons["soft_bounces"].ended_by is not None
+    assert ending.event_type == event
+
+
+def test_what_a_class_made_of_a_bounce_is_told_apart_by_the_platforms_word(told: Told) -> None:
+    full(told, 1, key="k", said_type="bounce")
+    full(told, 2, key="k", said_type="bounce")
+    assert len(standing_events(told.copies, RULES, AS_OF)) == 1
 
 
 # --- traits

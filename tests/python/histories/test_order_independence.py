@@ -99,7 +99,7 @@ def assert_every_rule_is_met(world: World, rules: Rules) -> None:
         "unengaged holds",
     ]
     expected += [f"is_subscribed {said}" for said in (True, False, None)]
-    for reason in ("complaint", "unsubscribe", "bounce", "block"):
+    for reason in ("complaint", "unsubscribe", "bounce", "soft_bounces", "block"):
         expected += [f"{reason} holds", f"{reason} ended"]
     rare = {name: seen[name] for name in expected if seen[name] < len(world) / 100}
     assert not rare, f"too rare to prove anything: {rare}"

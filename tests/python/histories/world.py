@@ -37,6 +37,10 @@ class Event:
     source_of_change: str | None = None
     is_machine: bool = False
     is_echo: bool = False
+    #: Of a bounce, why.
+    bounce_class: str | None = None
+    #: What the platform calls it, where its class makes something else of it.
+    said_type: str | None = None
     #: What the platform calls it, without its second word.
     word: str = ""
 
@@ -70,11 +74,19 @@ class Rules:
     max_addresses_per_contact: int = 50
     unengaged_window: timedelta = timedelta(days=90)
     count_machine_opens: bool = True
+    soft_bounce_days: int = 7
+    soft_bounce_span: timedelta = timedelta(days=14)
     earliest_event: datetime = field(default=datetime(2005, 1, 1))
 
     @classmethod
     def from_seeds(
-        cls, seeds: Path, *, max_addresses_per_contact: int = 50, count_machine_opens: bool = True
+        cls,
+        seeds: Path,
+        *,
+        max_addresses_per_contact: int = 50,
+        count_machine_opens: bool = True,
+        soft_bounce_days: int = 7,
+        soft_bounce_span_days: int = 14,
     ) -> Rules:
         """Read the rules from a project's seeds folder."""
         policy = sorted(
@@ -97,6 +109,8 @@ class Rules:
             sources_without_sent=frozenset({row["source"] for row in mapping} - with_sent),
             max_addresses_per_contact=max_addresses_per_contact,
             count_machine_opens=count_machine_opens,
+            soft_bounce_days=soft_bounce_days,
+            soft_bounce_span=timedelta(days=soft_bounce_span_days),
         )
 
 

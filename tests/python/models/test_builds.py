@@ -106,6 +106,39 @@ def test_a_build_with_nothing_new_changes_nothing(increments: Increments) -> Non
     assert history_rows(increments.warehouse) == increments.history_at_second
 
 
+def full(number: int, day: int, kind: str = "deferred") -> dict[str, object]:
+    """What SendGrid says of a mailbox that is full, so many days after the first."""
+    return event(
+        number,
+        kind,
+        timestamp=1777706133 - 86400 * (14 - day),
+        response="452 4.2.2 over quota",
+        sg_event_id=f"{number}-{kind}-{day}",
+    )
+
+
+@lands
+def mailboxes_that_are_full_for_weeks(warehouse: Warehouse) -> Landing:
+    days = (0, 2, 4, 6, 8, 10)
+    known = [full(number, day) for number in (200, 201) for day in days]
+    warehouse.land("sendgrid", [*known, full(202, 7, "open")])
+    yield
+    late = [full(202, day) for day in (*days, 14)]
+    warehouse.land("sendgrid", [full(200, 14), full(201, 14), full(201, 7, "delivered"), *late])
+
+
+def test_a_mailbox_that_is_full_for_weeks_is_listed_whatever_came_first(
+    increments: Increments,
+) -> None:
+    """Of 202 the open was loaded before it was known that the mailbox is full."""
+    found = increments.warehouse.rows(
+        "select address, event_type, source from main.suppression_list"
+        " where address similar to 'person20[0-2]@.*'"
+    )
+    told = {"event_type": "soft_bounces", "source": "sendgrid"}
+    assert found == [{"address": "person200@example.org", **told}]
+
+
 @lands
 def a_file_that_grows(warehouse: Warehouse) -> Landing:
     warehouse.append(DAY, line("grown/1", event(20)), "grown.ndjson")
@@ -358,7 +391,7 @@ def test_a_precedence_that_stands_twice_fails_the_build(
 ) -> None:
     project = project_with_seeds(tmp_path / "project")
     policy = project / "seeds" / "suppression_policy.csv"
-    policy.write_text(policy.read_text().replace("block,operator,4", "block,operator,3"))
+    policy.write_text(policy.read_text().replace("block,operator,5", "block,operator,3"))
     result = build_policy(warehouse, project)
     assert not result.success
     assert any(node.status == "fail" for node in result.result.results)

@@ -84,6 +84,24 @@ EVENTS = {
             at="2026-05-02 07:15:30.118",
         ),
     ],
+    "failed_permanent_full": [
+        event(
+            "email",
+            "soft_bounce",
+            "failed/permanent/generic",
+            "leo@example.net",
+            at="2026-05-02 07:15:30.118",
+        ),
+    ],
+    "failed_permanent_unauthenticated": [
+        event(
+            "email",
+            "soft_bounce",
+            "failed/permanent/bounce",
+            "leo@example.net",
+            at="2026-05-02 07:15:30.118",
+        ),
+    ],
     "failed_permanent_in_capitals": [
         event(
             "email",

@@ -78,6 +78,12 @@ EVENTS = {
             at="2026-05-02 07:15:30.907025",
         ),
     ],
+    "hard_bounce_of_a_full_mailbox": [
+        event("email", "soft_bounce", "bounce/hardbounce", "b1@example.org", topic="broadcast"),
+    ],
+    "hard_bounce_without_authentication": [
+        event("email", "soft_bounce", "bounce/hardbounce", "b2@example.org", topic="broadcast"),
+    ],
     "soft_blocked": [
         event("email", "soft_bounce", "bounce/blocked", "leo@example.net", topic="outbound"),
     ],

@@ -24,6 +24,21 @@ EVENTS = {
     "bounce_blocked": [
         event("email", "soft_bounce", "bounce/blocked", "leo@example.net"),
     ],
+    "bounces_of_many_classes": [
+        event("email", kind, f"bounce/{word}", f"b{number}@example.org")
+        for number, (kind, word) in enumerate(
+            [
+                ("soft_bounce", "bounce"),
+                ("soft_bounce", "bounce"),
+                ("bounce", "bounce"),
+                ("bounce", "bounce"),
+                ("bounce", "bounce"),
+                ("soft_bounce", "blocked"),
+                *[("soft_bounce", "bounce")] * 4,
+                *[("bounce", "bounce")] * 2,
+            ]
+        )
+    ],
     "bounce_without_type": [
         event("email", "bounce", "bounce", "user@example.com", at="2023-03-15 13:20:00"),
     ],

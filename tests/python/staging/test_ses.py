@@ -22,6 +22,10 @@ EVENTS = {
             is_echo=True,
         ),
     ],
+    "bounces_of_many_classes": [
+        event("email", kind, "bounce/permanent/general", f"b{number}@example.org")
+        for number, kind in enumerate(["soft_bounce", "bounce", "soft_bounce", "bounce", "bounce"])
+    ],
     "bounce_permanent": [
         event(
             "email", "bounce", "bounce/permanent/general", "noa@example.org", external_id="c-902"

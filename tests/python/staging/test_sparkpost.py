@@ -35,6 +35,13 @@ EVENTS = {
         event("email", "unsubscribe", "bounce/90", "noa@example.org"),
         event("email", "other", "bounce/100", "noa@example.org"),
     ],
+    "bounces_of_many_classes": [
+        event("email", "soft_bounce", "bounce/1", "b0@example.org"),
+        event("email", "soft_bounce", "bounce/40", "b1@example.org"),
+        event("email", "bounce", "bounce/10", "b2@example.org"),
+        event("email", "soft_bounce", "bounce/20", "b3@example.org"),
+        event("email", "soft_bounce", "bounce/70", "b4@example.org"),
+    ],
     "bounce_with_an_id_of_the_customer": [
         event("email", "bounce", "bounce/10", "noa@example.org", external_id="c-902"),
     ],

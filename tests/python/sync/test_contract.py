@@ -35,7 +35,7 @@ DESTRUCTIVE = (
     "/uninstall",
 )
 CONSENT = ("complaint", "unsubscribe")
-REASONS = (*CONSENT, "bounce", "block", "unengaged", "policy")
+REASONS = (*CONSENT, "bounce", "soft_bounces", "block", "unengaged", "policy")
 HOSTILE = (
     "",
     "   ",

@@ -20,6 +20,7 @@ DOMAIN = Row("email", "mg.example.com")
 LISTS = {
     "complaint": "complaints",
     "bounce": "bounces",
+    "soft_bounces": "bounces",
     "unsubscribe": "unsubscribes",
     "block": "unsubscribes",
     "unengaged": "unsubscribes",
@@ -90,7 +91,8 @@ def test_reasons_of_a_batch_are_put_on_their_lists(sandbox: SandboxClient) -> No
     people = [person(f"{reason}@example.com", reason=reason) for reason in LISTS]
     outcomes = told(sandbox, "suppress", *people)
     assert {outcome.result for outcome in outcomes} == {"confirmed"}
-    assert sandbox.lists("mailgun")["mg.example.com bounces"] == ["bounce@example.com"]
+    bounced = ["bounce@example.com", "soft_bounces@example.com"]
+    assert sandbox.lists("mailgun")["mg.example.com bounces"] == bounced
     assert sandbox.call_count() == 3
 
 

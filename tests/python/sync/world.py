@@ -31,7 +31,14 @@ from tests.python.commands import Command, run
 from tests.python.sync.engines import DuckDb, Engine, warehouse_of
 
 KEY = "SG.very-secret-value"
-PRIORITIES = {"complaint": 1, "unsubscribe": 2, "bounce": 3, "block": 4, "unengaged": 5}
+PRIORITIES = {
+    "complaint": 1,
+    "unsubscribe": 2,
+    "bounce": 3,
+    "soft_bounces": 4,
+    "block": 5,
+    "unengaged": 6,
+}
 
 
 class Quiet:
