@@ -100,8 +100,8 @@ MUTANTS = [
     Mutant(
         "a trait of a team's own is not read inverted",
         "macros/names.sql",
-        "refusals.append(value if traits[number][2] else 'not ' ~ value)",
-        "refusals.append('not ' ~ value)",
+        "('-' if traits[number][2] else '+')",
+        "'+'",
         (
             f"{STAGING}/test_segment.py::test_a_body_becomes_its_events[identify_with_traits_of_a_team]",
         ),

@@ -49,7 +49,10 @@ answers as (
         lower(coalesce(detail_0, detail_1, detail_2)) as fcm_code,
         lower(coalesce(field_0, field_1, field_2)) as wrong_field,
         -- The Admin SDKs write messaging/registration-token-not-registered.
-        {{ regex_replace("lower(coalesce(case when " ~ regex_is('error_text', '[^<>{\\[]{1,100}') ~ " then trim(error_text) end, error_word))", '^messaging/') }} as sdk_word,
+        {{ regex_replace(
+            "lower(coalesce(case when " ~ regex_is('error_text', '[^<>{\\[]{1,100}') ~ " then trim(error_text) end, error_word))",
+            '^messaging/'
+        ) }} as sdk_word,
         coalesce(error_status, error_word, error_message, error_text) is not null as is_refused
     from fields
 
