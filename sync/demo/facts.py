@@ -97,6 +97,18 @@ def enabled_rows(workspace: Workspace) -> list[tuple[str, str]]:
     return [(row["destination"], row["channel"]) for row in rows]
 
 
+def rows_for_opt_outs(workspace: Workspace) -> list[tuple[str, str]]:
+    """Destination and channel of every enabled row that takes opt-outs: others stop receipts."""
+    rows = workspace.rows(
+        "select distinct taken.destination, taken.channel from {marts}.destinations as enabled"
+        " inner join {marts}.destination_reasons as taken"
+        " on enabled.destination = taken.destination and enabled.channel = taken.channel"
+        " and coalesce(enabled.scope, '') = coalesce(taken.scope, '')"
+        " where enabled.enabled and taken.reason = 'unsubscribe'"
+    )
+    return [(row["destination"], row["channel"]) for row in rows]
+
+
 def own_events(workspace: Workspace) -> int:
     """How many events are the platforms' repetitions of what they were told."""
     rows = workspace.rows("select count(*) as events from {marts}.events where is_own")

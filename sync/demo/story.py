@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 from sync.demo.platforms import Someone
 from sync.demo.times import Clock, epoch
@@ -207,7 +208,13 @@ def land_consents_of_ava(directory: Path, *, start: date, days: int) -> int:
 
 def land_reports(directory: Path, webhooks: Sequence[Mapping[str, Any]], received: int) -> int:
     """Lands what platforms report of our own calls, received at an instant (epoch seconds)."""
-    return _land(directory, "reports", [(w["source"], received, w["body"]) for w in webhooks])
+    reports = [(w["source"], received, _landed(w["body"])) for w in webhooks]
+    return _land(directory, "reports", reports)
+
+
+def _landed(body: Any) -> Any:
+    """A body as the receiver lands it: a form as an object of texts."""
+    return dict(parse_qsl(body)) if isinstance(body, str) else body
 
 
 def _land(directory: Path, stem: str, deliveries: Sequence[_Delivery]) -> int:

@@ -217,6 +217,7 @@ class Tour:
         """Where Ava is kept from messages; on her own channel of every row, as she wants it."""
         lists = facts.lists_of_sandbox(self._url)
         rows = facts.enabled_rows(self._workspace)
+        taken = facts.rows_for_opt_outs(self._workspace)
         table = _table("Platform", "Email", "SMS", "Push")
         for name in dict.fromkeys(destination for destination, _ in rows):
             cells = []
@@ -227,12 +228,14 @@ class Tour:
                 is_held = platforms.is_held(lists, name, channel, AVA)
                 cells.append("[red]stopped[/]" if is_held else "[green]free[/]")
                 may_stay = (name, channel) in _NOT_UNDONE and not refuses
-                if is_held != (refuses or may_stay):
+                if is_held != ((refuses or may_stay) and (name, channel) in taken):
                     self._wrong.append(f"{name}, {channel}: Ava should not be as she is there.")
             table.add_row(get(name).title, *cells)
         self._say(f"\n{title}:")
         self._show(table)
-        if not refuses:
+        if refuses:
+            self._say("Mandrill sends receipts: its row takes bounces and complaints only.")
+        else:
             self._say(
                 "Attentive stays stopped, and so do texts at Klaviyo: a release there is an opt-in,"
                 " which only Ava can start."

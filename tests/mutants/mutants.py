@@ -779,4 +779,28 @@ MUTANTS = [
             "tests/python/sync/test_lists.py::test_a_list_that_fails_is_named_and_the_others_are_done",
         ),
     ),
+    Mutant(
+        "an older act of consent ends a later refusal at the platform",
+        "sync/destinations/base.py",
+        "    return refused_at < item.event_timestamp.replace(tzinfo=UTC)\n",
+        "    return True\n",
+        (
+            "tests/python/sync/test_sparkpost.py"
+            "::test_an_act_of_consent_ends_what_the_person_did_there_before_it",
+        ),
+    ),
+    Mutant(
+        "the end of a bounce takes back a flag that may be the person's",
+        "sync/destinations/brevo.py",
+        "            if is_consent(item.reason):\n                freed.append(item)\n",
+        "            if item.reason:\n                freed.append(item)\n",
+        ("tests/python/sync/test_brevo.py::test_no_flag_is_taken_back_without_an_act_of_consent",),
+    ),
+    Mutant(
+        "a key in the body is part of what is shown and logged",
+        "sync/destinations/mandrill.py",
+        "    body: dict[str, Any] = {**members}\n",
+        '    body: dict[str, Any] = {"key": "SG.very-secret-value", **members}\n',
+        ("tests/python/sync/test_mandrill.py::test_the_key_is_in_no_request_and_in_no_log",),
+    ),
 ]
