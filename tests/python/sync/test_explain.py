@@ -168,7 +168,7 @@ def people(
         ("complaint", "complained", 1, ["subscribe"], "only the person's own subscribe"),
         ("unsubscribe", "left", 2, ["subscribe"], "only the person's own subscribe"),
         ("bounce", "bounced", 3, ["delivered", "reactivate", "subscribe"], "a delivery to this"),
-        ("block", "blocked", 4, ["reactivate", "subscribe"], "a reactivation of this address"),
+        ("block", "blocked", 5, ["reactivate", "subscribe"], "a reactivation of this address"),
     ],
 )
 def test_a_reason_is_named_with_its_event_its_rule_and_what_would_end_it(
