@@ -23,8 +23,8 @@ concat({% for part in parts %}coalesce({{ part }}, ''){{ ", '|', " if not loop.l
 {%- endmacro %}
 
 {#
-  An email address in the one form that is compared: trimmed, lower case, composed (NFC), without the dot that may end a
-  domain. Null for what is not exactly one bare address:
+  An email address in the one form that is compared: trimmed, lower case, composed (NFC), the domain in ASCII
+  (macros/domains.sql) and without the dot that may end it. Null for what is not exactly one bare address:
   no or several @, blanks or control characters inside, a display name, brackets, a list, an empty half.
   Params: text. Why: dots and plus tags are kept, for only the mailbox's own server knows what they mean.
 #}
@@ -34,8 +34,10 @@ concat({% for part in parts %}coalesce({{ part }}, ''){{ ", '|', " if not loop.l
 case
     when length({{ text }}) > 400 then null
     when {{ regex_is(text, '[A-Za-z0-9._+-]+@[A-Za-z0-9.-]*[A-Za-z0-9-]') }} then lower({{ text }})
+    {#- The dotted capital I is not the same letter in lower case everywhere. #}
+    when {{ text }} like '%İ%' then null
     {%- set bare = regex_replace(composed('lower(' ~ trim_blanks(text) ~ ')'), '[.]$') %}
-    when {{ regex_is(bare, email_pattern()) }} then {{ bare }}
+    when {{ regex_is(bare, email_pattern()) }} then {{ with_ascii_domain(bare) }}
 end
 {%- endmacro %}
 {% macro email_pattern() -%} [^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]+@[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\]*[^@\s\p{Z}\p{Cc}\p{Cf}<>,;:"()\[\]\\.] {%- endmacro %}

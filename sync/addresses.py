@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import re
 import unicodedata
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from sync.domain_letters import NO_DOMAIN_LETTERS
 from sync.phone_numbers import NUMBERS, TRUNK_ZERO_CODES
 
 CHANNELS: Final = ("email", "sms", "push")
@@ -19,6 +21,11 @@ _BLANKS: Final = " \t\n\x0b\x0c\r\xa0\u3000\ufeff"
 _PLAIN_EMAIL: Final = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]*[A-Za-z0-9-]")
 _NOT_IN_EMAIL: Final = frozenset('<>,;:"()[]\\')
 _LONGEST_EMAIL: Final = 400
+_PLAIN_DOMAIN: Final = re.compile(r"[ -~]*")
+_DOMAIN_CATEGORIES: Final = frozenset(("Ll", "Lo", "Lm", "Mn", "Mc", "Nd"))
+# Points and quotes of Catalan, Japanese and Hebrew domains.
+_DOMAIN_SIGNS: Final = frozenset("\u00b7\u30fb\u05f3\u05f4")
+_DOMAIN_ASCII: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 _LONGEST_PHONE: Final = 64
 #: Of each calling code, what follows it.
 _NUMBERS: Final = {
@@ -38,21 +45,62 @@ _NO_TOKENS: Final = frozenset(("null", "undefined", "0"))
 
 
 def normalize_email(text: str) -> str | None:
-    """Trimmed, lower-cased, composed (NFC), without the dot that may end a domain; None for what is
-    not exactly one bare address.
+    """Trimmed, lower-cased, composed (NFC), the domain in ASCII and without a dot at its end.
+
+    None for what is not exactly one bare address.
     """
     if len(text) > _LONGEST_EMAIL:
         return None
     if _PLAIN_EMAIL.fullmatch(text):
         return text.lower()
-    lowered = "".join(_lower(char) for char in text.strip(_BLANKS))
+    if "\u0130" in text:
+        # The dotted capital I is not the same letter in lower case everywhere.
+        return None
+    # One character at a time, as engines do: str.lower() looks at a sigma's neighbours.
+    lowered = "".join(char.lower() for char in text.strip(_BLANKS))
     bare = unicodedata.normalize("NFC", lowered).removesuffix(".")
     name, at, domain = bare.partition("@")
     if not (name and at and domain) or "@" in domain or domain.endswith("."):
         return None
     if any(char in _NOT_IN_EMAIL or _is_blank(char) for char in bare):
         return None
-    return bare
+    in_ascii = ascii_domain(domain)
+    return None if in_ascii is None else f"{name}@{in_ascii}"
+
+
+def ascii_domain(domain: str) -> str | None:
+    """A domain, in lower case and composed, as the network knows it (IDNA 2008, UTS 46).
+
+    None where it has letters that UTS 46 maps to others or IDNA 2008 forbids.
+    """
+    if _PLAIN_DOMAIN.fullmatch(domain):
+        return domain
+    if not all(map(_is_of_domains, domain)):
+        return None
+    return ".".join(
+        label if label.isascii() else f"xn--{label.encode('punycode').decode('ascii')}"
+        for label in domain.split(".")
+    )
+
+
+def unicode_domain(domain: str) -> str:
+    """A domain as people write it; as it is where a label beyond ASCII cannot be read."""
+    try:
+        return ".".join(
+            label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label
+            for label in domain.split(".")
+        )
+    except UnicodeError:
+        return domain
+
+
+def _is_of_domains(char: str) -> bool:
+    if char.isascii():
+        return char in _DOMAIN_ASCII
+    if unicodedata.category(char) not in _DOMAIN_CATEGORIES:
+        return char in _DOMAIN_SIGNS
+    place = bisect.bisect(NO_DOMAIN_LETTERS, (ord(char), 0x110000))
+    return place == 0 or NO_DOMAIN_LETTERS[place - 1][1] < ord(char)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +228,3 @@ def _is_blank(char: str) -> bool:
 
 def _is_format(char: str) -> bool:
     return char in _SPACES or unicodedata.category(char) in ("Zs", "Zl", "Zp", "Pd", "Cf")
-
-
-def _lower(char: str) -> str:
-    # One character at a time, as engines do: str.lower() looks at a sigma's neighbours. A dotted
-    # capital I becomes two characters in Python only.
-    return "i" if char == "\u0130" else char.lower()

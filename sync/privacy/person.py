@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from sync.addresses import Country, readings
+from sync.addresses import Country, readings, unicode_domain
 from sync.errors import ConfigError
 from sync.warehouse.base import Warehouse
 
@@ -282,9 +283,19 @@ def _form(name: Name) -> str:
     if name.kind == "email":
         local, _, domain = name.value.partition("@")
         # Neither joann@x.com nor bob@a.co.uk is ann@x.com or bob@a.co.
-        address = rf"{re.escape(local)}(?:@|%40|\\u0040){re.escape(domain)}"
+        domains = _spellings(domain) | _spellings(unicode_domain(domain))
+        address = rf"{_any_of(_spellings(local))}(?:@|%40|\\u0040){_any_of(domains)}"
         return rf"(?<![\w.+-])(?i:{address})(?![\w-]|\.\w)"
     return rf"(?<![\w:.-]){re.escape(name.value)}(?![\w:.-])"
+
+
+def _spellings(text: str) -> set[str]:
+    """The text with accents as part of their letters, and as characters of their own."""
+    return {unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)}
+
+
+def _any_of(texts: Iterable[str]) -> str:
+    return rf"(?:{'|'.join(sorted(map(re.escape, texts)))})"
 
 
 def _md5(text: str) -> str:

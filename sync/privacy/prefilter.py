@@ -39,6 +39,9 @@ class Prefilter:
 def _forms(kind: str, value: str) -> list[str]:
     if kind == "email":
         local, _, domain = value.partition("@")
+        if "xn--" in domain:
+            # People write it with letters beyond ASCII.
+            return [_longest_piece(local)]
         if not (_NEVER_ESCAPED.fullmatch(local) and _NEVER_ESCAPED.fullmatch(domain)):
             return [_longest_piece(local)]
         # One look in place of three where hardly anybody else is called so.

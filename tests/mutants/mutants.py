@@ -131,6 +131,13 @@ MUTANTS = [
         (f"{STAGING}/test_macros.py::test_a_number_without_its_country_is_null",),
     ),
     Mutant(
+        "a domain beyond ASCII is another one than its ASCII form",
+        "macros/text.sql",
+        "then {{ with_ascii_domain(bare) }}",
+        "then {{ bare }}",
+        (f"{STAGING}/test_macros.py::test_an_email_address_is_normalized",),
+    ),
+    Mutant(
         "a reason that reaches one channel reaches all",
         f"{SUPPRESSION}/int_cross_channel_reasons.sql",
         "and (carried.suppresses = 'all' or",

@@ -24,6 +24,7 @@ from tests.python.conftest import Warehouse
 from tests.python.size import sized
 from tests.python.staging.bad_bodies import bad_bodies
 from tests.python.staging.bodies import CONTACTS, SOURCES, land_fixtures
+from tests.python.staging.test_domains import DOMAINS, UNCERTAIN
 
 DAYS = 120
 #: Of the demo's generator.
@@ -59,6 +60,14 @@ def land_everything(warehouse: Warehouse) -> None:
         for name, (body, _) in bad_bodies(source).items():
             if len(body) < LONGEST:
                 warehouse.land(source, body, delivery_id=f"{source}/bad/{name}")
+    # Domains beyond ASCII.
+    refused = [
+        {"event": "unsubscribe", "email": f"mia@{domain}", "timestamp": 1_777_600_000 + number}
+        for number, domain in enumerate((*DOMAINS, *UNCERTAIN, "BU\u0308CHER.example."))
+        # The library reads no letter that JSON writes as two.
+        if max(domain) < "\U00010000"
+    ]
+    warehouse.land("sendgrid", refused, delivery_id="domains")
     warehouse.land("nobody-we-know", {"hello": "world"})
     for address, day in (("mia@example.org", 1), ("Noa@Example.org ", 1), ("leo@example.net", 2)):
         sent = {"recipient_email": address, "send_date": f"2026-05-{day:02}T10:00:00Z"}

@@ -55,6 +55,20 @@ def test_nothing_that_the_full_look_finds_is_passed_over(written: tuple[Name, st
         assert Prefilter(person).may_hold(text.encode())
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ivy@xn--bcher-kva.example", "Ivy@B\u00dcCHER.example", "ivy@bu\u0308cher.example",
+        '"ivy@b\\u00fccher.example"', "ivy%40b\u00fccher.example",
+    ],
+)  # fmt: skip
+def test_an_address_is_found_however_its_domain_is_written(text: str) -> None:
+    person = Person(frozenset({Name("email", "ivy@xn--bcher-kva.example")}))
+    assert person.is_quoted_in(text)
+    assert Prefilter(person).may_hold(text.encode())
+    assert not person.is_quoted_in(text.replace("example", "example.com"))
+
+
 def test_only_i_k_and_s_have_another_case_beyond_ascii() -> None:
     beyond = "".join(map(chr, [*range(0x80, 0xD800), *range(0xE000, 0x20000)]))
     letters = "|".join(sorted(set(string.printable) & set(string.ascii_letters)))
