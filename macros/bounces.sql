@@ -2,7 +2,9 @@
 
 {#- The rows of the seed as one row with an array, in their order. A CTE's body. -#}
 {% macro bounce_rules() -%}
-    select array_agg({{ struct_of(['precedence', 'source', 'field', 'pattern', 'class', 'is_permanent']) }} order by precedence) as bounce_rules
+    select
+        true as is_of_bounces,
+        array_agg({{ struct_of(['precedence', 'source', 'field', 'pattern', 'class', 'is_permanent']) }} order by precedence) as bounce_rules
     from {{ ref('bounce_classes') }}
 {%- endmacro %}
 

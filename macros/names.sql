@@ -36,8 +36,8 @@
     {%- set text = 'lower(concat(' ~ said | join(', ') ~ ", '|'))" -%}
     {%- set agrees, refuses = subscribed_words() | join('|'), unsubscribed_words() | join('|') -%}
 case
-    when {{ regex_is(text, '(?s).*[|]([+] *(' ~ refuses ~ ')|- *(' ~ agrees ~ ')) *[|].*') }} then false
-    when {{ regex_is(text, '(?s).*[|]([+] *(' ~ agrees ~ ')|- *(' ~ refuses ~ ')) *[|].*') }} then true
+    when {{ regex_is(text, '(?s).*[|]([+][[:space:]]*(' ~ refuses ~ ')|-[[:space:]]*(' ~ agrees ~ '))[[:space:]]*[|].*') }} then false
+    when {{ regex_is(text, '(?s).*[|]([+][[:space:]]*(' ~ agrees ~ ')|-[[:space:]]*(' ~ refuses ~ '))[[:space:]]*[|].*') }} then true
 end
     {%- else -%}
 cast(null as boolean)

@@ -26,7 +26,7 @@
 {%- endmacro %}
 
 {% macro make_raw_tables() -%}
-    {%- set replaced = adapter.get_relation(target.database, 'raw', 'landing_taken') -%}
+    {%- set replaced = none if var('is_simulation') else adapter.get_relation(target.database, 'raw', 'landing_taken') -%}
     {%- if replaced -%}{%- do run_query('drop table if exists ' ~ raw_table('landing_files')) -%}{%- endif -%}
     {%- for statement in adapter.dispatch('raw_tables')() if made_here(statement) -%}{%- do run_query(statement) -%}{%- endfor -%}
     {%- if replaced -%}{%- do move_landing_taken() -%}{%- endif -%}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -42,6 +42,8 @@ class Action:
     by: str
     because: str | None = None
     evidence: str | None = None
+    #: Of a dismissal: when the newest reply that was read was received (naive UTC).
+    read_until: datetime | None = None
 
     @property
     def event_type(self) -> str:
@@ -102,7 +104,11 @@ def make_action(
 
 
 def perform(action: Action, target: Target, warehouse: Warehouse) -> Done:
-    """Lands the action; it counts from the next build. Raises SyncError where it cannot land."""
+    """Lands the action; it counts from the next build. Raises SyncError where it cannot land, and
+    ConfigError where there is no reply to dismiss.
+    """
+    if action.verb == "dismiss":
+        action = replace(action, read_until=_newest_reply(action, warehouse))
     holding = _holding(action, warehouse)
     land(target, "operator", [_statement(action)])
     return Done(action, holding)
@@ -118,8 +124,24 @@ def _statement(action: Action) -> Statement:
         _MEMBER[action.channel]: action.address,
         "reason": "; ".join(part for part in said if part),
         "by": action.by,
-        "at": instant_text(utc_now()),
+        # A reply that came after those that could be read waits on.
+        "at": instant_text(action.read_until or utc_now()),
     }
+
+
+def _newest_reply(action: Action, warehouse: Warehouse) -> datetime:
+    sql = """
+        select max(received_at) as received_at
+        from {marts}.possible_opt_outs
+        where channel = @channel and address = @address
+    """
+    (row,) = warehouse.rows(sql, {"channel": action.channel, "address": action.address})
+    if row["received_at"] is None:
+        raise ConfigError(
+            "possible_opt_outs shows no reply of this address: there is nothing to dismiss."
+        )
+    newest: datetime = row["received_at"]
+    return newest
 
 
 def _holding(action: Action, warehouse: Warehouse) -> list[Holding] | None:

@@ -30,7 +30,7 @@ dismissed as (
     select
         channel,
         address,
-        max(received_at) as dismissed_at
+        max(effective_at) as read_until
     from events
     where
         source = 'operator'
@@ -60,7 +60,7 @@ left join dismissed
     on
         doubtful.channel = dismissed.channel
         and doubtful.address = dismissed.address
-        and doubtful.received_at <= dismissed.dismissed_at
+        and {{ to_second('doubtful.received_at') }} <= dismissed.read_until
 where
     suppression_list.suppression_id is null
     and dismissed.address is null

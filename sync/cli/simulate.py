@@ -26,6 +26,8 @@ def _variables(text: str) -> dict[str, Any]:
         variables = None
     if not isinstance(variables, dict):
         raise ValueError("it is no JSON object like '{\"unengaged_window_days\": 60}'")
+    if set(variables) & {"as_of", "is_simulation"}:
+        raise ValueError("as_of and is_simulation are set by this command itself")
     return variables
 
 

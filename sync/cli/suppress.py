@@ -92,7 +92,8 @@ def dismiss(project: Project, output: str, **action: Any) -> None:
     """Take ADDRESS off `possible_opt_outs`: somebody read its reply, and it is no refusal.
 
     It is landed as an event (`other`, by whom and why) and counts from the next build, for the
-    replies received until now. It lifts nothing that anybody refused.
+    replies that `possible_opt_outs` shows now: one that came since waits on. It lifts nothing that
+    anybody refused.
 
     \b
     Example:

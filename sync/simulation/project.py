@@ -49,6 +49,8 @@ def of_revision(project: Path, folder: Path, revision: str) -> Path:
 
     Raises ConfigError where git does not know it.
     """
+    if revision.startswith("-"):
+        raise ConfigError(f"{revision!r} is no revision.")
     command = ["git", "-C", str(project), "archive", "--format=tar", revision, "."]
     try:
         done = subprocess.run(command, capture_output=True, check=False)

@@ -75,7 +75,9 @@ class Queries:
     def create_dataset(self, table_life: int) -> None:
         """Makes the dataset of the models, where its tables live so many milliseconds."""
         dataset = bigquery.Dataset(f"{self._settings.project}.{self._settings.dataset}")
-        dataset.location = self._settings.location
+        # Where the raw tables are, which its models read.
+        raw = self._client.get_dataset(f"{self._settings.project}.{RAW}")
+        dataset.location = raw.location
         dataset.default_table_expiration_ms = table_life
         self._client.create_dataset(dataset)
 

@@ -126,9 +126,14 @@ answered as (
         {{ is_mail }} then {{ enhanced_code('judged.bounce_code') }} end as own_code,
         {{ is_mail }} then {{ enhanced_code(words) }} end as said_code,
         {{ is_mail }} then coalesce({{ basic_code('judged.bounce_code') }}, {{ basic_code(words) }}) end as basic_code,
-        {{ is_mail }} then lower(concat(coalesce(judged.bounce_code, ''), ' ', coalesce({{ words }}, ''))) end as bounce_text
+        -- Without addresses, whose names are no words of the receiver.
+        {{ is_mail }}
+            then {{ regex_replace("lower(concat(coalesce(judged.bounce_code, ''), ' ', coalesce(" ~ words ~ ", '')))", '[^ <>]+@[^ <>]+') }}
+        end as bounce_text
     from judged
-    cross join bounce_rules
+    -- An equality: BigQuery takes no other condition of an outer join.
+    left join bounce_rules
+        on coalesce(judged.event_type in ('bounce', 'soft_bounce'), false) = bounce_rules.is_of_bounces
 
 ),
 

@@ -81,6 +81,8 @@ def test_staff_end_a_block_and_a_bounce_and_never_a_persons_refusal(
     warehouse.build()
     assert listed(warehouse) == {"left@x.io": "unsubscribe", "+14155550100": "unsubscribe"}
     assert warehouse.values(doubtful) == []
+    again = run(warehouse, sandbox, "dismiss", "+14155550177", "--channel", "sms", *WHY)
+    assert (again.returncode, "nothing to dismiss" in again.stderr) == (2, True)
 
     code, _ = cli(
         warehouse, sandbox, "release", "left@x.io", "--channel", "email",
