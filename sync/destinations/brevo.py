@@ -3,14 +3,16 @@
 Facts from Brevo's API v3 (developers.brevo.com: create, update and get a contact, blocked contacts)
 and its help page on blocklisted contacts. Transactional messages have blocklists of their own,
 which cannot be written: nothing here stops a receipt. A flag does not say whose it is, so only an
-act of consent takes it back.
+act of consent takes it back, and that of texts, of which no refusal is shown, nobody but a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple
 
+from sync.clock import utc_now
 from sync.destinations.base import (
     Action,
     Destination,
@@ -37,6 +39,8 @@ _BLOCKED = "/v3/smtp/blockedContacts"
 # The most that a page may have is 1,000, each with all its attributes.
 _PAGE = 500
 _MOST_BLOCKED = 100
+# How long Brevo shows refusals: 90 days, in whole days of some time zone.
+_SHOWN = timedelta(days=89)
 #: The list of those whose flag is set.
 _FLAGGED = "blocklisted"
 
@@ -104,31 +108,25 @@ class Brevo(Destination):
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Sets the flag. Who is no contact yet becomes one: an import finds the flag set."""
         answers = self.api.map(_set(item) for item in items)
-        missing = [
-            item
-            for item, answer in zip(items, answers, strict=True)
-            if isinstance(answer, NotThere) and item.channel == "sms"
-        ]
-        known = [
-            (item, answer)
-            for item, answer in zip(items, answers, strict=True)
-            if item not in missing
-        ]
+        known: list[tuple[Item, Response | SyncError]] = []
+        missing: list[Item] = []
+        for item, answer in zip(items, answers, strict=True):
+            if isinstance(answer, NotThere) and item.channel == "sms":
+                missing.append(item)
+            else:
+                known.append((item, answer))
         yield from _told(known)
         made = self.api.map(_create(item) for item in missing)
         yield from _told(list(zip(missing, made, strict=True)))
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Takes the flag back where an act of consent ended the reason and no refusal is later."""
+        """Takes a flag of email back after an act of consent, if Brevo shows no later refusal."""
         freed: list[Item] = []
         for item in items:
-            if is_consent(item.reason):
+            text = _why_not_freed(item)
+            if text is None:
                 freed.append(item)
             else:
-                text = (
-                    "Brevo keeps one flag, and does not say whether the person set it: only an act "
-                    "of consent takes it back"
-                )
                 yield Outcome(item, "rejected", None, text, 0)
         yield from release_what_is_filed(self.api, freed, _look, _decide, _freed)
 
@@ -208,6 +206,28 @@ def _look(item: Item) -> Request:
     )
 
 
+def _why_not_freed(item: Item) -> str | None:
+    """Why nothing that Brevo shows could say that the flag is not a later refusal, or None."""
+    if not is_consent(item.reason):
+        return (
+            "Brevo keeps one flag, and does not say whether the person set it: only an act of "
+            "consent takes it back"
+        )
+    if item.channel == "sms":
+        return (
+            "Brevo does not say whether the person refused texts later than the act of consent: "
+            "take the number off the blocklist at Brevo, if they did not"
+        )
+    at = item.event_timestamp
+    if at is None or at < utc_now() - _SHOWN:
+        return (
+            f"the act of consent is older than {_SHOWN.days} days or of no known time, and Brevo "
+            "shows later refusals for so long only: ask the person again, or take the address off "
+            "the blocklist at Brevo, if they did not refuse"
+        )
+    return None
+
+
 def _decide(item: Item, answer: Response) -> Request | str | None:
     """What is to become of an item by its contact."""
     flag = _CHANNELS[item.channel].flag
@@ -216,7 +236,7 @@ def _decide(item: Item, answer: Response) -> Request | str | None:
         raise AnswerUnreadable(f"GET {_CONTACTS}/{{contact}}: the answer has no {flag!r}.")
     if not contact[flag]:
         return None
-    if item.channel == "email" and not all(is_undone(item, at) for at in _refusals(contact)):
+    if not all(is_undone(item, at) for at in _refusals(contact)):
         return "the person refused at Brevo later than the act of consent: adopt its list"
     return _change(item, is_on=False)
 

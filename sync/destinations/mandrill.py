@@ -22,6 +22,7 @@ from sync.destinations.base import (
     check,
     expect_rows,
     instant_of,
+    is_consent,
     is_undone,
     member_of,
     release_what_is_filed,
@@ -85,9 +86,9 @@ class Mandrill(Destination):
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
-        """One each; a release is read before."""
-        del reason, batch_size
-        return items if action == "suppress" else 2 * items
+        """One each; what the person's consent ended is read and deleted, all else read only."""
+        del batch_size
+        return 2 * items if action == "release" and is_consent(reason) else items
 
     @classmethod
     def judge(cls, status: int, body: object) -> type[PlatformError] | None:
@@ -139,7 +140,7 @@ class Mandrill(Destination):
         check([*answers, *looks])
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Deletes their entries. One that the person made there yields to later consent only."""
+        """Deletes entries where an act of consent ended the reason, and no refusal is later."""
         try:
             yield from release_what_is_filed(self.api, items, _look, _decide, self._told)
         except ListNotThere as error:
@@ -219,6 +220,12 @@ def _decide(item: Item, answer: Response) -> Request | str | None:
             )
     if not any(_subaccount(row) == item.scope for row in filed):
         return None
+    if not is_consent(item.reason):
+        # Whether `add` over an entry of the person's own leaves its reason is not documented.
+        return (
+            "Mandrill's entry may be the person's own, filed over by ours: only an act of consent "
+            "ends it; where it is no refusal, delete it at Mandrill"
+        )
     return _call(
         "delete",
         item.scope,

@@ -23,6 +23,7 @@ from sync.destinations.base import (
     Variable,
     expect_rows,
     instant_of,
+    is_consent,
     is_undone,
     member_of,
     pages_of,
@@ -82,9 +83,10 @@ class SparkPost(Destination):
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
-        """Added by the batch; read and released one by one."""
-        del reason
-        return -(-items // batch_size) if action == "suppress" else 2 * items
+        """Added by the batch; read one by one, and deleted where the person consented."""
+        if action == "suppress":
+            return -(-items // batch_size)
+        return 2 * items if is_consent(reason) else items
 
     @classmethod
     def judge(cls, status: int, body: object) -> type[PlatformError] | None:
@@ -134,7 +136,7 @@ class SparkPost(Destination):
             yield Outcome(item, "confirmed", answer.status, None, answer.attempts)
 
     def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Deletes their entries. One that the person made there yields to later consent only."""
+        """Deletes entries where an act of consent ended the reason, and no refusal is later."""
         if not items:
             return
         of = _list(items[0].scope)
@@ -234,6 +236,12 @@ def _decide(item: Item, answer: Response, of: _List) -> Request | str | None:
                 f"SparkPost itself filed it there ({_source(row)}), and no later act of consent "
                 "ended that: adopt its list"
             )
+    if not is_consent(item.reason):
+        # Whether our PUT over an entry of the person's own leaves its source is not documented.
+        return (
+            "SparkPost's entry may be the person's own, filed over by ours: only an act of consent "
+            "ends it; where it is no refusal, delete it at SparkPost"
+        )
     return Request(
         "DELETE",
         f"{_PATH}/{{recipient}}",

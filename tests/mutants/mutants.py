@@ -799,9 +799,29 @@ MUTANTS = [
     Mutant(
         "the end of a bounce takes back a flag that may be the person's",
         "sync/destinations/brevo.py",
-        "            if is_consent(item.reason):\n                freed.append(item)\n",
-        "            if item.reason:\n                freed.append(item)\n",
+        "    if not is_consent(item.reason):\n",
+        "    if not item.reason:\n",
         ("tests/python/sync/test_brevo.py::test_no_flag_is_taken_back_without_an_act_of_consent",),
+    ),
+    Mutant(
+        "a consent that is older than what Brevo shows takes a flag back",
+        "sync/destinations/brevo.py",
+        "    if at is None or at < utc_now() - _SHOWN:\n",
+        "    if at is None:\n",
+        (
+            "tests/python/sync/test_brevo.py"
+            "::test_a_consent_that_is_older_than_what_brevo_shows_frees_nobody",
+        ),
+    ),
+    Mutant(
+        "the end of a bounce deletes an entry that ours may have overwritten",
+        "sync/destinations/sparkpost.py",
+        "    if not is_consent(item.reason):\n",
+        "    if not item.reason:\n",
+        (
+            "tests/python/sync/test_sparkpost.py"
+            "::test_an_entry_that_ours_may_have_overwritten_stays_without_an_act_of_consent",
+        ),
     ),
     Mutant(
         "a key in the body is part of what is shown and logged",

@@ -138,7 +138,7 @@ def test_a_refusal_of_each_channel_arrives_at_every_platform_and_an_opt_in_undoe
         takes_opt_outs = name != "mandrill"
         assert bool(re.search(rf"{title} .*stopped", refused)) == takes_opt_outs
         assert bool(re.search(rf"{title} .*free", refused)) != takes_opt_outs
-        is_kept = name in ("attentive", "klaviyo")
+        is_kept = name in ("attentive", "brevo", "klaviyo")
         assert bool(re.search(rf"{title} .*stopped", consented)) == is_kept
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from sync.clock import utc_now
 from sync.delivery.calls import DryRun
 from sync.destinations.base import Entry, Item, Outcome, Request
 from sync.destinations.brevo import Brevo
@@ -16,7 +17,9 @@ from tests.python.sync.world import SandboxClient
 
 EMAIL, SMS = CASE.rows
 ONE, NUMBER = "a@example.com", "+14155550100"
-EARLY, LATE = "2025-12-31T23:59:59.000Z", "2026-03-01T00:00:00.000Z"
+CONSENT = utc_now() - timedelta(days=2)
+EARLY, LATE = (f"{CONSENT + one:%Y-%m-%dT%H:%M:%SZ}" for one in (-timedelta(hours=1), timedelta(1)))
+FILED = "2025-12-31T23:59:59.000Z"
 
 
 def person(address: str = ONE, row: Row = EMAIL, **values: object) -> Item:
@@ -40,12 +43,11 @@ def test_a_call_names_one_flag_and_no_other_part_of_the_contact() -> None:
     seen: list[Request] = []
     destination = Brevo(DryRun(seen.append), {})
     list(destination.suppress([person(), person(NUMBER, SMS)]))
-    list(destination.release([person(action="release"), person(NUMBER, SMS, action="release")]))
+    list(destination.release([person(action="release")]))
     assert [(one.method, one.json, one.params) for one in seen if one.method != "GET"] == [
         ("POST", {"email": ONE, "emailBlacklisted": True, "updateEnabled": True}, {}),
         ("PUT", {"smsBlacklisted": True}, {"identifierType": "phone_id"}),
         ("PUT", {"emailBlacklisted": False}, {"identifierType": "email_id"}),
-        ("PUT", {"smsBlacklisted": False}, {"identifierType": "phone_id"}),
     ]
 
 
@@ -78,10 +80,41 @@ def test_a_refusal_there_that_is_later_than_the_consent_is_kept(
     sandbox: SandboxClient, entry: list[str], result: str
 ) -> None:
     sandbox.fill({"email": [entry]}, "brevo")
-    back = person(action="release", event_timestamp=datetime(2026, 1, 1))
+    back = person(action="release", event_timestamp=CONSENT)
     (outcome,) = told(sandbox, "release", back)
     assert outcome.result == result
     assert sandbox.lists("brevo")["email"] == ([] if result == "confirmed" else [ONE])
+
+
+@pytest.mark.parametrize("age", [timedelta(days=90), timedelta(days=400), None])
+def test_a_consent_that_is_older_than_what_brevo_shows_frees_nobody(
+    sandbox: SandboxClient, age: timedelta | None
+) -> None:
+    """A refusal that is later, but older than 90 days, would not show."""
+    sandbox.fill({"email": [ONE]}, "brevo")
+    at = None if age is None else utc_now() - age
+    (outcome,) = told(sandbox, "release", person(action="release", event_timestamp=at))
+    assert (outcome.result, outcome.attempts, sandbox.call_count()) == ("rejected", 0, 0)
+    assert "ask the person again" in str(outcome.error)
+    back = person(action="release", event_timestamp=utc_now() - timedelta(days=88))
+    assert [one.result for one in told(sandbox, "release", back)] == ["confirmed"]
+
+
+def test_no_number_is_released_for_no_refusal_of_texts_is_shown(sandbox: SandboxClient) -> None:
+    sandbox.fill({"sms": [NUMBER]}, "brevo")
+    (outcome,) = told(sandbox, "release", person(NUMBER, SMS, action="release"))
+    assert (outcome.result, sandbox.call_count()) == ("rejected", 0)
+    assert "take the number off" in str(outcome.error)
+
+
+def test_new_and_known_numbers_have_one_outcome_each(sandbox: SandboxClient) -> None:
+    sandbox.fill({"sms": [NUMBER]}, "brevo")
+    people = [person(one, SMS) for one in ("+14155550101", NUMBER, "+14155550102")]
+    found = told(sandbox, "suppress", *people)
+    assert sorted(one.item.address or "" for one in found) == sorted(
+        one.address or "" for one in people
+    )
+    assert ({one.result for one in found}, sandbox.call_count()) == ({"confirmed"}, 5)
 
 
 def test_who_is_no_contact_is_free(sandbox: SandboxClient) -> None:
@@ -114,8 +147,8 @@ def test_entries_are_the_flags_and_the_blocklist_of_transactional_emails(
             "email": [ONE],
             "sms": [NUMBER],
             "transactional": [
-                ["b@example.com", "hardBounce", "shop@example.com", EARLY],
-                ["c@example.com", "unsubscribedViaEmail", "shop@example.com", EARLY],
+                ["b@example.com", "hardBounce", "shop@example.com", FILED],
+                ["c@example.com", "unsubscribedViaEmail", "shop@example.com", FILED],
             ],
         },
         "brevo",

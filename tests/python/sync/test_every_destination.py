@@ -262,9 +262,11 @@ def identity_of(case: Case, person: Person, channel: str) -> str:
 
 def kept_for_good(warehouse: Warehouse, case: Case) -> Held:
     """Whom a platform does not let go of: Attentive nobody, Mailchimp none who bounced there,
-    Klaviyo no number, Brevo none without an act of consent.
+    Klaviyo and Brevo no number, Brevo, SparkPost and Mandrill none without an act of consent, and
+    Brevo none by one that is long ago.
     """
-    if case.release != "rejected" and case.name not in ("mailchimp", "klaviyo", "brevo"):
+    others = ("mailchimp", "klaviyo", "brevo", "sparkpost", "mandrill")
+    if case.release != "rejected" and case.name not in others:
         return set()
     return {
         (row["channel"], row["address"])

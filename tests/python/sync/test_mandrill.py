@@ -115,6 +115,20 @@ def test_what_the_person_did_there_yields_to_a_later_act_of_consent_only(
     assert sandbox.lists("mandrill")["account"] == ([] if result == "confirmed" else [ONE])
 
 
+@pytest.mark.parametrize("reason", ["bounce", "soft_bounces", "block", "unengaged", "policy"])
+def test_an_entry_that_ours_may_have_overwritten_stays_without_an_act_of_consent(
+    sandbox: SandboxClient, reason: str
+) -> None:
+    """Whether `add` over the person's own entry makes it `custom` is not documented."""
+    sandbox.fill({"account": [ONE]}, "mandrill")
+    (outcome,) = told(sandbox, "release", person(action="release", reason=reason))
+    assert (outcome.result, sandbox.call_count()) == ("rejected", 1)
+    assert "delete it at Mandrill" in str(outcome.error)
+    assert sandbox.lists("mandrill")["account"] == [ONE]
+    gone = person("b@example.com", action="release", reason=reason)
+    assert [one.result for one in told(sandbox, "release", gone)] == ["confirmed"]
+
+
 def test_a_refusal_at_a_subaccount_keeps_the_entry_of_the_account(sandbox: SandboxClient) -> None:
     """Whether a deletion without a subaccount is of the account alone is not documented."""
     sandbox.fill({"account": [ONE], "cust-123": [[ONE, "unsub", LATE]]}, "mandrill")

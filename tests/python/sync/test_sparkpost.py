@@ -93,14 +93,27 @@ def test_an_act_of_consent_ends_what_the_person_did_there_before_it(
 
 
 @pytest.mark.parametrize("source", ["Bounce Rule", "Manually Added"])
-@pytest.mark.parametrize("reason", ["bounce", "block", "policy", "unsubscribe"])
-def test_what_nobody_of_them_did_is_deleted(
-    sandbox: SandboxClient, source: str, reason: str
+def test_an_act_of_consent_ends_what_nobody_of_them_did(
+    sandbox: SandboxClient, source: str
 ) -> None:
     sandbox.fill({"non_transactional": [[ONE, source]]}, "sparkpost")
-    (outcome,) = told(sandbox, "release", person(action="release", reason=reason))
+    (outcome,) = told(sandbox, "release", person(action="release"))
     assert (outcome.result, outcome.error) == ("confirmed", None)
     assert sandbox.lists("sparkpost") == {}
+
+
+@pytest.mark.parametrize("reason", ["bounce", "soft_bounces", "block", "unengaged", "policy"])
+def test_an_entry_that_ours_may_have_overwritten_stays_without_an_act_of_consent(
+    sandbox: SandboxClient, reason: str
+) -> None:
+    """Whether a PUT over the person's own entry makes it Manually Added is not documented."""
+    sandbox.fill({"non_transactional": [[ONE, "Manually Added"]]}, "sparkpost")
+    (outcome,) = told(sandbox, "release", person(action="release", reason=reason))
+    assert (outcome.result, sandbox.call_count()) == ("rejected", 1)
+    assert "delete it at SparkPost" in str(outcome.error)
+    assert sandbox.lists("sparkpost") == {"non_transactional": [ONE]}
+    gone = person("b@example.com", action="release", reason=reason)
+    assert [one.result for one in told(sandbox, "release", gone)] == ["confirmed"]
 
 
 def test_what_its_compliance_team_filed_stays_and_ends_no_run(sandbox: SandboxClient) -> None:

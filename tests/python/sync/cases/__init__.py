@@ -40,7 +40,7 @@ class Case:
     outcome of what the platform took. release: the outcome of undoing an opt-out. suppressed: whom
     the platform's lists keep from messages, by address (a profile platform: by external_id).
     is_profile: the verbs are suppress and subscribe, and items name a contact. calls_beside: calls
-    besides those of the items (a token that is fetched first).
+    besides those of the items (a token that is fetched first). values: of every item of it.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Case:
     is_profile: bool = False
     suppressed: Callable[[dict[str, Any]], set[str]] = everyone
     calls_beside: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     def release_of(self, row: Row) -> str:
         """The outcome of undoing an opt-out of a row."""
@@ -84,7 +85,7 @@ class Case:
             }[row.channel]
             is_on = str(values.get("action") == "subscribe").lower()
             defaults["traits"] = f'{{"{attribute}":{is_on}}}'
-        return item(address, **{**defaults, **values})
+        return item(address, **{**defaults, **self.values, **values})
 
     def identity(self, one: Item) -> str:
         """How the platform's lists show an item."""
