@@ -44,7 +44,7 @@ _NOT_UNDONE: Final = frozenset(
     {
         ("attentive", "email"),
         ("attentive", "sms"),
-        # Ava's opt-in, in May 2026, is older than what Brevo shows.
+        # Ava's opt-in, in September 2026, is older than what Brevo shows for sure.
         ("brevo", "email"),
         ("brevo", "sms"),
         ("klaviyo", "sms"),

@@ -39,8 +39,8 @@ _BLOCKED = "/v3/smtp/blockedContacts"
 # The most that a page may have is 1,000, each with all its attributes.
 _PAGE = 500
 _MOST_BLOCKED = 100
-# How long Brevo shows refusals: 90 days, in whole days of some time zone.
-_SHOWN = timedelta(days=89)
+# Brevo shows refusals of 90 days; what is as old as that may be gone by the time of the call.
+_SHOWN = timedelta(days=85)
 #: The list of those whose flag is set.
 _FLAGGED = "blocklisted"
 
