@@ -29,6 +29,7 @@ from sync.destinations.base import (
     expect_list,
     expect_rows,
     instant_of,
+    is_consent,
     member_of,
     pages_of,
 )
@@ -46,7 +47,6 @@ _KINDS: Mapping[str, str] = {
     "bounce": "bounces",
     "soft_bounces": "bounces",
 }
-_CONSENT = ("complaint", "unsubscribe")
 _ALL_KINDS = ("bounces", "complaints", "unsubscribes")
 # The most that a page may have.
 _PAGE = 1000
@@ -218,7 +218,7 @@ def _kinds_to_free(item: Item) -> Iterable[str]:
     under an earlier reason; a complaint is ended by an act of consent only.
     """
     kept = set((item.kept_topics or "").split(","))
-    ends_all = item.reason in (*_CONSENT, "policy")
+    ends_all = is_consent(item.reason) or item.reason == "policy"
     kinds = _ALL_KINDS if ends_all else ("bounces", "unsubscribes")
     return tuple(kind for kind in kinds if kind not in kept)
 
@@ -230,7 +230,8 @@ def _entry(item: Item, kind: str) -> dict[str, Any]:
     if kind == "bounces":
         entry |= {"code": "550", "error": "suppressed by contact-sync"}
     # Of what nobody did the date is that of our call: by it the entry is known as ours.
-    if item.event_timestamp is not None and item.reason in ("bounce", "soft_bounces", *_CONSENT):
+    is_dated = is_consent(item.reason) or item.reason in ("bounce", "soft_bounces")
+    if item.event_timestamp is not None and is_dated:
         entry["created_at"] = format_datetime(item.event_timestamp.replace(tzinfo=UTC))
     return entry
 

@@ -22,6 +22,7 @@ from sync.destinations.base import (
     ProfileDestination,
     Request,
     Variable,
+    is_consent,
     traits_of,
 )
 
@@ -29,7 +30,6 @@ from sync.destinations.base import (
 _MARK = "contact-sync"
 # A request may be 256 KB.
 _MOST_BYTES = 240_000
-_CONSENT = frozenset({"complaint", "unsubscribe"})
 _FAULTS = frozenset({"bounce", "soft_bounces", "block", "unengaged"})
 
 
@@ -110,7 +110,7 @@ def _batch(item: Item) -> dict[str, Any]:
     is_grant = item.action == "subscribe"
     event: dict[str, Any] = {}
     # What ended a fault of the address, or made one, is no preference of the person.
-    if item.reason in _CONSENT or (is_grant and item.reason not in _FAULTS):
+    if is_consent(item.reason) or (is_grant and item.reason not in _FAULTS):
         at = item.event_timestamp or datetime.now(UTC).replace(tzinfo=None)
         attributes = {
             "channel": item.channel,

@@ -22,6 +22,7 @@ from sync.destinations.base import (
     ProfileDestination,
     Request,
     Variable,
+    is_consent,
     traits_of,
 )
 
@@ -31,7 +32,6 @@ _MARK = "contact-sync"
 _MOST_BYTES = 450_000
 # A call may be 32 KB; a larger one is answered 200 and dropped. Traits may have this much of it.
 _MOST_BYTES_OF_TRAITS = 30_000
-_CONSENT = frozenset({"complaint", "unsubscribe"})
 _FAULTS = frozenset({"bounce", "soft_bounces", "block", "unengaged"})
 
 
@@ -126,7 +126,7 @@ def _calls(item: Item) -> Iterator[dict[str, Any]]:
     }
     is_grant = item.action == "subscribe"
     # What ended a fault of the address, or made one, is no preference of the person.
-    if item.reason in _CONSENT or (is_grant and item.reason not in _FAULTS):
+    if is_consent(item.reason) or (is_grant and item.reason not in _FAULTS):
         at = item.event_timestamp
         yield {
             "type": "track",

@@ -25,6 +25,7 @@ from sync.destinations.base import (
     check,
     expect_list,
     instant_of,
+    is_consent,
     member_of,
     pages_of,
 )
@@ -40,7 +41,6 @@ from sync.errors import (
 
 # The most that a page may have.
 _PAGE = 500
-_CONSENT = frozenset({"complaint", "unsubscribe"})
 # The lists that fill themselves and that a release frees a person from. Nothing holds any more, so
 # whatever our reason was the faults of the address end; a complaint does by an act of consent only.
 _FAULTS = ("bounces", "blocks", "invalid_emails")
@@ -102,7 +102,7 @@ class SendGrid(Destination):
             return -(-items // batch_size)
         batches = -(-items // min(batch_size, cls.release_batch_size))
         # Off the global list one by one; the others by the batch; groups are looked up per group.
-        lookups = batches if reason in _CONSENT else 0
+        lookups = batches if is_consent(reason) else 0
         return items + batches * len(_KINDS.get(reason, ())) + lookups
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
@@ -149,7 +149,7 @@ class SendGrid(Destination):
             answers = self.api.map([self._group_delete(item, scope) for item in items])
             yield from _outcomes(items, answers, {})
             return
-        faults = self._release_groups([item for item in items if item.reason in _CONSENT])
+        faults = self._release_groups([item for item in items if is_consent(item.reason)])
         path = "/v3/asm/suppressions/global/{email}"
         answers = self.api.map(
             [Request("DELETE", path, {"email": _address(item)}) for item in items]
