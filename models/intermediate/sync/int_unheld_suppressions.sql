@@ -129,7 +129,7 @@ ended as (
 
 )
 
--- Of what ended since: ended_event_id is what ended last, ended_precedence the first of the reasons.
+-- Of what ended since, the first reason and what ended that one: what was delivered since a consent dates no consent.
 select
     destination,
     channel,
@@ -143,7 +143,7 @@ select
     undone_from,
     is_held,
     is_held_elsewhere,
-    min(case when is_ending then precedence end) over ({{ of_key.format('ended') }}) as ended_precedence,
+    case when is_ending then precedence end as ended_precedence,
     case when is_ending then ended_event_id end as ended_event_id,
     case when is_ending then ended_at end as ended_at
 from ended
@@ -151,5 +151,5 @@ where true
 qualify
     row_number() over (
         {{ of_key.format('ended') }}
-        order by case when is_ending then 0 else 1 end, ended.ended_at desc, ended.ended_event_id desc
+        order by case when is_ending then 0 else 1 end, ended.precedence, ended.ended_at desc, ended.ended_event_id desc
     ) = 1
