@@ -65,3 +65,18 @@
 {% macro iso_text(timestamp) %}{{ return(adapter.dispatch('iso_text')(timestamp)) }}{% endmacro %}
 {% macro bigquery__iso_text(timestamp) -%} replace(substr(string({{ timestamp }}, 'UTC'), 1, 19), ' ', 'T') || 'Z' {%- endmacro %}
 {% macro duckdb__iso_text(timestamp) -%} strftime({{ timestamp }}, '%Y-%m-%dT%H:%M:%SZ') {%- endmacro %}
+
+{#- Whole seconds from one timestamp to a later one; null where either is. -#}
+{% macro seconds_between(from_timestamp, to_timestamp) %}{{ return(adapter.dispatch('seconds_between')(from_timestamp, to_timestamp)) }}{% endmacro %}
+{% macro bigquery__seconds_between(from_timestamp, to_timestamp) -%} timestamp_diff({{ to_timestamp }}, {{ from_timestamp }}, second) {%- endmacro %}
+{% macro duckdb__seconds_between(from_timestamp, to_timestamp) -%} date_sub('second', {{ from_timestamp }}, {{ to_timestamp }}) {%- endmacro %}
+
+{#- The end of ten business days (Monday to Friday, holidays not known): two weeks, from the Friday before where it is a weekend. -#}
+{% macro ten_business_days_after(timestamp) -%}
+    {{ timestamp_plus(timestamp, '14 - greatest(' ~ weekday(timestamp) ~ ' - 4, 0)', 'day') }}
+{%- endmacro %}
+
+{#- The day of the week in UTC: 0 is Monday. 1970-01-05 was one. -#}
+{% macro weekday(timestamp) -%}
+    mod(cast(floor({{ seconds_between(utc_literal('1970-01-05'), timestamp) }} / 86400) as {{ type_int64() }}), 7)
+{%- endmacro %}

@@ -155,6 +155,7 @@ def _row(node: Any, flags: bool) -> dict[str, Any]:
     yesterday = datetime.now(UTC) - timedelta(days=1)
     values: Mapping[str, Any] = {
         "string": "x", "int64": 1, "bool": flags, "timestamp": yesterday.isoformat(),
+        "date": f"{yesterday:%Y-%m-%d}",
     }  # fmt: skip
     parts = {"landing_part": f"webhook_deliveries/{yesterday:%Y%m%d}"}
     return {name: parts.get(name, values[kind]) for name, kind in declared(node).items()}

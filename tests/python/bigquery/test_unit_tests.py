@@ -107,6 +107,7 @@ def unchanged(written: Any) -> Any:
 #: By the type of a column: how what is written for it is read.
 FORMS: Mapping[str, Callable[[Any], Any]] = {
     "string": unchanged, "bool": unchanged, "int64": whole_number, "timestamp": instant,
+    "date": unchanged,
 }  # fmt: skip
 
 

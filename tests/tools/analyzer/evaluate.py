@@ -4,7 +4,8 @@ Standard input: {"tables": {"project.dataset.name": {"columns": {column: type}, 
 "steps": [{"sql": text, "makes": name or null, "given": {parameter: name of a table}}],
 "time_zone": of times without one}.
 Standard output: [{"error": text or null, "columns": {name: type}, "rows": [[value]]}], one for each
-step; what a step makes is there for the next. A timestamp is ISO text in UTC, to the microsecond.
+step; what a step makes is there for the next. A timestamp is ISO text in UTC, to the microsecond, a
+date ISO text.
 What a step is given are arrays of a table's rows: to resolve a query takes most of its time, and
 steps of one text share that.
 """
@@ -15,7 +16,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -28,6 +29,8 @@ from tests.tools.analyzer import engine
 
 #: `project`.`dataset`.`name`, some of it bare: the library keeps rows for tables of one name only.
 PATH = re.compile(r"`([^`]+)`\.(?:`(\w+)`|(\w+))\.(?:`(\w+)`|(\w+))")
+
+_EPOCH = date(1970, 1, 1)
 
 
 @dataclass
@@ -183,6 +186,8 @@ def _fill(cell: Any, kind: Any, value: Any) -> None:
         return
     if name == "timestamp":
         cell.timestamp_value.FromDatetime(datetime.fromisoformat(value))
+    elif name == "date":
+        cell.date_value = (date.fromisoformat(value) - _EPOCH).days
     elif name.startswith("array"):
         cell.array_value.SetInParent()
         for element in value:
@@ -198,6 +203,8 @@ def _python(kind: Any, cell: Any) -> Any:
         return None
     if held == "timestamp_value":
         return cell.timestamp_value.ToDatetime(tzinfo=UTC).isoformat(timespec="microseconds")
+    if held == "date_value":
+        return (_EPOCH + timedelta(days=cell.date_value)).isoformat()
     if held == "array_value":
         inner = kind.array_type.element_type
         return [_python(inner, element) for element in cell.array_value.element]
