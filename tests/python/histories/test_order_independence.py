@@ -29,6 +29,7 @@ from .trial import (
     stepwise_with_kills,
     world_of,
 )
+from .warehouse import Warehouse
 from .witnesses import WITNESSES
 from .world import Rules
 
@@ -47,7 +48,9 @@ def test_no_order_of_landing_changes_the_state(policy: str, tmp_path: Path) -> N
     print(f"CONTACT_SYNC_HISTORIES_SEED={SEED}: {len(world)} histories")
     assert_every_rule_is_met(world, rules)
 
-    full = at_once(world, trials.warehouse())
+    warehouse = trials.warehouse()
+    full = at_once(world, warehouse)
+    assert_the_history_adds_up_to_the_list(warehouse)
     wrong = differences(by_the_oracle(world, rules), full)
     assert not wrong, trials.explain(
         world, wrong, trials.judge_rules, "A full build against the oracle"
@@ -72,6 +75,27 @@ def test_what_a_killed_build_left_is_done_by_the_next_and_nothing_twice(tmp_path
             world, wrong, trials.judge_order, "Killed builds against a full build"
         )
     assert died >= sized(small=3, deep=60)
+
+
+def assert_the_history_adds_up_to_the_list(warehouse: Warehouse) -> None:
+    """list_history ends with what is listed, and never had fewer than none."""
+    wrong = warehouse.query(
+        """
+        with latest as (
+            select channel, reason, listed from list_history
+            qualify row_number() over (partition by channel, reason order by date_day desc) = 1
+        ),
+        ends as (select channel, sum(listed) as addresses from latest group by channel),
+        lists as (select channel, count(*) as addresses from suppression_list group by channel)
+        select channel, ends.addresses as ends, lists.addresses as lists
+        from ends full join lists using (channel)
+        where coalesce(ends.addresses, 0) <> coalesce(lists.addresses, 0)
+        union all
+        select channel, listed, null from list_history where listed < 0
+        """
+    )
+    assert not wrong
+    assert warehouse.query("select 1 from list_turns where turn = 'exit'")
 
 
 def assert_every_rule_is_met(world: World, rules: Rules) -> None:
