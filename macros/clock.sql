@@ -66,6 +66,9 @@
 {% macro bigquery__iso_text(timestamp) -%} replace(substr(string({{ timestamp }}, 'UTC'), 1, 19), ' ', 'T') || 'Z' {%- endmacro %}
 {% macro duckdb__iso_text(timestamp) -%} strftime({{ timestamp }}, '%Y-%m-%dT%H:%M:%SZ') {%- endmacro %}
 
+{#- So many hours before now (utc_now). -#}
+{% macro hours_ago(number) -%} {{ timestamp_plus(utc_now(), -number, 'hour') }} {%- endmacro %}
+
 {#- Whole seconds from one timestamp to a later one; null where either is. -#}
 {% macro seconds_between(from_timestamp, to_timestamp) %}{{ return(adapter.dispatch('seconds_between')(from_timestamp, to_timestamp)) }}{% endmacro %}
 {% macro bigquery__seconds_between(from_timestamp, to_timestamp) -%} timestamp_diff({{ to_timestamp }}, {{ from_timestamp }}, second) {%- endmacro %}

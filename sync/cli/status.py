@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from sync.cli.main import cli
 from sync.cli.options import Project, output_option, warehouse_options
 from sync.cli.tables import print_json, print_table
@@ -13,68 +15,93 @@ from sync.clock import duration
 from sync.terminal import echo
 
 if TYPE_CHECKING:
-    from sync.reports.status import Status
+    from sync.reports.status import Section, Status
 
 #: Characters of what a part of a run says.
 _DETAIL = 160
+#: Rows of a table that are shown without --all.
+_BRIEF = 8
 
 
 @cli.command()
 @warehouse_options
+@click.option("--all", "is_whole", is_flag=True, help="Every table, and all of its rows.")
 @output_option
-def status(project: Project, output: str) -> None:
-    """Show builds, events, what could not be read, the list, the ledger and what is pending.
+def status(project: Project, output: str, is_whole: bool) -> None:
+    """Show whether all is well, and what needs a person.
+
+    The first line is the verdict: fine, attention (somebody should look), or act now (an opt-out
+    may not be obeyed, or nothing is pushed). Then what was found and what to do about it, the
+    newest build, the list and what is pending. --all adds what arrived, what could not be read,
+    the ledger and the last runs.
 
     \b
-    Example:
+    Examples:
+      contact-sync status
+      contact-sync status --all
       contact-sync status --output json
     """
     from sync.reports.status import read_status
     from sync.run.parts import read
 
     place = project.place()
-    found = read_status(project.open_to_read(may_be_older=True), os.environ)
-    run = read(place.state)
+    found = read_status(project.open_to_read(may_be_older=True), os.environ, read(place.state))
     if output == "json":
-        print_json(status_json(found, run))
+        print_json(status_json(found))
     else:
-        print_status(found, run)
+        print_status(found, is_whole=is_whole)
 
 
-def print_status(status: Status, run: Mapping[str, Any] | None) -> None:
-    """The sections that have rows, and what to do about them. run: as sync.run.parts.read says."""
+def print_status(status: Status, *, is_whole: bool) -> None:
+    """The verdict, what to do, and the sections that have rows."""
     from sync.reports.status import SECTIONS
 
-    build = status.build
-    if build is None:
-        echo("No build is recorded. Next: dbt build\n")
-    else:
-        verdict = "ok" if build["ok"] else "FAILED (or a test of it): run `dbt build`"
-        echo(f"Newest build: {verdict}, {duration(build['age_seconds'])} ago\n")
-    if run is not None:
-        _print_run(run)
+    _print_verdict(status)
+    if status.build is not None:
+        outcome = "ok" if status.build["ok"] else "FAILED (or a test of it)"
+        echo(f"Newest build: {outcome}, {duration(status.build['age_seconds'])} ago\n")
+    if status.run is not None:
+        _print_run(status.run)
     if status.unready:
         echo("Cannot be pushed to from here")
         print_table(("destination", "why"), list(status.unready.items()))
         echo()
     for section in SECTIONS:
-        rows = status.sections[section.key]
-        if not rows:
-            continue
-        echo(section.title)
-        print_table(section.columns, [[row[column] for column in section.columns] for row in rows])
-        echo(f"{section.hint}\n" if section.hint else "")
+        if is_whole or section.is_brief:
+            _print_section(section, status.sections[section.key], is_whole=is_whole)
+    if not is_whole:
+        echo("What arrived, what could not be read, the ledger and the last runs: --all")
+
+
+def _print_verdict(status: Status) -> None:
+    urgent = [one for one in status.findings if one.severity == status.findings[0].severity]
+    why = "; ".join(one.says for one in urgent) or "nothing needs a person"
+    echo(f"{status.level.capitalize()}: {why}.\n")
+    if status.findings:
+        rows = [(one.says, one.since, one.next) for one in status.findings]
+        print_table(("what", "since", "what to do"), rows)
+        echo()
+
+
+def _print_section(section: Section, rows: list[dict[str, Any]], *, is_whole: bool) -> None:
+    if not rows:
+        return
+    shown = rows if is_whole else rows[:_BRIEF]
+    echo(section.title)
+    print_table(section.columns, [[row[column] for column in section.columns] for row in shown])
+    if len(shown) < len(rows):
+        echo(f"... and {len(rows) - len(shown)} more: --all")
+    echo(f"{section.hint}\n" if section.hint else "")
 
 
 def _print_run(run: Mapping[str, Any]) -> None:
-    from sync.run.parts import OVER
+    from sync.run.parts import has_died
 
-    is_over = all(part["state"] in OVER for part in run["parts"].values())
     if run["is_alive"]:
         echo(f"contact-sync run, process {run['pid']}")
     else:
-        echo("contact-sync run: stopped" if is_over else "contact-sync run: DIED, start it again")
-    if run["is_alive"] or not is_over:
+        echo(f"contact-sync run: {'DIED, start it again' if has_died(run) else 'stopped'}")
+    if run["is_alive"] or has_died(run):
         rows = [
             (name, part["state"], part["since"], _cut(" ".join(part["detail"].split())))
             for name, part in run["parts"].items()
@@ -87,8 +114,15 @@ def _cut(text: str) -> str:
     return text if len(text) <= _DETAIL else f"{text[: _DETAIL - 1]}…"
 
 
-def status_json(status: Status, run: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The status as data: `build`, `run`, `unready` (why, by destination), and one list per
-    section, empty ones included.
+def status_json(status: Status) -> dict[str, Any]:
+    """The status as data: `verdict`, `findings`, `build`, `run`, `unready` (why, by destination),
+    and one list per section, empty ones included.
     """
-    return {"build": status.build, "run": run, "unready": status.unready, **status.sections}
+    return {
+        "verdict": status.level,
+        "findings": [one.as_json() for one in status.findings],
+        "build": status.build,
+        "run": status.run,
+        "unready": status.unready,
+        **status.sections,
+    }

@@ -1,13 +1,15 @@
-"""What `contact-sync status` shows: the newest build, and a view of models/marts/status each."""
+"""What `contact-sync status` shows: a verdict, and a view of models/marts/status each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sync.clock import utc_now
 from sync.delivery.settings import unready
+from sync.run.parts import has_died
 from sync.warehouse.base import Warehouse
 
 
@@ -15,7 +17,8 @@ from sync.warehouse.base import Warehouse
 class Section:
     """A table of the status: the view `status_<key>`.
 
-    columns: those that a person is shown. hint: what to do where it has rows.
+    columns: those that a person is shown. hint: what to do where it has rows. is_brief: whether it
+    is shown without --all.
     """
 
     key: str
@@ -23,6 +26,7 @@ class Section:
     columns: Sequence[str]
     order: str
     hint: str = ""
+    is_brief: bool = False
 
     @property
     def sql(self) -> str:
@@ -80,6 +84,7 @@ SECTIONS: tuple[Section, ...] = (
         "Suppression list",
         ("channel", "reason", "addresses"),
         "channel, reason",
+        is_brief=True,
     ),
     Section("ledger", "Ledger", ("destination", "outcome", "items"), "destination, outcome"),
     Section(
@@ -96,18 +101,21 @@ SECTIONS: tuple[Section, ...] = (
         ("destination", "channel", "scope", "action", "reason", "items", "oldest"),
         "destination, channel, scope, priority, action, reason",
         "oldest: since when the person's act waits. Next: contact-sync plan",
+        is_brief=True,
     ),
     Section(
         "failed",
         "Failed, and still pending: the next push tries again",
         ("destination", "channel", "scope", "error", "items", "latest"),
         "destination, channel, scope, items desc, error",
+        is_brief=True,
     ),
     Section(
         "rejected",
         "Rejected: the platform will never take these",
         ("destination", "scope", "action", "reason", "error", "items", "latest"),
         "destination, items desc, error",
+        is_brief=True,
     ),
     Section(
         "runs",
@@ -130,6 +138,66 @@ SECTIONS: tuple[Section, ...] = (
 )
 
 
+#: What a row of status_findings says, and what to do about it.
+FINDINGS: Mapping[str, tuple[str, str]] = {
+    "no_build": ("no build is recorded", "Run `dbt build`."),
+    "build_failed": (
+        "the newest build failed",
+        "Run `dbt build`: it says what failed. Nothing is pushed until one succeeds.",
+    ),
+    "build_old": (
+        "the newest build is older than 26 hours",
+        "Look whether cron or contact-sync run still runs: nothing is pushed from an old build.",
+    ),
+    "opt_outs_waiting": (
+        "{items:,} opt-outs wait for longer than 48 hours",
+        "Run `contact-sync plan`, and push.",
+    ),
+    "opt_outs_rejected": (
+        "platforms will never take {items:,} opt-outs",
+        "Rejected, below, says why. Block these at the platform by hand.",
+    ),
+    "run_died": ("contact-sync run died", "Start it again."),
+    "pushes_guarded": (
+        "the guard stopped the last push to {items:,} destinations",
+        "Run `contact-sync plan`, then `contact-sync push --plan HASH` if it is right.",
+    ),
+    "pushes_failed": (
+        "the last push to {items:,} destinations failed",
+        "Run `contact-sync push`: it says what failed.",
+    ),
+    "possible_opt_outs": (
+        "{items:,} replies may be opt-outs",
+        "Read possible_opt_outs: `contact-sync suppress --person-asked` or `dismiss`.",
+    ),
+    "failed": ("{items:,} changes failed", "The next push tries again. Failed, below, says why."),
+    "rejected": ("platforms will never take {items:,} other changes", "Rejected says why."),
+    "requests_5xx": (
+        "{items:,} webhook requests of the last 24 hours were answered with 5xx",
+        "The receiver's log says why; the platforms send them again.",
+    ),
+    "quarantined": (
+        "{items:,} elements of the last 7 days could not be read",
+        "Look at quarantined_deliveries.",
+    ),
+    "unknown_events": (
+        "{items:,} events have no meaning yet",
+        "Say what they mean in seeds/provider_events.csv.",
+    ),
+    "unlisted_topics": (
+        "{items:,} opt-outs of topics suppress nothing",
+        "Say which do in seeds/topics.csv.",
+    ),
+    "contacts_over_address_limit": (
+        "{items:,} external ids name too many addresses",
+        "Opt-ins and opt-outs do not pass along their links.",
+    ),
+}
+#: By the lowest severity among the findings.
+_LEVELS = {1: "act now", 2: "attention"}
+
+
+_FINDINGS = "select * from {marts}.status_findings order by severity, finding"
 _NEWEST_BUILD = """
     select invocation_id, started_at, ended_at, as_of, ok from {raw}.builds
     order by ended_at desc, started_at desc limit 1
@@ -140,25 +208,62 @@ _ENABLED = """
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """A row of status_findings. since: of the oldest, UTC, None where that is not known."""
+
+    finding: str
+    severity: int
+    items: int
+    since: datetime | None
+
+    @property
+    def says(self) -> str:
+        """What was found, in words."""
+        return FINDINGS[self.finding][0].format(items=self.items)
+
+    @property
+    def next(self) -> str:
+        """What to do about it."""
+        return FINDINGS[self.finding][1]
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as data."""
+        return {**asdict(self), "says": self.says, "next": self.next}
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The newest build (None: none is recorded) and the rows of every section, by its key.
 
-    unready: why an enabled destination cannot be called, by its name.
+    findings: the most urgent first. run: as sync.run.parts.read says. unready: why an enabled
+    destination cannot be called, by its name.
     """
 
+    findings: Sequence[Finding]
+    run: Mapping[str, Any] | None
     build: Mapping[str, Any] | None
     sections: Mapping[str, list[dict[str, Any]]]
     unready: Mapping[str, str]
 
+    @property
+    def level(self) -> str:
+        """fine, attention or act now."""
+        return _LEVELS[self.findings[0].severity] if self.findings else "fine"
 
-def read_status(warehouse: Warehouse, environment: Mapping[str, str]) -> Status:
+
+def read_status(
+    warehouse: Warehouse, environment: Mapping[str, str], run: Mapping[str, Any] | None
+) -> Status:
     """Everything that `status` shows. Raises WarehouseMissing before the first build."""
-    queries = [_NEWEST_BUILD, _ENABLED, *(section.sql for section in SECTIONS)]
+    queries = [_FINDINGS, _NEWEST_BUILD, _ENABLED, *(section.sql for section in SECTIONS)]
     with warehouse.session():
-        builds, enabled, *found = warehouse.rows_of_each(queries)
+        rows, builds, enabled, *found = warehouse.rows_of_each(queries)
     build = dict(builds[0]) if builds else None
     if build is not None:
         build["age_seconds"] = int((utc_now() - build["ended_at"]).total_seconds())
     sections = {section.key: rows for section, rows in zip(SECTIONS, found, strict=True)}
     destinations = [row["destination"] for row in enabled]
-    return Status(build, sections, unready(destinations, environment))
+    findings = [Finding(**row) for row in rows]
+    if run is not None and has_died(run):
+        findings.insert(0, Finding("run_died", 1, 1, None))
+    return Status(findings, run, build, sections, unready(destinations, environment))

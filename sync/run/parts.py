@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 
 #: States in which a part does nothing, and nothing is wrong with that.
 OVER = ("stopped", "off")
+
+
+def has_died(run: Mapping[str, Any]) -> bool:
+    """Whether a run, as `read` says it, ended without stopping its parts."""
+    return not run["is_alive"] and not all(one["state"] in OVER for one in run["parts"].values())
 
 
 @dataclass(frozen=True, slots=True)

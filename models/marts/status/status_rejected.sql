@@ -1,5 +1,12 @@
 with
 
+-- What was rejected once and is no longer wanted needs nobody.
+deltas as (
+
+    select * from {{ ref('int_deltas') }}
+
+),
+
 ledger as (
 
     select * from {{ source('raw', 'sync_ledger') }}
@@ -8,12 +15,14 @@ ledger as (
 )
 
 select
-    destination,
-    scope,
-    action,
-    reason,
-    error,
+    ledger.destination,
+    ledger.scope,
+    ledger.action,
+    ledger.reason,
+    ledger.error,
     count(*) as items,
-    max(pushed_at) as latest
+    max(ledger.pushed_at) as latest
 from ledger
-group by destination, scope, action, reason, error
+inner join deltas
+    on ledger.delta_id = deltas.delta_id
+group by ledger.destination, ledger.scope, ledger.action, ledger.reason, ledger.error

@@ -50,12 +50,12 @@ TABLES = {
     " messages text, keeps_reason boolean, trusts_own boolean, enabled boolean",
     "destination_reasons": "destination text, channel text, scope text, reason text",
     "suppression_list": "channel text, address text, event_type text, event_timestamp timestamp",
-    "wanted": "delta_id text, destination text, channel text, scope text, address text,"
+    "int_deltas": "delta_id text, destination text, channel text, scope text, address text,"
     " contact_id text, external_id text, email text, phone text, push_token_type text,"
     " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"
     " kept_topics text, traits text",
     "events": "source text, event_type text, provider_event text, topic text",
-    "quarantined_deliveries": "source text, reason text",
+    "quarantined_deliveries": "source text, reason text, received_at timestamp",
     "possible_opt_outs": "source text, channel text, received_at timestamp",
     "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
     "suppression_policy": "reason text, attribute text",
@@ -70,10 +70,10 @@ TABLES = {
 
 VIEW = """
 create view sync_deltas as
-select * from wanted
+select * from int_deltas
 where not exists (
     select 1 from raw.sync_ledger as ledger
-    where ledger.delta_id = wanted.delta_id and (
+    where ledger.delta_id = int_deltas.delta_id and (
         ledger.outcome in ('confirmed', 'accepted', 'rejected')
         or (ledger.outcome = 'absent' and ledger.pushed_at > {now} - interval 7 day)
     )
@@ -86,10 +86,13 @@ STATUS = sorted((ROOT / "models" / "marts" / "status").glob("*.sql"))
 
 def status_views(schema: str, macros: Mapping[str, str]) -> Iterator[str]:
     """Statements that make the views of `status`, as dbt would. macros: what each becomes."""
-    for path in STATUS:
+    # What reads another of them comes after it.
+    for path in sorted(STATUS, key=lambda one: "ref('status_" in one.read_text(encoding="utf-8")):
         text = re.sub(r"{{ ref\('(\w+)'\) }}", rf"{schema}.\1", path.read_text(encoding="utf-8"))
         text = re.sub(r"{{ source\('raw', '(\w+)'\) }}", r"raw.\1", text)
-        text = re.sub(r"{{ (\w+)\(\) }}", lambda found: macros[found[1]], text)
+        text = re.sub(
+            r"{{ (\w+)\((\d*)\) }}", lambda found: macros[found[1]].format(found[2]), text
+        )
         yield f"create or replace view {schema}.{path.stem} as {text}"
 
 
@@ -186,7 +189,11 @@ def _duckdb_template(*statements: str) -> Path:
         connection.execute("create schema raw")
         for table, columns in TABLES.items():
             connection.execute(f"create table {table} ({columns.replace(' integer', ' bigint')})")
-        macros = {"utc_now": "(now() at time zone 'UTC')", "type_int64": "bigint"}
+        macros = {
+            "utc_now": "(now() at time zone 'UTC')",
+            "hours_ago": "((now() at time zone 'UTC') - interval {} hour)",
+            "type_int64": "bigint",
+        }
         views = [VIEW.format(now="now()::timestamp"), *status_views("main", macros)]
         for statement in (*views, _meanings(), *statements):
             connection.execute(statement)
@@ -269,9 +276,12 @@ contact_sync:
         ).result(timeout=120)
 
     def show_status(self) -> None:
-        for statement in status_views(
-            "marts", {"utc_now": "current_timestamp()", "type_int64": "int64"}
-        ):
+        macros = {
+            "utc_now": "current_timestamp()",
+            "hours_ago": "timestamp_sub(current_timestamp(), interval {} hour)",
+            "type_int64": "int64",
+        }
+        for statement in status_views("marts", macros):
             self.sql(statement)
 
 

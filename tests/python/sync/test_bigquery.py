@@ -115,7 +115,7 @@ def exported(world: World, sql: str, path: Path, **parameters: Any) -> list[dict
 
 def test_an_export_keeps_order_nulls_and_instants(world: World, tmp_path: Path) -> None:
     world.sql(
-        "insert into wanted (delta_id, address, priority, event_timestamp) values"
+        "insert into int_deltas (delta_id, address, priority, event_timestamp) values"
         " ('b', null, 2, ?), ('a', 'é', null, null)",
         [datetime(2026, 11, 25, 4, 0, 0, 1)],
     )
@@ -161,8 +161,9 @@ def test_memory_stays_flat_however_many_deltas(world: World) -> None:
             " event_id, event_timestamp, priority"
         )
         world.sql(
-            f"insert into wanted ({columns}) select to_hex(sha256(cast(i as string))), 'sendgrid',"
-            " 'email', '', concat('person', i, '@example.com'), to_hex(sha256(cast(-i as string))),"
+            f"insert into int_deltas ({columns}) select to_hex(sha256(cast(i as string))),"
+            " 'sendgrid', 'email', '', concat('person', i, '@example.com'),"
+            " to_hex(sha256(cast(-i as string))),"
             " concat('person', i, '@example.com'), 'suppress', 'bounce', cast(i as string),"
             f" timestamp_seconds(i), 3 from unnest(generate_array(1, {added})) as i"
         )

@@ -247,7 +247,7 @@ def test_push_plan_refuses_another_set_and_says_why(world: World, sandbox: Sandb
 def test_push_plan_refuses_a_set_of_the_same_size(world: World, sandbox: SandboxClient) -> None:
     world.want("a@example.com")
     plan = json.loads(world.cli("plan", "--output", "json").stdout)["hash"]
-    world.sql("delete from wanted where true")
+    world.sql("delete from int_deltas where true")
     world.want("b@example.com")
     done = world.cli("push", "--plan", plan)
     assert done.returncode == 3

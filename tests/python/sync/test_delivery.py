@@ -279,7 +279,7 @@ def test_a_refusal_that_arrives_during_the_run_stops_the_release(
     process = world.start("push")
     wait_until(lambda: sandbox.call_count() >= 1, "the suppression is on its way")
     # What a build does that has seen the new refusal.
-    world.sql("delete from wanted where delta_id = ?", kept)
+    world.sql("delete from int_deltas where delta_id = ?", kept)
     sandbox.heal()
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
@@ -302,7 +302,7 @@ def test_a_refusal_that_arrives_between_two_parts_of_a_batch_stops_its_release(
         calls.append([one.delta_id for one in items])
         if len(calls) == 1:
             # What a build does that has seen the new refusal.
-            world.sql("delete from wanted where delta_id = ?", [ids[3]])
+            world.sql("delete from int_deltas where delta_id = ?", [ids[3]])
             raise ItemsRefused("one of them", status=400)
         yield from original(self, items)
 

@@ -261,7 +261,7 @@ def test_a_limit_does_not_carry_an_implausible_change_past_the_guard(
 def say_stop(world: World, people: int) -> None:
     """So many people leave, each by an event of their own."""
     world.want(*addresses(people), reason="unsubscribe")
-    world.sql("update wanted set event_id = delta_id where reason = 'unsubscribe'")
+    world.sql("update int_deltas set event_id = delta_id where reason = 'unsubscribe'")
 
 
 def test_refusals_by_persons_pass_whatever_their_number(
@@ -281,7 +281,7 @@ def test_refusals_of_one_event_are_a_machines(world: World, sandbox: SandboxClie
     world.already_pushed()
     world.list_addresses(10)
     world.want(*addresses(150), reason="unsubscribe")
-    world.sql("update wanted set event_id = 'one' where true")
+    world.sql("update int_deltas set event_id = 'one' where true")
     assert "149 to suppress" in refused(world.push(), sandbox)
 
 

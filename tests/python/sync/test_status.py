@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from sync.clock import utc_now
+from sync.reports.status import FINDINGS
+from tests.python.conftest import ROOT
 from tests.python.sync.engines import ENGINES
 from tests.python.sync.world import SandboxClient, World
 
-pytestmark = pytest.mark.parametrize("engine", ENGINES, indirect=True)
+on_each_engine = pytest.mark.parametrize("engine", ENGINES, indirect=True)
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def busy(world: World, sandbox: SandboxClient) -> World:
         "insert into raw.webhook_requests values ('sendgrid', '2xx', 40, null),"
         " ('sendgrid', '2xx', 2, null), ('sendgrid', '5xx', 1, null), ('unknown', '4xx', 3, null)"
     )
-    world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON')")
+    world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON', null)")
     world.sql(
         "insert into int_events_unioned values"
         " ('postmark', 'Surprise', true), ('postmark', 'Bounce/HardBounce', false)"
@@ -51,6 +54,7 @@ def busy(world: World, sandbox: SandboxClient) -> World:
     return world
 
 
+@on_each_engine
 def test_every_section_as_json(busy: World) -> None:
     status: dict[str, Any] = json.loads(busy.cli("status", "--output", "json").stdout)
     assert status["build"]["ok"] is True
@@ -79,8 +83,9 @@ def test_every_section_as_json(busy: World) -> None:
     assert status["runs"][0]["status"] == "incomplete"
 
 
+@on_each_engine
 def test_every_section_as_text(busy: World) -> None:
-    done = busy.cli("status")
+    done = busy.cli("status", "--all")
     assert done.returncode == 0
     for expected in (
         "Newest build: ok, 2 h 0 min ago",
@@ -101,6 +106,7 @@ def test_every_section_as_text(busy: World) -> None:
     assert "@example.com" not in done.stdout
 
 
+@on_each_engine
 def test_what_failed_is_told_by_item_with_its_latest_error_while_it_is_pending(
     world: World, sandbox: SandboxClient
 ) -> None:
@@ -117,6 +123,7 @@ def test_what_failed_is_told_by_item_with_its_latest_error_while_it_is_pending(
     assert json.loads(world.cli("status", "--output", "json").stdout)["failed"] == []
 
 
+@on_each_engine
 def test_a_platform_without_a_key_is_named_though_nothing_is_pending(world: World) -> None:
     told = json.loads(world.cli("status", "--output", "json", SENDGRID_API_KEY="").stdout)
     assert told["unready"].keys() == {"sendgrid"}
@@ -127,16 +134,54 @@ def test_a_platform_without_a_key_is_named_though_nothing_is_pending(world: Worl
     assert json.loads(world.cli("status", "--output", "json").stdout)["unready"] == {}
 
 
-def test_a_failed_build_is_said_first(world: World) -> None:
-    world.build(ok=False)
-    assert world.cli("status").stdout.startswith("Newest build: FAILED")
+@on_each_engine
+def test_where_all_is_well_it_says_so_and_no_more_than_a_screen(world: World) -> None:
+    world.already_pushed()
+    world.list_addresses(3)
+    done = world.cli("status")
+    assert done.stdout.startswith("Fine: nothing needs a person.\n")
+    assert "Suppression list" in done.stdout
+    assert "Ledger" not in done.stdout
+    assert len(done.stdout.splitlines()) < 24
 
 
+@on_each_engine
+def test_what_is_urgent_is_said_first_and_then_all_that_was_found(busy: World) -> None:
+    busy.build(ok=False)
+    # Its act is of January, and it is not pushed.
+    busy.want("waits@example.com", reason="unsubscribe")
+    text = busy.cli("status").stdout
+    first, *others = text.splitlines()
+    assert first == ("Act now: the newest build failed; 2 opt-outs wait for longer than 48 hours.")
+    assert "platforms will never take 1 other changes" in "\n".join(others)
+    assert "Surprise" not in text
+    told = json.loads(busy.cli("status", "--output", "json").stdout)
+    assert told["verdict"] == "act now"
+    assert [(one["finding"], one["items"]) for one in told["findings"]] == [
+        ("build_failed", 1),
+        ("opt_outs_waiting", 2),
+        ("contacts_over_address_limit", 1),
+        ("rejected", 1),
+        ("unknown_events", 1),
+        ("unlisted_topics", 1),
+    ]
+
+
+def test_every_finding_has_words() -> None:
+    view = (ROOT / "models/marts/status/status_findings.sql").read_text(encoding="utf-8")
+    found = set(re.findall(r"'(\w+)' as finding", view))
+    assert found | {"run_died"} == FINDINGS.keys()
+
+
+@on_each_engine
 def test_without_a_build_it_says_what_to_run(world: World) -> None:
     world.sql("delete from raw.builds where true")
-    assert "dbt build" in world.cli("status").stdout
+    done = world.cli("status")
+    assert done.stdout.startswith("Act now: no build is recorded.")
+    assert "dbt build" in done.stdout
 
 
+@on_each_engine
 def test_a_killed_run_is_shown_as_killed(world: World) -> None:
     world.sql(
         "insert into raw.sync_runs (run_id, destination, started_at, expires_at, status) values"

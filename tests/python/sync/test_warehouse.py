@@ -79,7 +79,7 @@ def test_a_command_says_for_whom_it_waits_and_ends_with_4_when_it_has_waited_lon
 
 @on_both
 def test_parameters_are_never_pasted(world: World) -> None:
-    hostile = "'; drop table wanted; --"
+    hostile = "'; drop table int_deltas; --"
     found = world.warehouse().rows("select @value as value", {"value": hostile})
     assert found == [{"value": hostile}]
 
@@ -129,12 +129,12 @@ def test_equal_sets_have_equal_hashes_in_any_order(world: World) -> None:
     world.want("a@example.com", "b@example.com", "c@example.com")
     with spooled(world) as spool:
         first = plan_hash([spool.fingerprint()])
-    world.sql("create table copied as select * from wanted")
-    world.sql("delete from wanted where true")
-    world.sql("insert into wanted select * from copied order by delta_id desc")
+    world.sql("create table copied as select * from int_deltas")
+    world.sql("delete from int_deltas where true")
+    world.sql("insert into int_deltas select * from copied order by delta_id desc")
     with spooled(world) as spool:
         assert plan_hash([spool.fingerprint()]) == first
-    world.sql("delete from wanted where address = 'b@example.com'")
+    world.sql("delete from int_deltas where address = 'b@example.com'")
     with spooled(world) as spool:
         assert plan_hash([spool.fingerprint()]) != first
 
@@ -167,7 +167,7 @@ def test_a_ledger_that_cannot_be_written_ends_the_run_and_says_so(
     world.sql("drop table raw.sync_ledger")
     world.sql("create table raw.sync_ledger as select * from raw.replacement")
     world.sql(
-        "create view sync_deltas as select * from wanted where delta_id not in"
+        "create view sync_deltas as select * from int_deltas where delta_id not in"
         " (select delta_id from raw.sync_ledger)"
     )
     world.sql("alter table raw.sync_ledger drop column http_status")

@@ -188,7 +188,7 @@ class World:
 
     def want_items(self, items: Sequence[Item]) -> None:
         """Adds deltas as they are; the suppressed are listed."""
-        self.engine.load("wanted", [one._asdict() for one in items])
+        self.engine.load("int_deltas", [one._asdict() for one in items])
         self.engine.load(
             "suppression_list",
             [
@@ -224,7 +224,7 @@ class World:
                     priority=priority,
                 )
             )
-        self.engine.load("wanted", [row._asdict() for row in rows])
+        self.engine.load("int_deltas", [row._asdict() for row in rows])
         if action == "suppress":
             self._list(addresses, reason)
         return [row.delta_id for row in rows]

@@ -1,0 +1,270 @@
+with
+
+builds as (
+
+    select * from {{ source('raw', 'builds') }}
+
+),
+
+policy as (
+
+    select * from {{ ref('suppression_policy') }}
+
+),
+
+deltas as (
+
+    select * from {{ ref('sync_deltas') }}
+
+),
+
+failed as (
+
+    select * from {{ ref('status_failed') }}
+
+),
+
+rejected as (
+
+    select * from {{ ref('status_rejected') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('status_runs') }}
+
+),
+
+requests as (
+
+    select * from {{ source('raw', 'webhook_requests') }}
+    where
+        status_class = '5xx'
+        and counted_at > {{ hours_ago(24) }}
+
+),
+
+quarantined as (
+
+    select * from {{ ref('quarantined_deliveries') }}
+    where received_at > {{ hours_ago(168) }}
+
+),
+
+possible_opt_outs as (
+
+    select * from {{ ref('status_possible_opt_outs') }}
+
+),
+
+unknown_events as (
+
+    select * from {{ ref('status_unknown_events') }}
+
+),
+
+unlisted_topics as (
+
+    select * from {{ ref('status_unlisted_topics') }}
+
+),
+
+contacts_over_address_limit as (
+
+    select * from {{ ref('status_contacts_over_address_limit') }}
+
+),
+
+newest_build as (
+
+    select * from builds
+    where true
+    qualify row_number() over (order by ended_at desc, started_at desc) = 1
+
+),
+
+waiting_opt_outs as (
+
+    select deltas.*
+    from deltas
+    inner join policy
+        on
+            deltas.reason = policy.reason
+            and policy.attribute = 'consent'
+    where
+        deltas.action = 'suppress'
+        and deltas.event_timestamp < {{ hours_ago(48) }}
+
+),
+
+rejected_kinds as (
+
+    select
+        rejected.items,
+        rejected.latest,
+        rejected.action = 'suppress' and coalesce(policy.attribute = 'consent', false) as is_opt_out
+    from rejected
+    left join policy
+        on rejected.reason = policy.reason
+
+),
+
+newest_runs as (
+
+    select * from runs
+    where true
+    qualify row_number() over (partition by destination order by started_at desc, run_id desc) = 1
+
+),
+
+findings as (
+
+    select
+        'no_build' as finding,
+        1 as severity,
+        1 - count(*) as items,
+        max(ended_at) as since
+    from newest_build
+
+    union all
+
+    select
+        'build_failed' as finding,
+        1 as severity,
+        count(*) as items,
+        max(ended_at) as since
+    from newest_build
+    where not ok
+
+    union all
+
+    select
+        'build_old' as finding,
+        1 as severity,
+        count(*) as items,
+        max(ended_at) as since
+    from newest_build
+    where ended_at < {{ hours_ago(26) }}
+
+    union all
+
+    select
+        'opt_outs_waiting' as finding,
+        1 as severity,
+        count(*) as items,
+        min(event_timestamp) as since
+    from waiting_opt_outs
+
+    union all
+
+    select
+        'opt_outs_rejected' as finding,
+        1 as severity,
+        sum(items) as items,
+        max(latest) as since
+    from rejected_kinds
+    where is_opt_out
+
+    union all
+
+    select
+        'pushes_guarded' as finding,
+        1 as severity,
+        count(*) as items,
+        min(started_at) as since
+    from newest_runs
+    where status = 'guarded'
+
+    union all
+
+    select
+        'pushes_failed' as finding,
+        1 as severity,
+        count(*) as items,
+        min(started_at) as since
+    from newest_runs
+    where status in ('failed', 'killed')
+
+    union all
+
+    select
+        'possible_opt_outs' as finding,
+        2 as severity,
+        sum(replies) as items,
+        min(oldest) as since
+    from possible_opt_outs
+
+    union all
+
+    select
+        'failed' as finding,
+        2 as severity,
+        sum(items) as items,
+        max(latest) as since
+    from failed
+
+    union all
+
+    select
+        'rejected' as finding,
+        2 as severity,
+        sum(items) as items,
+        max(latest) as since
+    from rejected_kinds
+    where not is_opt_out
+
+    union all
+
+    select
+        'requests_5xx' as finding,
+        2 as severity,
+        sum(requests) as items,
+        min(counted_at) as since
+    from requests
+
+    union all
+
+    select
+        'quarantined' as finding,
+        2 as severity,
+        count(*) as items,
+        min(received_at) as since
+    from quarantined
+
+    union all
+
+    select
+        'unknown_events' as finding,
+        2 as severity,
+        sum(events) as items,
+        null as since
+    from unknown_events
+
+    union all
+
+    select
+        'unlisted_topics' as finding,
+        2 as severity,
+        sum(events) as items,
+        null as since
+    from unlisted_topics
+
+    union all
+
+    select
+        'contacts_over_address_limit' as finding,
+        2 as severity,
+        count(*) as items,
+        null as since
+    from contacts_over_address_limit
+
+)
+
+select
+    finding,
+    cast(severity as {{ type_int64() }}) as severity,
+    cast(items as {{ type_int64() }}) as items,
+    since
+from findings
+where items > 0
