@@ -19,6 +19,7 @@ from sync.cli import (  # noqa: F401  (each adds its commands to the group)
     run,
     sandbox,
     scrub,
+    segment,
     simulate,
     status,
     suppress,

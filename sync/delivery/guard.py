@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sync.clock import utc_now
+from sync.errors import GuardStop
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import DeltaCount, Spool
 
@@ -161,6 +162,13 @@ def build_faults(facts: Facts, limits: Limits, now: datetime) -> list[str]:
     if not facts.listed and facts.recorded:
         faults.append("suppression_list is empty although the ledger is not")
     return faults
+
+
+def require_current_list(warehouse: Warehouse, max_age: timedelta) -> None:
+    """Raises GuardStop where the list may lack an opt-out: its build failed, or is too old."""
+    faults = build_faults(read_facts(warehouse, ()), Limits(max_age=max_age), utc_now())
+    if faults:
+        raise GuardStop(f"The list may lack a refusal, nothing was written: {'; '.join(faults)}.")
 
 
 def change_faults(

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import IO, Any, Final, Literal, cast
 
 from sync.addresses import Country, normalizer
-from sync.clock import utc_now
-from sync.delivery.guard import Limits, build_faults, read_facts
-from sync.errors import ConfigError, GuardStop
+from sync.delivery.guard import require_current_list
+from sync.errors import ConfigError
 from sync.files import lines_of
 from sync.privacy.tombstones import Tombstones
 from sync.scratch import new_folder, partial_file
@@ -178,11 +177,7 @@ def _list(warehouse: Warehouse, channel: str, options: Options) -> Iterator[Find
     folder = new_folder()
     try:
         with warehouse.session():
-            limits = Limits(max_age=options.max_age)
-            faults = build_faults(read_facts(warehouse, ()), limits, utc_now())
-            if faults:
-                said = "; ".join(faults)
-                raise GuardStop(f"The list may lack a refusal, nothing was written: {said}.")
+            require_current_list(warehouse, options.max_age)
             warehouse.export(_LISTED, folder / "list.parquet", {"channel": channel})
         with duckdb.connect(
             folder / "list.duckdb", config={"memory_limit": "128MB", "threads": 1}
