@@ -59,3 +59,13 @@ def test_every_mapped_source_is_a_source_of_the_project() -> None:
 
 def test_a_platform_that_is_not_there_lacks_every_piece() -> None:
     assert len(list(missing("pigeon_post"))) == 9
+
+
+def test_every_destination_is_an_exposure_with_its_page() -> None:
+    """dbt's lineage ends where the data does: at the platforms."""
+    exposures = yaml.safe_load((ROOT / "models/exposures.yml").read_text())["exposures"]
+    with (ROOT / "seeds/destinations.csv").open(encoding="utf-8", newline="") as file:
+        destinations = {row["destination"] for row in csv.DictReader(file)}
+    assert {one["name"] for one in exposures} == destinations
+    for one in exposures:
+        assert f"docs/destinations/{one['name']}.md" in one["description"]
