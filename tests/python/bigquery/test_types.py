@@ -5,6 +5,7 @@ An emulator takes what BigQuery refuses: a DATETIME beside a TIMESTAMP, function
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.python.bigquery.compiled import (
 from tests.python.bigquery.emulator import emulator
 from tests.python.bigquery.warehouse import BigQueryWarehouse
 from tests.python.conftest import ROOT
+from tests.python.pages import QUERIES
 
 
 def stems(pattern: str) -> list[str]:
@@ -192,6 +194,20 @@ def test_wrong_sql_is_reported(refused: Mapping[str, Answer], wrong: str, messag
     error = refused[wrong].error
     assert error is not None
     assert message in error
+
+
+def test_the_queries_of_the_docs_are_typed() -> None:
+    marts = {
+        model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
+        for path in ROOT.glob("models/marts/**/*.yml")
+        for model in yaml.safe_load(path.read_text())["models"]
+    }
+    tables = {f"project.marts.{name}": columns for name, columns in marts.items()}
+    queries = [
+        re.sub(rf"\b(from|join) ({'|'.join(marts)})\b", r"\1 `project`.`marts`.`\2`", query)
+        for query in QUERIES.values()
+    ]
+    assert [answer.error for answer in analyze(tables, queries)] == [None] * len(queries)
 
 
 def test_a_wrong_node_and_a_wrong_description_are_problems(typed: Typed) -> None:
