@@ -16,6 +16,7 @@ from sync.cli import (  # noqa: F401  (each adds its commands to the group)
     push,
     receive,
     reconcile,
+    report,
     run,
     sandbox,
     scrub,

@@ -54,6 +54,7 @@ def cli() -> None:
     contact-sync forget               erase a person, keep the refusal
     contact-sync explain ADDRESS      why somebody may or may not be contacted
     contact-sync scrub FILE           who of a file may be contacted
+    contact-sync report               one page: is every opt-out obeyed
     contact-sync segment              who is in an audience
     contact-sync simulate             whom a change of the rules would suppress or free
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 #: Characters of what a part of a run says.
 _DETAIL = 160
 #: Rows of a table that are shown without --all.
-_BRIEF = 8
+_BRIEF = 5
+
+Row = TypeVar("Row")
 
 
 @cli.command()
@@ -64,7 +66,8 @@ def print_status(status: Status, *, is_whole: bool) -> None:
         _print_run(status.run)
     if status.unready:
         echo("Cannot be pushed to from here")
-        print_table(("destination", "why"), list(status.unready.items()))
+        print_table(("destination", "why"), _brief(list(status.unready.items()), is_whole))
+        _print_rest(len(status.unready), is_whole)
         echo()
     for section in SECTIONS:
         if is_whole or section.is_brief:
@@ -86,12 +89,20 @@ def _print_verdict(status: Status) -> None:
 def _print_section(section: Section, rows: list[dict[str, Any]], *, is_whole: bool) -> None:
     if not rows:
         return
-    shown = rows if is_whole else rows[:_BRIEF]
+    shown = _brief(rows, is_whole)
     echo(section.title)
     print_table(section.columns, [[row[column] for column in section.columns] for row in shown])
-    if len(shown) < len(rows):
-        echo(f"... and {len(rows) - len(shown)} more: --all")
+    _print_rest(len(rows), is_whole)
     echo(f"{section.hint}\n" if section.hint else "")
+
+
+def _brief(rows: list[Row], is_whole: bool) -> list[Row]:
+    return rows if is_whole else rows[:_BRIEF]
+
+
+def _print_rest(number: int, is_whole: bool) -> None:
+    if not is_whole and number > _BRIEF:
+        echo(f"... and {number - _BRIEF} more: --all")
 
 
 def _print_run(run: Mapping[str, Any]) -> None:

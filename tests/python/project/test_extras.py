@@ -56,6 +56,7 @@ def run_without(package: str, directory: Path, *arguments: str) -> subprocess.Co
         ),
         ("google.cloud", "build --target bigquery", "bigquery"),
         ("numpy", "backfill a.csv --dry-run", "backfill"),
+        ("vl_convert", "report", "report"),
     ],
 )
 def test_a_command_names_the_extra_it_needs(

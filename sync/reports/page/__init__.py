@@ -1,0 +1,1 @@
+"""`contact-sync report`: one page that shows whether opt-outs are obeyed."""

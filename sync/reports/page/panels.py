@@ -1,0 +1,209 @@
+"""What the report shows: each panel a query, the columns of its table, and a chart of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sync.reports.page import charts
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A part of the page.
+
+    question: what it answers. sql: {marts} stands for the schema of the models, {month} for 30 days
+    ago, {since} for a week before the newest event, {length} for 10 (days) or 7 (months). columns:
+    names in the rows, and what people read. empty: said where there is no row. hint: what to do.
+    chart: of the rows.
+    """
+
+    key: str
+    title: str
+    question: str
+    sql: str
+    columns: Mapping[str, str]
+    empty: str
+    hint: str = ""
+    chart: Callable[[Rows], charts.Chart] | None = None
+
+
+#: In the order of the page.
+PANELS: tuple[Panel, ...] = (
+    Panel(
+        "obedience",
+        "Is every opt-out obeyed?",
+        "Complaints and unsubscribes that platforms confirmed in the last 30 days, and those that"
+        " are open.",
+        """
+        with opt_outs as (
+            select
+                *,
+                cume_dist() over (
+                    partition by destination, channel, state order by seconds_since_arrival
+                ) as share
+            from {marts}.obedience_lag
+            where
+                state in ('obeyed', 'open', 'rejected')
+                and (state <> 'obeyed' or confirmed_at >= {month})
+        )
+        select
+            destination,
+            channel,
+            count(*) as opt_outs,
+            count(case when state = 'obeyed' then 1 end) as obeyed,
+            count(case when state = 'open' then 1 end) as still_open,
+            count(case when state = 'rejected' then 1 end) as rejected,
+            count(case when state <> 'obeyed' and is_over_48_hours then 1 end) as late,
+            min(case when state = 'obeyed' and share >= 0.5 then seconds_since_arrival end)
+                as p50_seconds,
+            min(case when state = 'obeyed' and share >= 0.95 then seconds_since_arrival end)
+                as p95_seconds
+        from opt_outs
+        group by destination, channel
+        order by destination, channel
+        """,
+        {
+            "destination": "platform",
+            "channel": "channel",
+            "opt_outs": "opt-outs",
+            "obeyed": "obeyed",
+            "still_open": "open",
+            "rejected": "never taken",
+            "late": "of these, over 48 hours",
+            "p50_seconds": "half within, seconds",
+            "p95_seconds": "95 % within, seconds",
+        },
+        "No platform had to be told of an opt-out.",
+        "Seconds from the arrival here to the platform's confirmation; open ones of any age.",
+        charts.lag,
+    ),
+    Panel(
+        "growth",
+        "How did the suppression list grow?",
+        "Addresses on the list, by the reason that put them there and the day of the act.",
+        """
+        with periods as (
+            select
+                substr(cast(date_day as string), 1, {length}) as period,
+                reason,
+                sum(entries) as entries,
+                sum(exits) as exits
+            from {marts}.list_history
+            group by substr(cast(date_day as string), 1, {length}), reason
+        )
+        select
+            period,
+            reason,
+            entries,
+            exits,
+            sum(entries - exits) over (
+                partition by reason order by period
+                rows between unbounded preceding and current row
+            ) as listed
+        from periods
+        order by period desc, reason
+        """,
+        {
+            "period": "period",
+            "reason": "reason",
+            "entries": "came",
+            "exits": "left",
+            "listed": "listed then",
+        },
+        "Nobody was ever on the list.",
+        chart=charts.growth,
+    ),
+    Panel(
+        "arrivals",
+        "What arrived, and when?",
+        "Events by platform and hour of the last week; an empty hour is one in which nothing came.",
+        """
+        select
+            source,
+            substr(cast(received_at as string), 1, 13) as hour,
+            count(*) as events
+        from {marts}.events
+        where received_at >= {since}
+        group by source, substr(cast(received_at as string), 1, 13)
+        order by source, hour
+        """,
+        {"source": "source", "hour": "hour (UTC)", "events": "events"},
+        "No event has arrived yet.",
+        chart=charts.arrivals,
+    ),
+    Panel(
+        "requests",
+        "How did the receiver answer?",
+        "Webhook requests of the last 30 days.",
+        """
+        select source, requests_2xx, requests_4xx, requests_5xx
+        from {marts}.status_requests
+        order by source
+        """,
+        {
+            "source": "source",
+            "requests_2xx": "landed (2xx)",
+            "requests_4xx": "refused (4xx)",
+            "requests_5xx": "failed (5xx)",
+        },
+        "The receiver has counted no request.",
+        "4xx: not believed, or not understood. 5xx: not landed; the platform sends it again.",
+    ),
+    Panel(
+        "quarantined",
+        "What could not be read?",
+        "Elements of deliveries that became no event. Nothing of them is lost.",
+        """
+        select source, reason, count(*) as elements, max(received_at) as newest
+        from {marts}.quarantined_deliveries
+        group by source, reason
+        order by elements desc, source, reason
+        """,
+        {"source": "source", "reason": "reason", "elements": "elements", "newest": "newest"},
+        "Everything could be read.",
+        "Look at quarantined_deliveries; what is mended in the models counts after a full refresh.",
+    ),
+    Panel(
+        "failed",
+        "What did platforms not take?",
+        "Changes that failed and are tried again, and those that a platform will never take.",
+        """
+        select 'failed' as outcome, destination, error, sum(items) as items, max(latest) as latest
+        from {marts}.status_failed
+        group by destination, error
+        union all
+        select 'rejected' as outcome, destination, error, sum(items) as items, max(latest) as latest
+        from {marts}.status_rejected
+        group by destination, error
+        order by items desc, destination, error
+        """,
+        {
+            "outcome": "outcome",
+            "destination": "platform",
+            "error": "what the platform said",
+            "items": "changes",
+            "latest": "latest",
+        },
+        "Platforms took all that they were told.",
+        "failed: the next push tries again. rejected: block the address at the platform by hand.",
+    ),
+    Panel(
+        "segments",
+        "How large are the segments?",
+        "Contacts that meet every condition of a segment (seeds/segments.csv).",
+        """
+        select segments.segment, count(distinct members.contact_id) as contacts
+        from {marts}.segments as segments
+        left join {marts}.contact_segments as members on segments.segment = members.segment
+        group by segments.segment
+        order by segments.segment
+        """,
+        {"segment": "segment", "contacts": "contacts"},
+        "seeds/segments.csv names none.",
+        "contact-sync segment NAME writes one to a file.",
+    ),
+)

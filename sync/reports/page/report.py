@@ -1,0 +1,152 @@
+"""Reads what the report shows, and writes it as one page without a script or a network."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sync.clock import utc_now
+from sync.extras import needs
+from sync.reports.page.charts import draw
+from sync.reports.page.panels import PANELS, Panel
+from sync.reports.status import Status, read_status
+from sync.scratch import partial_file
+from sync.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+#: Days of acts above which the list's growth is shown by month.
+_MANY_DAYS: Final = 120
+#: Rows of a table; the page says how many more there are.
+_MOST_ROWS: Final = 200
+_BOUNDS: Final = """
+    select
+        (select max(received_at) from {marts}.events) as newest,
+        (select count(distinct date_day) from {marts}.list_history) as days
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A panel with the query that was asked, its rows and its chart as SVG; None where it has none.
+
+    The marts of the query are without their schema.
+    """
+
+    panel: Panel
+    sql: str
+    rows: Sequence[Mapping[str, Any]]
+    svg: str | None
+    alternative: str
+
+    @property
+    def shown(self) -> Sequence[Mapping[str, Any]]:
+        """The rows of the table: the first ones."""
+        return self.rows[:_MOST_ROWS]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the page shows. made_at: naive UTC."""
+
+    status: Status
+    panels: Sequence[Filled]
+    made_at: datetime
+
+    def total(self, column: str) -> int:
+        """Of the panel of obedience: the sum over all platforms."""
+        rows = next(one.rows for one in self.panels if one.panel.key == "obedience")
+        return sum(int(row[column]) for row in rows)
+
+
+def read_report(warehouse: Warehouse, environment: Mapping[str, str]) -> Report:
+    """Asks every panel's query, and draws the charts.
+
+    Raises ConfigError without the extra `report`, WarehouseMissing before the first build.
+    """
+    with needs("The report", "report"):
+        import vl_convert  # noqa: F401  (before the queries, not after)
+    status = read_status(warehouse, environment, None)
+    (bounds,) = warehouse.rows(_BOUNDS)
+    newest = bounds["newest"] or utc_now()
+    places = {
+        "{since}": _literal(newest - timedelta(days=7)),
+        "{month}": _literal(utc_now() - timedelta(days=30)),
+        "{length}": "10" if bounds["days"] <= _MANY_DAYS else "7",
+    }
+    queries = [_with(places, panel.sql) for panel in PANELS]
+    with warehouse.session():
+        found = warehouse.rows_of_each(queries)
+    filled = [_filled(*one) for one in zip(PANELS, queries, found, strict=True)]
+    return Report(status, filled, utc_now())
+
+
+def write_report(report: Report, out: Path) -> None:
+    """Writes the page in one step, for this user alone."""
+    with partial_file(out) as partial:
+        partial.write_text(render(report), encoding="utf-8")
+
+
+def render(report: Report) -> str:
+    """The page. Whatever came from outside is escaped."""
+    return _template().render(report=report, status=report.status)
+
+
+def _filled(panel: Panel, sql: str, rows: Sequence[Mapping[str, Any]]) -> Filled:
+    chart = panel.chart(rows) if panel.chart is not None and rows else None
+    return Filled(
+        panel,
+        textwrap.dedent(sql.replace("{marts}.", "")).strip(),
+        rows,
+        None if chart is None else _embedded(draw(chart)),
+        "" if chart is None else chart.alternative,
+    )
+
+
+def _embedded(svg: str) -> str:
+    """An SVG for a page: as wide as its column; what it shows is said beside it, once."""
+    inner = re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', svg)
+    # Roles and labels of single marks would be read aloud one by one.
+    return re.sub(r' (role|aria-roledescription|aria-label)="[^"]*"', "", inner)
+
+
+def _with(places: Mapping[str, str], sql: str) -> str:
+    for place, value in places.items():
+        sql = sql.replace(place, value)
+    return sql
+
+
+def _literal(instant: datetime) -> str:
+    return f"timestamp '{instant:%Y-%m-%d %H:%M:%S}'"
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("sync.reports.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["cell"] = _cell
+    return environment.get_template("report.html.j2")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)

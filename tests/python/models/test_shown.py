@@ -1,0 +1,236 @@
+"""What is shown of the project: dbt's pages, how fresh sources are, questions, the report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import duckdb
+import pytest
+
+from sync.reports.page.panels import PANELS
+from sync.reports.page.report import read_report, render
+from sync.warehouse.duckdb import DuckDbWarehouse
+from tests.python.conftest import Warehouse
+from tests.python.pages import QUERIES
+
+
+@pytest.fixture(scope="module")
+def told(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
+    """A few people on SendGrid, Twilio and Segment, built."""
+    warehouse = new_warehouse()
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+    def of_sendgrid(event: str, name: str, at: str, **more: Any) -> dict[str, Any]:
+        seconds = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp())
+        email = f"{name}@example.com"
+        return {"event": event, "email": email, "timestamp": seconds, "sg_event_id": at, **more}
+
+    warehouse.land(
+        "sendgrid",
+        [
+            of_sendgrid("unsubscribe", "ann", "2026-05-01 08:00", user_id="1001"),
+            of_sendgrid("bounce", "ben", "2026-05-01 09:00", type="bounce", status="5.1.1"),
+            of_sendgrid("delivered", "ben", "2026-05-03 09:00"),
+            {"event": "open", "email": "nobody"},
+        ],
+        received_at=now,
+    )
+    warehouse.land(
+        "segment",
+        {
+            "type": "identify",
+            "userId": "1002",
+            "messageId": "m",
+            "timestamp": "2026-05-01T10:00:00Z",
+            "traits": {"email": "cal@example.com", "email_subscribed_status": True},
+            "context": {"device": {"token": "token-of-cal", "type": "ios"}},
+        },
+        received_at=now,
+    )
+    warehouse.build()
+    return warehouse
+
+
+def test_dbt_makes_its_pages_of_every_model(told: Warehouse) -> None:
+    pages = told.dbt("docs", "generate")
+    assert pages.success, pages.exception
+    assert pages.result.errors is None
+    models = {name for name in told.manifest().nodes if name.startswith("model.")}
+    assert models - pages.result.nodes.keys() == set()
+
+
+def test_dbt_knows_how_fresh_the_sources_are(told: Warehouse) -> None:
+    freshness = told.dbt("source", "freshness")
+    assert freshness.success, freshness.exception
+    sources = [one for one in freshness.result.results if one.node.resource_type == "source"]
+    assert {one.node.name: one.status for one in sources} == {
+        "webhook_deliveries": "pass",
+        "builds": "pass",
+    }
+
+
+#: By the title of the question: a part of what its query finds here.
+FOUND: dict[str, list[dict[str, Any]]] = {
+    "1. Whom may we mail today?": [{"external_id": "1002", "email": "cal@example.com"}],
+    "2. Who is on push and email, and not on SMS?": [],
+    "3. How did the list grow, and for which reasons?": [
+        {"reason": "bounce", "entries": 1, "exits": 0, "listed": 1},
+        {"reason": "unsubscribe", "entries": 1, "exits": 0, "listed": 1},
+        {"reason": "bounce", "entries": 0, "exits": 1, "listed": 0},
+    ],
+    "4. At which domains do we bounce, and why?": [
+        {"domain": "example.com", "event_type": "bounce", "bounce_class": "invalid_address"}
+    ],
+    "5. How fast is an opt-out obeyed?": [
+        {"destination": "sendgrid", "channel": "email", "opt_outs": 1, "obeyed": 0}
+    ],
+    "6. Which opt-outs are late?": [{"destination": "sendgrid", "state": "open"}],
+    "7. Who left the list, and what took them off?": [
+        {"address": "ben@example.com", "reason": "bounce", "event_type": "delivered"}
+    ],
+    "8. What do we know of one person's consent?": [
+        {"source": "sendgrid", "event_type": "unsubscribe"}
+    ],
+    "9. Where do refusals come from?": [{"reason": "unsubscribe", "source": "sendgrid"}],
+    "10. What could not be read?": [{"source": "sendgrid", "reason": "invalid address"}],
+}
+
+
+def test_every_question_of_the_page_has_its_answer_here() -> None:
+    assert QUERIES.keys() == FOUND.keys()
+
+
+@pytest.mark.parametrize("question", FOUND)
+def test_a_question_of_the_page_is_answered(told: Warehouse, question: str) -> None:
+    rows = told.rows(QUERIES[question])
+    expected = FOUND[question]
+    assert [
+        {name: row[name] for name in wanted} for row, wanted in zip(rows, expected, strict=True)
+    ] == expected
+
+
+class _Page(HTMLParser):
+    """Of each panel: its query, and the texts of its table's cells. Of the page: its words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.queries: dict[str, str] = {}
+        self.cells: dict[str, list[str]] = {}
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self._panel = ""
+        self._place = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append((tag, given))
+        self._panel = given.get("data-panel") or self._panel
+        self._place = tag
+        if tag == "td":
+            self.cells.setdefault(self._panel, []).append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._place:
+            self._place = ""
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+        if self._place == "code":
+            self.queries[self._panel] = self.queries.get(self._panel, "") + data
+        elif self._place == "td":
+            self.cells[self._panel][-1] += data
+
+
+HOSTILE = "<img src=x onerror=alert(1)>'\"&{{ 7 * 7 }}"
+
+
+@pytest.fixture(scope="module")
+def page(told: Warehouse) -> str:
+    """The report of what was told, after a platform took one opt-out and said something odd."""
+    with duckdb.connect(str(told.database)) as connection:
+        connection.execute(
+            "insert into raw.sync_ledger (run_id, delta_id, destination, channel, scope, address,"
+            " action, reason, event_id, outcome, error, pushed_at)"
+            " select 'run', delta_id, destination, channel, scope, address, action, reason,"
+            " event_id, 'rejected', ?, now() at time zone 'UTC' from sync_deltas",
+            [HOSTILE],
+        )
+    return render(read_report(DuckDbWarehouse(told.database), {}))
+
+
+def test_every_figure_of_the_report_is_what_the_query_beside_it_finds(
+    told: Warehouse, page: str
+) -> None:
+    shown = _Page(page)
+    assert shown.queries.keys() == {panel.key for panel in PANELS}
+    assert {"obedience", "growth", "quarantined", "failed", "segments"} <= shown.cells.keys()
+    for key, query in shown.queries.items():
+        columns = next(panel.columns for panel in PANELS if panel.key == key)
+        found = [row[name] for row in told.rows(query) for name in columns]
+        texts = shown.cells.get(key, [])
+        assert len(texts) == len(found)
+        for text, value in zip(texts, found, strict=True):
+            if isinstance(value, int):
+                assert int(text.replace(",", "")) == value
+            elif isinstance(value, datetime):
+                assert text == value.strftime("%Y-%m-%d %H:%M UTC")
+            else:
+                assert text == (value or "-")
+
+
+def test_the_report_begins_with_whether_every_opt_out_is_obeyed(page: str) -> None:
+    words = " ".join(_Page(page).words.split())
+    assert "1 of 1 opt-outs are not obeyed at a platform yet" in words
+    assert "1 never taken by a platform" in words
+    assert "platforms will never take 1 opt-outs" in words
+
+
+def test_the_report_takes_nothing_from_outside_and_nothing_as_its_own_code(page: str) -> None:
+    shown = _Page(page)
+    assert HOSTILE in shown.cells["failed"]
+    names = {tag for tag, _ in shown.tags}
+    assert not names & {"script", "img", "iframe", "object", "embed", "form", "base"}
+    for tag, given in shown.tags:
+        assert not any(name.startswith("on") for name in given), tag
+        for name in ("src", "href", "xlink:href", "action"):
+            assert str(given.get(name, "data:,")).startswith(("data:", "#")), tag
+    assert "@example.com" not in page
+    assert len(page) < 1_500_000
+
+
+def test_a_chart_of_the_report_says_what_it_shows_to_those_who_cannot_see_it(page: str) -> None:
+    shown = _Page(page)
+    figures = [given for tag, given in shown.tags if tag == "figure"]
+    assert len(figures) >= 2
+    assert all(len(given["aria-label"] or "") > 20 for given in figures)
+    drawings = [given for tag, given in shown.tags if tag == "svg"]
+    assert all(given.get("aria-hidden") == "true" for given in drawings)
+    assert len(drawings) == len(figures)
+
+
+def _luminance(colour: str) -> float:
+    """Of WCAG 2.2."""
+    parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_the_colours_of_the_report_can_be_told_apart_from_its_paper(page: str) -> None:
+    themes = [dict(re.findall(r"--(\w+): (#\w{6})", part)) for part in page.split("@media")[:2]]
+    assert [len(theme) for theme in themes] == [14, 14]
+    for theme in themes:
+        for paper in ("paper", "card"):
+            for name, colour in theme.items():
+                # Words at 4.5, what is drawn at 3; lines only divide.
+                least = {"paper": 0, "card": 0, "line": 0}.get(
+                    name, 3 if name[1:].isdigit() else 4.5
+                )
+                one, other = sorted((_luminance(colour), _luminance(theme[paper])))
+                assert (other + 0.05) / (one + 0.05) >= least, (name, paper)
