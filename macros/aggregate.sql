@@ -76,3 +76,8 @@ repeated_keys as (
 
 )
 {%- endmacro %}
+
+{#- How many of a million, rounded, as a whole number: rates compare exactly on every engine. Null where there is nothing to divide by. -#}
+{% macro per_million(number, of) -%}
+    cast(round({{ number }} * 1000000 / nullif({{ of }}, 0)) as {{ type_int64() }})
+{%- endmacro %}

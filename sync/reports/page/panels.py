@@ -16,9 +16,9 @@ class Panel:
     """A part of the page.
 
     question: what it answers. sql: {marts} stands for the schema of the models, {month} for 30 days
-    ago, {since} for a week before the newest event, {length} for 10 (days) or 7 (months). columns:
-    names in the rows, and what people read. empty: said where there is no row. hint: what to do.
-    chart: of the rows.
+    ago, {month_of_mail} for 30 days before the newest mail, {since} for a week before the newest
+    event, {length} for 10 (days) or 7 (months). columns: names in the rows, and what people read.
+    empty: said where there is no row. hint: what to do. chart: of the rows.
     """
 
     key: str
@@ -116,6 +116,74 @@ PANELS: tuple[Panel, ...] = (
         },
         "Nobody was ever on the list.",
         chart=charts.growth,
+    ),
+    Panel(
+        "deliverability",
+        "Does our mail arrive?",
+        "Mail of the last 30 days, by platform. Rates are of a million.",
+        """
+        with totals as (
+            select
+                source,
+                sum(sent) as messages,
+                sum(delivered) as arrived,
+                sum(hard_bounces) as hard,
+                sum(sender_bounces) as refused,
+                sum(complaints) as complained,
+                sum(unsubscribes) as left_by
+            from {marts}.deliverability_daily
+            where date_day >= {month_of_mail}
+            group by source
+        )
+        select
+            source,
+            messages,
+            arrived,
+            cast(round(hard * 1000000 / messages) as int64) as hard_bounces,
+            cast(round(refused * 1000000 / messages) as int64) as sender_bounces,
+            cast(round(complained * 1000000 / nullif(arrived, 0)) as int64) as complaints,
+            cast(round(left_by * 1000000 / nullif(arrived, 0)) as int64) as unsubscribes
+        from totals
+        where messages > 0
+        order by source
+        """,
+        {
+            "source": "platform",
+            "messages": "sent",
+            "arrived": "delivered",
+            "hard_bounces": "hard bounces",
+            "sender_bounces": "refused for our fault",
+            "complaints": "complaints",
+            "unsubscribes": "unsubscribes",
+        },
+        "No mail was reported.",
+        "5,000 of a million are 0.5 %. Complaints and unsubscribes are of what was delivered. Gmail"
+        " reports no person's complaint: its rate is in Google's Postmaster Tools alone.",
+    ),
+    Panel(
+        "thresholds",
+        "Which rates were too high?",
+        "Days on which a rate reached a threshold of seeds/deliverability_thresholds.csv.",
+        """
+        select date_day, source, provider, metric, level, per_million, warn, fail, sent
+        from {marts}.deliverability_alerts
+        where date_day >= {month_of_mail}
+        order by date_day desc, source, provider, metric
+        """,
+        {
+            "date_day": "day",
+            "source": "platform",
+            "provider": "mailbox provider",
+            "metric": "rate",
+            "level": "level",
+            "per_million": "of a million",
+            "warn": "warn from",
+            "fail": "fail from",
+            "sent": "sent",
+        },
+        "None.",
+        "fail: platforms or mailbox providers act themselves from there on. docs/bounces.md says"
+        " why mail bounces.",
     ),
     Panel(
         "arrivals",

@@ -6,7 +6,7 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +29,7 @@ _MOST_ROWS: Final = 200
 _BOUNDS: Final = """
     select
         (select max(received_at) from {marts}.events) as newest,
+        (select max(date_day) from {marts}.deliverability_daily) as newest_mail,
         (select count(distinct date_day) from {marts}.list_history) as days
 """
 
@@ -76,8 +77,10 @@ def read_report(warehouse: Warehouse, environment: Mapping[str, str]) -> Report:
     status = read_status(warehouse, environment, None)
     (bounds,) = warehouse.rows(_BOUNDS)
     newest = bounds["newest"] or utc_now()
+    mailed = bounds["newest_mail"] or utc_now().date()
     places = {
         "{since}": _literal(newest - timedelta(days=7)),
+        "{month_of_mail}": f"date '{mailed - timedelta(days=30)}'",
         "{month}": _literal(utc_now() - timedelta(days=30)),
         "{length}": "10" if bounds["days"] <= _MANY_DAYS else "7",
     }
@@ -147,6 +150,8 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M} UTC"
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -168,7 +168,7 @@ def test_every_figure_of_the_report_is_what_the_query_beside_it_finds(
 ) -> None:
     shown = _Page(page)
     assert shown.queries.keys() == {panel.key for panel in PANELS}
-    assert {"obedience", "growth", "quarantined", "failed", "segments"} <= shown.cells.keys()
+    assert {"obedience", "growth", "deliverability", "quarantined", "failed"} <= shown.cells.keys()
     for key, query in shown.queries.items():
         columns = next(panel.columns for panel in PANELS if panel.key == key)
         found = [row[name] for row in told.rows(query) for name in columns]
@@ -179,6 +179,8 @@ def test_every_figure_of_the_report_is_what_the_query_beside_it_finds(
                 assert int(text.replace(",", "")) == value
             elif isinstance(value, datetime):
                 assert text == value.strftime("%Y-%m-%d %H:%M UTC")
+            elif isinstance(value, date):
+                assert text == value.isoformat()
             else:
                 assert text == (value or "-")
 
