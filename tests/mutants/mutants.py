@@ -830,4 +830,25 @@ MUTANTS = [
         '    body: dict[str, Any] = {"key": "SG.very-secret-value", **members}\n',
         ("tests/python/sync/test_mandrill.py::test_the_key_is_in_no_request_and_in_no_log",),
     ),
+    Mutant(
+        "a bounce is filed over a person's complaint at Amazon SES",
+        "sync/destinations/ses.py",
+        "            if isinstance(look, NotThere):\n",
+        "            if isinstance(look, (NotThere, Response)):\n",
+        ("tests/python/sync/test_ses.py::test_no_entry_is_filed_over_by_what_is_no_refusal",),
+    ),
+    Mutant(
+        "an older consent ends a complaint that Amazon SES itself filed",
+        "sync/destinations/ses.py",
+        "            if is_its_own and not is_undone(",
+        "            if not is_its_own and not is_undone(",
+        ("tests/python/sync/test_ses.py::test_an_act_of_consent_ends_what_was_filed_before_it",),
+    ),
+    Mutant(
+        "the token of one credential goes with the key of another",
+        "sync/delivery/settings.py",
+        "    if variable.secret and any(\n",
+        "    if not variable.secret and any(\n",
+        ("tests/python/sync/test_ses.py::test_the_credential_is_its_own_or_amazons_usual_one",),
+    ),
 ]
