@@ -851,4 +851,14 @@ MUTANTS = [
         "    if not variable.secret and any(\n",
         ("tests/python/sync/test_ses.py::test_the_credential_is_its_own_or_amazons_usual_one",),
     ),
+    Mutant(
+        "the owner's preference switches a device on",
+        "models/intermediate/suppression/int_consent_reasons.sql",
+        "        and (opt_outs.channel <> 'push' or opt_outs.named_external_id is not null)\n",
+        "",
+        (
+            "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
+            "[a_token_that_its_device_switched_off_is_freed_only_by_an_event_that_names_it]",
+        ),
+    ),
 ]
