@@ -345,12 +345,6 @@ class ProfileDestination(Destination):
             return f"the external_id is longer than {_LONGEST_NAME} bytes"
         return None
 
-    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Nothing is released: what merely ended is no consent, and a profile takes only that."""
-        text = f"{self.title} keeps profiles: only an act of consent (subscribe) frees one"
-        for item in items:
-            yield Outcome(item, "rejected", None, text, 0)
-
 
 def traits_of(item: Item) -> dict[str, Any]:
     """The traits that a profile is to hold (`sync_deltas.traits`)."""

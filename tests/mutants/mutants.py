@@ -621,7 +621,7 @@ MUTANTS = [
     Mutant(
         "a profile is subscribed by what is no answer to its opt-out",
         f"{SYNC}/int_profile_updates.sql",
-        "        when is_no_answer then 'policy'\n",
+        "        when is_waiting then 'policy'\n",
         "",
         unit_tests(
             "an_act_that_is_no_answer_to_the_opt_out_that_was_told_waits_for_a_person",
@@ -859,6 +859,26 @@ MUTANTS = [
         (
             "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
             "[a_token_that_its_device_switched_off_is_freed_only_by_an_event_that_names_it]",
+        ),
+    ),
+    Mutant(
+        "a bounce that ended touches the subscription of the profile",
+        "models/intermediate/sync/int_profile_deltas.sql",
+        "        and (action <> 'release' or attribute in ('suppressed', 'reason'))\n",
+        "",
+        (
+            "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
+            "[a_fault_that_ended_without_consent_updates_that_trait_alone]",
+        ),
+    ),
+    Mutant(
+        "the end of a bounce repeats a consent that is older",
+        "models/intermediate/sync/int_profile_updates.sql",
+        "known_action = 'suppress' and not is_known_fault)\n",
+        "known_action = 'suppress')\n",
+        (
+            "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
+            "[a_fault_that_ended_without_consent_is_taken_back_alone]",
         ),
     ),
 ]
