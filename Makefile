@@ -14,9 +14,9 @@ BIN := $(VENV)/bin
 # Two steps into the same environment: make demo needs the first alone.
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
-EXTRAS := fcm,backfill,report,bigquery,receiver,google-function,aws-lambda,sandbox,dev
-# What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM, too).
-CLOUD_EXTRAS := receiver fcm bigquery google-function aws-lambda
+EXTRAS := fcm,ses,backfill,report,bigquery,receiver,google-function,aws-lambda,sandbox,dev
+# What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM and SES, too).
+CLOUD_EXTRAS := receiver fcm ses bigquery google-function aws-lambda
 INSTALL := PYTHON="$(PYTHON)" scripts/install.sh
 # Tools of the tests that cannot share .venv: a BigQuery emulator and GoogleSQL's analyzer.
 TOOLS := .tools
@@ -26,7 +26,7 @@ DOCS_DIR := build/docs
 
 # Sizes of the demo and the benchmark: `make demo EVENTS=20000`, `make bench BENCH_EVENTS=10000000`.
 EVENTS ?= 2000
-# Days of the demo: on the third, the other ten platforms are connected.
+# Days of the demo: on the third, all other platforms are connected.
 DAYS ?= 2
 export BENCH_EVENTS ?= 1000000
 # Minutes of traffic of `make soak`.
@@ -54,16 +54,16 @@ help: ## Print this list
 setup: $(STAMP) ## Install everything into .venv (the other targets do it by themselves)
 	@echo "Ready: $(BIN)/contact-sync, $(BIN)/dbt"
 
-# What the demo needs, its third day included (FCM signs with a key of its own).
+# What the demo needs, its third day included (FCM and SES sign).
 $(DEMO_STAMP): pyproject.toml constraints.txt
-	@$(INSTALL) $(VENV) "what the demo needs" -c constraints.txt -e '.[sandbox,fcm]'
+	@$(INSTALL) $(VENV) "what the demo needs" -c constraints.txt -e '.[sandbox,fcm,ses]'
 	@touch $@
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(INSTALL) $(VENV) "everything, tests and tools included," -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $(DEMO_STAMP) $@
 
-demo: $(DEMO_STAMP) ## Show the loop in two days: webhooks in, build, push to a sandbox (DAYS=3: all eleven platforms)
+demo: $(DEMO_STAMP) ## Show the loop in two days: webhooks in, build, push to a sandbox (DAYS=3: all sixteen platforms)
 	@$(BIN)/contact-sync demo --events $(EVENTS) --days $(DAYS)
 
 $(TOOL_STAMPS): $(TOOLS)/%/.installed: tests/tools/%/requirements.txt | $(STAMP)

@@ -27,7 +27,7 @@ import anyio
 import httpx
 from anyio.from_thread import start_blocking_portal
 
-from sync.destinations.base import Request, Response
+from sync.destinations.base import Request, Response, Signer
 from sync.destinations.meanings import Meanings
 from sync.errors import (
     AnswerUnreadable,
@@ -135,19 +135,21 @@ class HttpClient:
         is_only_host: bool = False,
         judge: Judge = judged_by_status,
         meanings: Meanings | None = None,
+        sign: Signer | None = None,
         stop: threading.Event | None = None,
     ) -> None:
         """timeout: seconds that a call may take in all. secrets: what must never be in a message.
 
         members: see Destination.members.
         is_only_host: url stands in for every host of the platform. judge: see Destination.judge.
-        meanings: of the platform's errors, before that.
+        meanings: of the platform's errors, before that. sign: see Destination.signer.
         stop: once set, calls under way are given a few seconds.
         """
         self._url = url
         self._is_only_host = is_only_host
         self._judge = judge
         self._meanings = meanings or Meanings()
+        self._sign = sign
         self._secrets = tuple(secrets)
         self._members = dict(members or {})
         self._timeout = timeout
@@ -193,6 +195,12 @@ class HttpClient:
             **_body(request, self._members),
         )
         with self._slots:
+            if self._sign is not None:
+                # Nothing of it is waited for from here on but the connection.
+                signed = self._sign(
+                    prepared.method, str(prepared.url), _content_type(prepared), prepared.content
+                )
+                prepared.headers.update(signed)
             future = self._portal.start_task_soon(self._exchange, prepared, request)
             try:
                 answer = self._result(future)
@@ -234,7 +242,7 @@ class HttpClient:
         return _Answer(answer.status_code, answer.headers, content)
 
     def _error(self, request: Request, answer: _Answer) -> PlatformError:
-        status, body = answer.status, _any_json(answer.content)
+        status, body = answer.status, _named(_any_json(answer.content), answer.headers)
         text = answer.content.decode("utf-8", errors="replace")
         said = redact(_message(body, text), self._secrets)
         found = self._meanings.of_call(status, said if body is None else body)
@@ -309,6 +317,18 @@ def _any_json(content: bytes) -> Any:
         return None
 
 
+def _named(body: Any, headers: httpx.Headers) -> Any:
+    """An error's body with the name that Amazon gives it in a header, as the member `__type`."""
+    name = headers.get("x-amzn-errortype", "").partition(":")[0].rpartition("#")[2].strip()
+    return {**body, "__type": name} if name and isinstance(body, dict) else body
+
+
+def _content_type(prepared: httpx.Request) -> dict[str, str]:
+    """Of a call's headers the one that is its own, and signed."""
+    name = "content-type"
+    return {name: prepared.headers[name]} if name in prepared.headers else {}
+
+
 def _parsed(content: bytes) -> Any:
     """JSON in UTF-8, -16 or -32, whatever charset the answer names; ValueError where it is none."""
     try:
@@ -363,7 +383,7 @@ def _code(body: Any) -> str | None:
     if isinstance(body, dict):
         error = body.get("error")
         body = error if isinstance(error, dict) else body
-        for name in ("ErrorCode", "error_code", "code", "status"):
+        for name in ("ErrorCode", "error_code", "code", "status", "__type"):
             if body.get(name) is not None:
                 return str(body[name])
     return None

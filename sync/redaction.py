@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _LONGEST_ERROR = 300
 # So much of a text is read: the patterns take quadratic time on a long one.
 _LONGEST_READ = 2000
-_ADDRESS = re.compile(r"[^\s\"'<>,;:()\[\]{}]+(?:@|%40)[^\s\"'<>,;:()\[\]{}]+")
+_ADDRESS = re.compile(r"[^\s\"'<>,;:()\[\]{}]+(?:@|%(?:25)*40)[^\s\"'<>,;:()\[\]{}]+")
 _NUMBER = re.compile(r"\+?\d[\d\s().-]{6,}\d")
 _TOKEN = re.compile(r"\b(?:SG\.|Bearer\s+|Basic\s+)[\w.~+/=-]+|(?:\b[\w-]+:)?\b[\w-]{32,}\b")
 

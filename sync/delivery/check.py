@@ -105,17 +105,17 @@ def _probe(
         try:
             probes = destination.probes(rows)
         except PlatformError as error:
-            return [Finding("sign-in", _advice(error))]
+            return [Finding("sign-in", _advice(error, kind))]
         for probe in probes:
             try:
-                caller.call(probe)
-                findings.append(Finding(probe.label))
+                answer = caller.call(probe)
+                findings.append(Finding(probe.label, destination.objection(probe, answer)))
             except PlatformError as error:
-                findings.append(Finding(probe.label, _advice(error)))
+                findings.append(Finding(probe.label, _advice(error, kind)))
         return findings
 
 
-def _advice(error: PlatformError) -> str:
+def _advice(error: PlatformError, kind: type[Destination]) -> str:
     """The platform's answer, and what it means for whoever set the credential up."""
     hints = {
         401: "the credential is not accepted",
@@ -123,8 +123,9 @@ def _advice(error: PlatformError) -> str:
         404: "what the row's scope names is not there, or the host is not the platform's",
     }
     status = error.status or 0
-    if isinstance(error, CredentialRefused) and status not in hints:
-        # Mandrill says it with 500.
+    is_said_otherwise = status not in hints or error.code in kind.credential_codes
+    if isinstance(error, CredentialRefused) and is_said_otherwise:
+        # Mandrill says it with 500, Amazon with 403.
         status = 401
     hint = hints.get(status)
     return f"{error} ({hint})" if hint else str(error)

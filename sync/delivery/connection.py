@@ -42,6 +42,7 @@ def connected(
             is_only_host=settings.base_url is not None,
             judge=kind.judge,
             meanings=meanings,
+            sign=kind.signer(settings.values),
             stop=stop,
         ) as client,
         ThreadPoolExecutor(workers, thread_name_prefix=f"{kind.name}-calls") as pool,

@@ -9,7 +9,7 @@ from sync.delivery.calls import DryRun
 from sync.delivery.drain import batches, by_action
 from sync.delivery.plan import check_hash, plan_hash, selected
 from sync.delivery.report import Options
-from sync.delivery.settings import batch_size
+from sync.delivery.settings import batch_size, value_of
 from sync.destinations import get
 from sync.destinations.base import Request
 from sync.warehouse.base import Warehouse
@@ -43,13 +43,11 @@ def dry_run_requests(
 def _requests(spool: Spool, environment: Mapping[str, str]) -> Iterator[Request]:
     kind = get(spool.destination)
     # What is not set yet is shown by its name; a secret is never shown.
-    unset = {item.name: "" if item.secret else item.name for item in kind.variables}
-    needed = {item.name for item in kind.variables if item.required}
-    values = {
-        name: environment.get(name) or stand_in
-        for name, stand_in in unset.items()
-        if environment.get(name) or name in needed
-    }
+    values: dict[str, str] = {}
+    for item in kind.variables:
+        value = value_of(item, kind, environment)
+        if value or item.required:
+            values[item.name] = value or ("" if item.secret else item.name)
     size = batch_size(kind, environment)
     requests: list[Request] = []
     destination = kind(DryRun(requests.append), values)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from sync.delivery.calls import RetryPolicy
 from sync.destinations import get, names
-from sync.destinations.base import Destination, Limit
+from sync.destinations.base import Destination, Limit, Variable
 from sync.errors import ConfigError, MissingCredential, UnknownDestination
 
 # Where the platform sets no limit of its own.
@@ -79,10 +79,11 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
     prefix = destination.name.upper()
     values: dict[str, str] = {}
     for variable in destination.variables:
-        value = environment.get(variable.name, "").strip()
+        value = value_of(variable, destination, environment)
         if not value and variable.required:
+            also = f" (nor {variable.instead})" if variable.instead else ""
             raise MissingCredential(
-                f"{variable.name} is not set: {destination.title} needs {variable.purpose}."
+                f"{variable.name} is not set{also}: {destination.title} needs {variable.purpose}."
             )
         if variable.is_header and not (value.isprintable() and value.isascii()):
             raise ConfigError(f"{variable.name} holds characters that no HTTP header can carry.")
@@ -110,6 +111,23 @@ def read_settings(destination: type[Destination], environment: Mapping[str, str]
         limits=limits,
         is_rate_set=is_rate_set,
     )
+
+
+def value_of(
+    variable: Variable, destination: type[Destination], environment: Mapping[str, str]
+) -> str:
+    """What the environment says of a variable; empty where nothing."""
+    value = environment.get(variable.name, "").strip()
+    if value or not variable.instead:
+        return value
+    if variable.secret and any(
+        environment.get(other.name, "").strip()
+        for other in destination.variables
+        if other.secret and other.instead
+    ):
+        # Half of a credential of its own: the other half of another one would not fit.
+        return ""
+    return environment.get(variable.instead, "").strip()
 
 
 def unready(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, str]:

@@ -23,7 +23,8 @@ def run(*, events: int, directory: Path, seed: int, keep: bool, days: int = 2) -
         from sync.demo.tour import Tour, make_console
         from sync.demo.workspace import Workspace
     if days > 2:
-        with needs("The demo's third day, which pushes to FCM,", "sandbox,fcm"):
+        with needs("The demo's third day, which pushes to FCM and Amazon SES,", "sandbox,fcm,ses"):
+            import botocore.auth  # noqa: F401
             import google.auth  # noqa: F401
 
     tour = Tour(Workspace(directory), make_console(), days=days)

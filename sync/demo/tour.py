@@ -243,7 +243,10 @@ class Tour:
         self._say(f"\n{title}:")
         self._show(table)
         if refuses:
-            self._say("Mandrill sends receipts: its row takes bounces and complaints only.")
+            self._say(
+                "Amazon SES and Mandrill send receipts: their rows take bounces and complaints"
+                " only."
+            )
         else:
             self._say(
                 "Attentive stays stopped, and so do texts at Klaviyo: a release there is an opt-in,"
@@ -299,7 +302,7 @@ class Tour:
         place = shown(self._workspace.directory)
         self._say(f"\nDone in {seconds:.0f} s. Its files are in {place}.")
         if self._days < 3:
-            self._say("The third day shows all fifteen platforms:\n")
+            self._say("The third day shows all sixteen platforms:\n")
             self._data("  make demo DAYS=3")
             self._data(f"  {console_command()} demo --days 3\n")
         self._say("Look around:\n")

@@ -28,6 +28,8 @@ from sync.errors import (
 
 Action = Literal["suppress", "release", "subscribe"]
 _Cursor = TypeVar("_Cursor", int, str)
+#: What makes the headers that sign one call: from its method, URL, headers and body.
+Signer = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 # Reasons that an act of the person's own alone ends.
 _CONSENT = frozenset({"complaint", "unsubscribe"})
 #: `intended`: about to be sent; the others tell how it ended, `unsent`: the run ended before.
@@ -162,6 +164,8 @@ class Variable:
     """An environment variable that a destination reads.
 
     is_header: whether it stands in a header as it is; a file's text, with its lines, does not.
+    instead: the variable that is read where this one is not set. Those of secrets go together:
+    where one has a value of its own, none of them is read from elsewhere.
     """
 
     name: str
@@ -169,6 +173,7 @@ class Variable:
     required: bool = False
     secret: bool = False
     is_header: bool = True
+    instead: str = ""
 
 
 class Entry(NamedTuple):
@@ -205,6 +210,8 @@ class Destination(ABC):
     release_batch_size: ClassVar[int] = 100
     #: Calls of one credential that may be under way at once, where the platform sets a limit.
     most_connections: ClassVar[int | None] = None
+    #: Its own words with which a 403 refuses the credential as such, and not a right.
+    credential_codes: ClassVar[frozenset[str]] = frozenset()
     #: Of its lists those that what we send is put on; None for all. Others may be purged.
     placed_in: ClassVar[frozenset[str] | None] = None
 
@@ -232,6 +239,15 @@ class Destination(ABC):
         """
         del settings
         return {}
+
+    @classmethod
+    def signer(cls, settings: Mapping[str, str]) -> Signer | None:
+        """What signs each attempt of a call, as it leaves: a signature holds its time. None: none.
+
+        Raises ConfigError where it cannot be made.
+        """
+        del settings
+        return None
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
@@ -284,6 +300,11 @@ class Destination(ABC):
         rows: channel and scope of each enabled row of seeds/destinations.csv.
         """
 
+    def objection(self, probe: Request, answer: Response) -> str | None:
+        """What the successful answer of a probe shows to be wrong all the same, or None."""
+        del probe, answer
+        return None
+
     @abstractmethod
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Puts items of one scope on the list. May raise in the middle: what was yielded stands."""
@@ -323,12 +344,6 @@ class ProfileDestination(Destination):
         if len((item.external_id or "").encode()) > _LONGEST_NAME:
             return f"the external_id is longer than {_LONGEST_NAME} bytes"
         return None
-
-    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
-        """Nothing is released: what merely ended is no consent, and a profile takes only that."""
-        text = f"{self.title} keeps profiles: only an act of consent (subscribe) frees one"
-        for item in items:
-            yield Outcome(item, "rejected", None, text, 0)
 
 
 def traits_of(item: Item) -> dict[str, Any]:
@@ -488,7 +503,8 @@ def instant_of(text: object) -> datetime | None:
 
 
 def _epoch(text: str) -> datetime:
-    return datetime.fromtimestamp(int(text), UTC)
+    # Amazon's have fractions.
+    return datetime.fromtimestamp(float(text), UTC)
 
 
 def _spaced(text: str) -> datetime:

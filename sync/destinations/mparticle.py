@@ -64,9 +64,9 @@ class MParticle(ProfileDestination):
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
-        """Both verbs go by the batch; there is no release."""
-        del reason
-        return 0 if action == "release" else -(-items // batch_size)
+        """All go by the batch."""
+        del action, reason
+        return -(-items // batch_size)
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
         """A call that names nobody: the API has none that reads with an input's key."""
@@ -75,6 +75,10 @@ class MParticle(ProfileDestination):
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Attributes that say refused, and the preference where it was the person's."""
+        return self._send(items)
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Attributes that say that nothing suppresses any more, and nothing of a subscription."""
         return self._send(items)
 
     def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
@@ -110,7 +114,8 @@ def _batch(item: Item) -> dict[str, Any]:
     is_grant = item.action == "subscribe"
     event: dict[str, Any] = {}
     # What ended a fault of the address, or made one, is no preference of the person.
-    if is_consent(item.reason) or (is_grant and item.reason not in _FAULTS):
+    is_refusal = item.action == "suppress" and is_consent(item.reason)
+    if is_refusal or (is_grant and item.reason not in _FAULTS):
         at = item.event_timestamp or datetime.now(UTC).replace(tzinfo=None)
         attributes = {
             "channel": item.channel,

@@ -66,9 +66,9 @@ class Segment(ProfileDestination):
 
     @classmethod
     def calls_for(cls, action: Action, reason: str, items: int, batch_size: int) -> int:
-        """Both verbs go by the batch; there is no release."""
-        del reason
-        return 0 if action == "release" else -(-items // batch_size)
+        """All go by the batch."""
+        del action, reason
+        return -(-items // batch_size)
 
     def probes(self, rows: Sequence[tuple[str, str]]) -> list[Request]:
         """A batch that names nobody: Segment has no call that reads with a write key."""
@@ -84,6 +84,10 @@ class Segment(ProfileDestination):
 
     def suppress(self, items: Sequence[Item]) -> Iterator[Outcome]:
         """Traits that say refused, and the preference where it was the person's."""
+        return self._send(items)
+
+    def release(self, items: Sequence[Item]) -> Iterator[Outcome]:
+        """Traits that say that nothing suppresses any more, and nothing of a subscription."""
         return self._send(items)
 
     def subscribe(self, items: Sequence[Item]) -> Iterator[Outcome]:
@@ -126,7 +130,8 @@ def _calls(item: Item) -> Iterator[dict[str, Any]]:
     }
     is_grant = item.action == "subscribe"
     # What ended a fault of the address, or made one, is no preference of the person.
-    if is_consent(item.reason) or (is_grant and item.reason not in _FAULTS):
+    is_refusal = item.action == "suppress" and is_consent(item.reason)
+    if is_refusal or (is_grant and item.reason not in _FAULTS):
         at = item.event_timestamp
         yield {
             "type": "track",

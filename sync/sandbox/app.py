@@ -158,8 +158,9 @@ class Sandbox:
         except ValueError:
             # A form, as Twilio takes it: platforms read it themselves.
             body = raw.decode("utf-8", errors="replace")
-        # For a platform whose credential is a member of the body.
+        # For a platform whose credential is a member of the body, or signs its bytes.
         request.state.body = body
+        request.state.raw = raw
         self.calls[f"{request.method} {route.path}"] += 1
         addresses = platform.addresses_in(body, scope["path"])
         faults = self.faults.pick(platform.name, request.method, scope["path"], addresses)

@@ -621,7 +621,7 @@ MUTANTS = [
     Mutant(
         "a profile is subscribed by what is no answer to its opt-out",
         f"{SYNC}/int_profile_updates.sql",
-        "        when is_no_answer then 'policy'\n",
+        "        when is_waiting then 'policy'\n",
         "",
         unit_tests(
             "an_act_that_is_no_answer_to_the_opt_out_that_was_told_waits_for_a_person",
@@ -829,5 +829,56 @@ MUTANTS = [
         "    body: dict[str, Any] = {**members}\n",
         '    body: dict[str, Any] = {"key": "SG.very-secret-value", **members}\n',
         ("tests/python/sync/test_mandrill.py::test_the_key_is_in_no_request_and_in_no_log",),
+    ),
+    Mutant(
+        "a bounce is filed over a person's complaint at Amazon SES",
+        "sync/destinations/ses.py",
+        "            if isinstance(look, NotThere):\n",
+        "            if isinstance(look, (NotThere, Response)):\n",
+        ("tests/python/sync/test_ses.py::test_no_entry_is_filed_over_by_what_is_no_refusal",),
+    ),
+    Mutant(
+        "an older consent ends a complaint that Amazon SES itself filed",
+        "sync/destinations/ses.py",
+        "            if is_its_own and not is_undone(",
+        "            if not is_its_own and not is_undone(",
+        ("tests/python/sync/test_ses.py::test_an_act_of_consent_ends_what_was_filed_before_it",),
+    ),
+    Mutant(
+        "the token of one credential goes with the key of another",
+        "sync/delivery/settings.py",
+        "    if variable.secret and any(\n",
+        "    if not variable.secret and any(\n",
+        ("tests/python/sync/test_ses.py::test_the_credential_is_its_own_or_amazons_usual_one",),
+    ),
+    Mutant(
+        "the owner's preference switches a device on",
+        "models/intermediate/suppression/int_consent_reasons.sql",
+        "        and (opt_outs.channel <> 'push' or opt_outs.named_external_id is not null)\n",
+        "",
+        (
+            "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
+            "[a_token_that_its_device_switched_off_is_freed_only_by_an_event_that_names_it]",
+        ),
+    ),
+    Mutant(
+        "a bounce that ended touches the subscription of the profile",
+        "models/intermediate/sync/int_profile_deltas.sql",
+        "        and (action <> 'release' or attribute in ('suppressed', 'reason'))\n",
+        "",
+        (
+            "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
+            "[a_fault_that_ended_without_consent_updates_that_trait_alone]",
+        ),
+    ),
+    Mutant(
+        "the end of a bounce repeats a consent that is older",
+        "models/intermediate/sync/int_profile_updates.sql",
+        "known_action = 'suppress' and not is_known_fault)\n",
+        "known_action = 'suppress')\n",
+        (
+            "tests/python/models/test_dbt.py::test_unit_test_of_a_model"
+            "[a_fault_that_ended_without_consent_is_taken_back_alone]",
+        ),
     ),
 ]

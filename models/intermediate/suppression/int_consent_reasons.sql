@@ -64,6 +64,8 @@ ended_by_contact as (
     where
         {{ opt_in_follows('opt_outs', 'opt_ins') }}
         and not opt_outs.exceeds_address_limit
+        -- The owner's preference switches no device on.
+        and (opt_outs.channel <> 'push' or opt_outs.named_external_id is not null)
         -- The contact did not speak of an address that was linked later.
         and (opt_outs.named_external_id is not null or opt_outs.linked_at <= opt_ins.effective_at)
 

@@ -15,14 +15,27 @@ reasons as {{ inlined() }} (
 
 ),
 
--- The latest act of consent at the address, by a person and not by a trait.
-acts as (
+standing as {{ inlined() }} (
 
     select * from {{ ref('int_contact_state') }}
     where
         external_id is not null
-        and is_subscribed
         and not is_suppressed
+
+),
+
+links as (
+
+    select * from {{ ref('int_contact_addresses') }}
+
+),
+
+-- The latest act of consent at the address, by a person and not by a trait.
+acts as {{ inlined() }} (
+
+    select * from standing
+    where
+        is_subscribed
         and subscribed_at is not null
 
 ),
@@ -79,7 +92,10 @@ select
     attribute,
     reason_event_id as event_id,
     reason_at as event_timestamp,
-    precedence as priority
+    precedence as priority,
+    cast(null as {{ dbt.type_string() }}) as engaged_event_id,
+    cast(null as {{ dbt.type_timestamp() }}) as engaged_at,
+    cast(null as {{ dbt.type_timestamp() }}) as linked_at
 from first_reasons
 
 union all
@@ -99,7 +115,10 @@ select
     'consent' as attribute,
     acts.subscribed_event_id as event_id,
     acts.subscribed_at as event_timestamp,
-    100 as priority
+    100 as priority,
+    null as engaged_event_id,
+    null as engaged_at,
+    null as linked_at
 from profiles
 inner join acts
     on
@@ -109,3 +128,34 @@ inner join acts
 where
     not profiles.is_suppressed
     and (profiles.scope = '' or profiles.scope = acts.subscribed_topic)
+
+union all
+
+-- What merely ended is no consent: where the profile was told of it, that is taken back, and nothing else.
+select
+    profiles.destination,
+    profiles.channel,
+    profiles.scope,
+    profiles.contact_id,
+    profiles.external_id,
+    profiles.address,
+    profiles.is_subscribed,
+    profiles.opt_in_at,
+    'release' as action,
+    standing.released_reason as reason,
+    null as attribute,
+    standing.released_event_id as event_id,
+    standing.released_at as event_timestamp,
+    100 as priority,
+    standing.engaged_event_id,
+    standing.engaged_at,
+    links.first_at as linked_at
+from profiles
+inner join standing
+    on
+        profiles.contact_id = standing.contact_id
+        and profiles.channel = standing.channel
+        and profiles.address = standing.address
+left join links
+    on standing.contact_state_id = links.contact_state_id
+where not profiles.is_suppressed

@@ -22,6 +22,8 @@ trait_values as (
         changes.channel,
         changes.scope,
         changes.contact_id,
+        changes.action,
+        destination_traits.attribute,
         destination_traits.trait,
         case destination_traits.attribute
             when 'subscribed_status'
@@ -47,7 +49,10 @@ traits as (
         contact_id,
         '{' || string_agg('"' || trait || '":' || value, ',' order by trait) || '}' as traits
     from trait_values
-    where value is not null
+    where
+        value is not null
+        -- The end of a fault touches no subscription.
+        and (action <> 'release' or attribute in ('suppressed', 'reason'))
     group by destination, channel, scope, contact_id
 
 )

@@ -35,7 +35,11 @@ known as (
         synced.run_id as known_run_id,
         synced.delta_id as known_delta_id,
         synced.is_unknown,
+        synced.event_timestamp as known_at,
         coalesce(policy.attribute = 'consent', false) as is_known_opt_out,
+        coalesce(policy.attribute <> 'consent', false) as is_known_fault,
+        -- Silence is no event.
+        synced.reason = 'unengaged' or recorded.event_id is not null as is_known_on_record,
         coalesce(
             desired.action = 'subscribe'
             and policy.attribute = 'consent'
@@ -56,13 +60,52 @@ known as (
         on synced.reason = policy.reason
     left join recorded
         on
-            desired.action = 'subscribe'
+            desired.action in ('subscribe', 'release')
             and synced.event_id = recorded.event_id
+
+),
+
+-- A fault that ended without consent is taken back alone, by what came after it: an event that ended it, a sign of life after
+-- silence, or another address that the contact has since. Consent that is older than the fault was told before, or never.
+ended as (
+
+    select
+        *,
+        case
+            when action <> 'release' then event_id
+            when event_timestamp > known_at then event_id
+            when known_reason = 'unengaged' and engaged_at > known_at then engaged_event_id
+        end as ended_event_id,
+        case
+            when action <> 'release' then event_timestamp
+            when event_timestamp > known_at then event_timestamp
+            when known_reason = 'unengaged' and engaged_at > known_at then engaged_at
+            when linked_at > known_at then linked_at
+        end as ended_at
+    from known
+    where
+        (action = 'suppress' and (known_action is null or known_action <> 'suppress'))
+        -- What was told is told again where a subscribe was left unanswered, or where a fault of the address has become the person's will.
+        or (action = 'suppress' and (is_unknown or (attribute = 'consent' and not is_known_opt_out)))
+        or (action = 'subscribe' and known_action is null)
+        or (action = 'subscribe' and known_action = 'suppress' and not is_known_fault)
+        or (action = 'subscribe' and known_action in ('suppress', 'release') and (known_at is null or event_timestamp > known_at))
+        or (action = 'release' and known_action = 'suppress' and is_known_fault)
+
+),
+
+-- An act that is not younger than the opt-out that the profile was told of, or whose opt-out is on record no more, is no answer to
+-- it and waits for a person. Sent without its own time, it would count as an act of the day of the push. So does a fault that no
+-- event ended: a changed seed or var may have.
+judged as (
+
+    select
+        *,
+        is_no_answer or (action = 'release' and (ended_at is null or not is_known_on_record)) as is_waiting
+    from ended
 
 )
 
--- An act that is not younger than the opt-out that the profile was told of, or whose opt-out is on record no more, is no answer to
--- it and waits for a person. Sent without its own time, it would count as an act of the day of the push.
 select
     destination,
     channel,
@@ -74,19 +117,20 @@ select
     opt_in_at,
     action,
     case
-        when is_no_answer then 'policy'
-        when action = 'subscribe' and known_action = 'suppress' then known_reason
+        when is_waiting then 'policy'
+        when action = 'release' or (action = 'subscribe' and known_action = 'suppress') then known_reason
         else reason
     end as reason,
-    event_id,
-    event_timestamp,
-    case when is_no_answer then 101 else priority end as priority,
+    ended_event_id as event_id,
+    ended_at as event_timestamp,
+    case when is_waiting then 101 else priority end as priority,
     known_run_id,
     known_delta_id
-from known
-where
-    known_action is null
-    or (action = 'subscribe' and known_action = 'suppress')
-    or (action = 'suppress' and known_action <> 'suppress')
-    -- What was told is told again where a subscribe was left unanswered, or where a fault of the address has become the person's will.
-    or (action = 'suppress' and (is_unknown or (attribute = 'consent' and not is_known_opt_out)))
+from judged
+where true
+-- Of consent and what merely ended, consent.
+qualify
+    row_number() over (
+        partition by destination, channel, scope, contact_id
+        order by case action when 'suppress' then 1 when 'subscribe' then 2 else 3 end
+    ) = 1

@@ -59,6 +59,8 @@ profiles as (
     where
         {{ channel }}_suppressed
         or {{ status }} is not null
+        -- What the platform was told of it may have ended.
+        or {{ address }} is not null
     {{ 'union all' if not loop.last }}
 
     {% endfor -%}

@@ -520,6 +520,9 @@ class State:
             return False
         if act.contact is not None:
             return True
+        if act.channel == "push":
+            # The owner's preference switches no device on.
+            return False
         link = self.links.get((by, act.channel, act.address or ""))
         return link is not None and link.first_at <= grant.at
 

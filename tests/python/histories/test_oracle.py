@@ -670,6 +670,14 @@ def test_a_permission_that_names_a_token_is_that_tokens_alone(told: Told) -> Non
     assert told.listed == {"t1", "t2"}
 
 
+def test_the_owners_preference_switches_no_device_on(told: Told) -> None:
+    told.that("unsubscribe", day(1), on="push", k="k", t="t1")
+    told.that("subscribe", day(2), on="push", k="k")
+    assert told.listed == {"t1"}
+    told.that("subscribe", day(3), on="push", k="k", t="t1")
+    assert told.listed == set()
+
+
 def test_a_token_belongs_to_the_contact_that_named_it_last(told: Told) -> None:
     told.that("unsubscribe", day(1), on="push", k="k1")
     told.link(day(2), k="k1", t="t")

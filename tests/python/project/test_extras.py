@@ -44,7 +44,8 @@ def run_without(package: str, directory: Path, *arguments: str) -> subprocess.Co
     [
         ("starlette", "demo", "sandbox"),
         ("uvicorn", "demo", "sandbox"),
-        ("google.auth", "demo --days 3", "sandbox,fcm"),
+        ("google.auth", "demo --days 3", "sandbox,fcm,ses"),
+        ("botocore", "demo --days 3", "sandbox,fcm,ses"),
         ("cryptography", "sandbox --port 0", "sandbox"),
         ("starlette", "receive --port 0", "receiver"),
         ("google.cloud", "receive --port 0 --target bigquery", "bigquery"),

@@ -9,6 +9,9 @@ from tests.python.staging.bodies import Landed, bodies, event
 SOURCE = "ses"
 
 EVENTS = {
+    "bounce_of_a_message_without_an_address": [
+        event("email", "soft_bounce", "bounce/permanent/noemail", "noa@example.org"),
+    ],
     "bounce_of_two_of_three": [
         event("email", "bounce", "bounce/permanent/noemail", "leo@example.net"),
         event("email", "bounce", "bounce/permanent/noemail", "noa@example.org"),
@@ -25,6 +28,42 @@ EVENTS = {
     "bounces_of_many_classes": [
         event("email", kind, "bounce/permanent/general", f"b{number}@example.org")
         for number, kind in enumerate(["soft_bounce", "bounce", "soft_bounce", "bounce", "bounce"])
+    ],
+    "bounce_by_own_validation": [
+        event(
+            "email",
+            "soft_bounce",
+            "bounce/permanent/emailvalidationsuppressed",
+            "noa@example.org",
+            is_echo=True,
+        ),
+    ],
+    # They left a topic of Amazon's contact list: their addresses are as good as before.
+    **{
+        f"bounce_of_{name}": [
+            event(
+                "email",
+                "topic_unsubscribe",
+                "bounce/permanent/unsubscribedrecipient",
+                address,
+                is_echo=True,
+            )
+            for address in addresses
+        ]
+        for name, addresses in {
+            "who_left_a_topic": ["mia@example.org"],
+            "two_who_left_a_topic": ["leo@example.net", "noa@example.org"],
+            "who_left_a_topic_raw": ["mia@example.org"],
+        }.items()
+    },
+    "bounce_on_tenant_list_is_an_echo": [
+        event(
+            "email",
+            "bounce",
+            "bounce/permanent/ontenantsuppressionlist",
+            "noa@example.org",
+            is_echo=True,
+        ),
     ],
     "bounce_permanent": [
         event(
@@ -51,6 +90,15 @@ EVENTS = {
             "email",
             "complaint",
             "complaint/onaccountsuppressionlist",
+            "mia@example.org",
+            is_echo=True,
+        ),
+    ],
+    "complaint_on_tenant_list_is_an_echo": [
+        event(
+            "email",
+            "complaint",
+            "complaint/ontenantsuppressionlist",
             "mia@example.org",
             is_echo=True,
         ),

@@ -203,6 +203,31 @@ def test_plan_and_check_name_what_stops_receipts_too_and_the_rows_to_change(worl
 
 
 @on_both
+def test_rows_that_an_earlier_version_seeded_are_named_with_the_command_that_seeds_them(
+    world: World, sandbox: SandboxClient
+) -> None:
+    world.sql("create table seeded as select * from destinations")
+    world.sql("drop table destinations")
+    columns = "destination, channel, scope, mode, audience, keeps_reason, trusts_own, enabled"
+    world.sql(f"create table destinations as select {columns} from seeded")
+    world.sql("insert into destination_reasons values ('sendgrid', 'email', null, 'unsubscribe')")
+    world.already_pushed()
+    world.want("a@example.com", reason="unsubscribe")
+    for command in ("plan", "check"):
+        done = world.cli(command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            "Error: The table destinations was seeded by an earlier version and has no column "
+            "`messages`: run `dbt seed --full-refresh --select destinations`, then retry.\n"
+        )
+    assert sandbox.call_count() == 0
+    # Nobody's refusal waits for that.
+    assert world.cli("push").returncode == 0
+    assert sandbox.lists()["global"] == ["a@example.com"]
+    assert world.cli("status").returncode == 0
+
+
+@on_both
 def test_plan_prints_counts_calls_duration_guard_and_hash(world: World) -> None:
     world.want(*addresses(2500), reason="complaint")
     world.want("back@example.com", action="release", reason="unsubscribe")

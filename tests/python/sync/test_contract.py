@@ -115,6 +115,8 @@ READABLE = {
     ("postmark", "email", "broadcast"),
     ("sendgrid", "email", ""),
     ("sendgrid", "email", "101"),
+    ("ses", "email", ""),
+    ("ses", "email", "cust-1"),
     ("sparkpost", "email", "non_transactional"),
     ("sparkpost", "email", "transactional/146"),
 }
@@ -146,6 +148,7 @@ def connected(
             is_only_host=True,
             judge=kind.judge,
             meanings=meanings_of(name),
+            sign=kind.signer(settings),
         ) as client,
         ThreadPoolExecutor(4) as pool,
     ):
@@ -385,6 +388,7 @@ class TestEveryRow:
         ("braze", "", {"hard_bounced": MANY}),
         ("brevo", "", {"email": MANY}),
         ("klaviyo", "", {"email": MANY}),
+        ("ses", "", {"account": MANY, "cust-1": MANY[:3]}),
         ("sparkpost", "transactional", {"transactional": MANY, "transactional/1": MANY[:3]}),
     ],
 )

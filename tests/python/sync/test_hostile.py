@@ -54,6 +54,7 @@ LISTS: dict[str, dict[str, Any]] = {
     "mailchimp": {"a6b5da1054": {"unsubscribed": MANY}},
     "mailgun": {"mg.example.com complaints": MANY},
     "sendgrid": {"bounces": MANY},
+    "ses": {"account": MANY},
     "sparkpost": {"non_transactional": MANY},
 }
 

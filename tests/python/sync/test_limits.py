@@ -195,6 +195,7 @@ def test_no_call_starts_before_the_platform_said_whatever_its_status(
             members=kind.members(settings_of(case)),
             is_only_host=True,
             judge=kind.judge,
+            sign=kind.signer(settings_of(case)),
         ) as client,
         ThreadPoolExecutor(1) as calls,
         ThreadPoolExecutor(1) as pool,

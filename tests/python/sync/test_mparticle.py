@@ -104,9 +104,18 @@ def test_the_end_of_a_bounce_is_no_preference_of_the_person() -> None:
     assert "events" not in batch(person(reason="bounce", action="subscribe"))
 
 
-def test_a_release_is_refused_for_what_ended_is_no_consent() -> None:
-    (outcome,) = MParticle(DryRun(lambda _: None), {}).release([person(action="release")])
-    assert (outcome.result, outcome.attempts) == ("rejected", 0)
+@pytest.mark.parametrize("reason", ["bounce", "soft_bounces", "block", "unengaged", "policy"])
+def test_a_release_takes_the_attribute_back_and_touches_no_subscription(reason: str) -> None:
+    ended = '{"email_suppressed":false,"email_suppression_reason":null}'
+    found = batch(person(action="release", reason=reason, traits=ended))
+    assert "events" not in found
+    assert found["user_attributes"] == json.loads(ended)
+
+
+def test_a_release_is_taken(sandbox: SandboxClient) -> None:
+    one = person(action="release", reason="bounce", traits='{"email_suppressed":false}')
+    with connected("mparticle", sandbox) as destination:
+        assert [out.result for out in destination.release([one])] == ["accepted"]
 
 
 def test_a_contact_without_an_external_id_is_refused_by_name() -> None:

@@ -6,6 +6,8 @@ import json
 from datetime import datetime
 from typing import Any
 
+import pytest
+
 from sync.delivery.calls import DryRun
 from sync.destinations.base import Item, Request
 from sync.destinations.segment import Segment
@@ -116,10 +118,25 @@ def test_an_address_is_not_needed_and_not_told() -> None:
     assert "@" not in json.dumps(calls(person()))
 
 
-def test_a_release_is_refused_for_what_ended_is_no_consent() -> None:
-    (outcome,) = Segment(DryRun(lambda _: None), {}).release([person(action="release")])
-    assert (outcome.result, outcome.attempts) == ("rejected", 0)
-    assert "subscribe" in str(outcome.error)
+@pytest.mark.parametrize("reason", ["bounce", "soft_bounces", "block", "unengaged", "policy"])
+def test_a_release_takes_the_trait_back_and_touches_no_subscription(reason: str) -> None:
+    ended = '{"email_suppressed":false,"email_suppression_reason":null}'
+    (call,) = calls(person(action="release", reason=reason, traits=ended))
+    assert (call["type"], call["traits"]) == ("identify", json.loads(ended))
+
+
+def test_a_release_leaves_the_subscription_at_segment_as_it_is(sandbox: SandboxClient) -> None:
+    told = [
+        ("suppress", '{"email_subscribed_status":false,"email_suppressed":true}', "unsubscribe"),
+        ("release", '{"email_suppressed":false}', "bounce"),
+    ]
+    with connected("segment", sandbox) as destination:
+        for verb, traits, reason in told:
+            one = person(action=verb, traits=traits, reason=reason)
+            assert [out.result for out in getattr(destination, verb)([one])] == ["accepted"]
+    (rows,) = sandbox.lists("segment")["traits"].values()
+    assert rows[0]["email_subscribed_status"] is False
+    assert rows[0]["email_suppressed"] is False
 
 
 def test_the_write_key_is_the_user_of_basic_authentication() -> None:
