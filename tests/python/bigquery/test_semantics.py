@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -35,7 +35,7 @@ NOW = datetime.combine(generator.START, datetime.min.time(), UTC) + timedelta(da
 #: JSON number (1.50 is 1.5 on DuckDB) and the landing part.
 OF_THE_BUILD = {
     "loaded_at", "computed_at", "changed_at", "copy_loaded_at", "landing_part", "landed_at",
-    "happened_at_raw", "quarantine_id",
+    "happened_at_raw", "quarantine_id", "listed_at", "seconds_to_list",
 }  # fmt: skip
 #: Bodies with an object or an array where text belongs: its JSON text on DuckDB, null on BigQuery.
 #: No such text is an address or an id, and both engines keep the same elements.
@@ -180,11 +180,11 @@ def is_object_for_text(row: Mapping[str, Any]) -> bool:
 def plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC).isoformat(timespec="microseconds")
-    return value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 #: They count what differs by design: lines that cannot be read, objects where text belongs.
-COUNTS = {"status_quarantined", "status_unknown_events"}
+COUNTS = {"status_findings", "status_quarantined", "status_unknown_events"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in COUNTS])
@@ -220,6 +220,7 @@ def test_data_tests_find_nothing(both: Both) -> None:
 #: This build has nothing for them: test_unit_tests.py runs their unit tests in GoogleSQL.
 EMPTY = {
     "backfill_conflicts",
+    "deliverability_alerts",
     "int_cross_channel_reasons",
     "int_desired_profiles",
     "int_events_corrected",
