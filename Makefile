@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 # Two steps into the same environment: make demo needs the first alone.
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
-EXTRAS := fcm,backfill,report,bigquery,receiver,google-function,aws-lambda,sandbox,dev
+EXTRAS := fcm,backfill,report,alert,bigquery,receiver,google-function,aws-lambda,sandbox,dev
 # What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM, too).
 CLOUD_EXTRAS := receiver fcm bigquery google-function aws-lambda
 INSTALL := PYTHON="$(PYTHON)" scripts/install.sh

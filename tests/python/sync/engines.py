@@ -107,8 +107,9 @@ def status_views(schema: str, engine: str) -> Iterator[str]:
 
     # What reads another of them comes after it.
     for path in sorted(STATUS, key=lambda one: "ref('status_" in one.read_text(encoding="utf-8")):
-        text = _JINJA.from_string(path.read_text(encoding="utf-8"), globals=macros)
-        yield f"create or replace view {schema}.{path.stem} as {text.render(ref=ref, source=source)}"
+        view = _JINJA.from_string(path.read_text(encoding="utf-8"), globals=macros)
+        text = view.render(ref=ref, source=source)
+        yield f"create or replace view {schema}.{path.stem} as {text}"
 
 
 #: As dbt renders, with the macros that such a view may use.
