@@ -14,7 +14,7 @@ builds as (
 ),
 
 -- What nobody knows the name of is the internet's noise.
-requests as (
+counts as (
 
     select * from {{ source('raw', 'webhook_requests') }}
     where
@@ -134,7 +134,7 @@ arrivals as (
         source,
         counted_at,
         lag(counted_at) over (partition by source order by counted_at) as before_at
-    from requests
+    from counts
     where status_class = '2xx'
 
 ),
@@ -161,7 +161,7 @@ answers as (
         sum(case when status_class = '5xx' then requests else 0 end) as requests_5xx,
         min(case when status_class = '4xx' then counted_at end) as first_4xx_at,
         min(case when status_class = '5xx' then counted_at end) as first_5xx_at
-    from requests
+    from counts
     where counted_at > {{ hours_ago(1) }}
     group by source
 
