@@ -23,8 +23,8 @@ _KINDS: Final = {"began": "failure", "reminded": "warning", "ended": "success"}
 class Channel(Protocol):
     """Somebody who is told."""
 
-    #: As in raw.alerts: its kind, and its number among those of its kind, so that a new secret does
-    #: not make it another one.
+    #: As in raw.alerts: the scheme and its number among those of the scheme, so that a new secret
+    #: does not make it another one.
     name: str
 
     def tell(self, message: Message) -> bool:
@@ -75,7 +75,7 @@ def read_channels(environment: Mapping[str, str]) -> list[Channel]:
                 f"{VARIABLE}: URL {number} of {len(urls)} is none that Apprise knows, or a part of "
                 "it is missing (docs/alerts.md)."
             )
-        kind = str(service.service_name)
+        kind = url.partition("://")[0].lower()
         kinds[kind] += 1
         group = apprise.Apprise(asset=asset)
         group.add(service)

@@ -276,7 +276,7 @@ def test_it_tells_what_is_wrong_beside_all_else_and_a_channel_that_fails_stops_n
             channels, "prod", lambda: DuckDbWarehouse(database), parts, pause=0.01, longest=60
         )
         wait_until(
-            lambda: ("alert", "failing", "no message was taken by JSON 1") in said, "it fails"
+            lambda: ("alert", "failing", "no message was taken by json 1") in said, "it fails"
         )
         inbox.status = 200
         alerter.ask()

@@ -68,7 +68,7 @@ def test_an_incident_is_told_when_it_begins_after_a_day_and_when_it_has_ended(
     assert tell_now(watched, inbox.url) == Done()
     break_build(watched)
     begun = tell_now(watched, inbox.url)
-    assert [channel for channel, _ in begun.told] == ["JSON 1"]
+    assert [channel for channel, _ in begun.told] == ["json 1"]
     # While it lasts, nothing.
     assert tell_now(watched, inbox.url) == Done(lasting=1)
     assert len(inbox.messages) == 1
@@ -113,8 +113,8 @@ def test_what_a_channel_did_not_take_it_is_told_by_the_next_run(
     urls = {VARIABLE: f"{broken.url}, {well.url}"}
     done = watched.cli("alert", **urls)
     assert done.returncode == 1
-    assert "JSON 1 took no message; the next run tells it." in done.stderr
-    assert "JSON 2: contact-sync (duckdb): builds failed: 1" in done.stdout
+    assert "json 1 took no message; the next run tells it." in done.stderr
+    assert "json 2: contact-sync (duckdb): builds failed: 1" in done.stdout
     assert watched.cli("alert", **urls).returncode == 1
     broken.status = 200
     assert watched.cli("alert", **urls).returncode == 0
@@ -127,7 +127,7 @@ def test_what_a_channel_did_not_take_it_is_told_by_the_next_run(
 def test_who_did_not_hear_of_the_beginning_hears_of_no_end(watched: World, inbox: Inbox) -> None:
     inbox.status = 503
     break_build(watched)
-    assert tell_now(watched, inbox.url).failed == ["JSON 1"]
+    assert tell_now(watched, inbox.url).failed == ["json 1"]
     watched.build()
     inbox.status = 200
     assert tell_now(watched, inbox.url) == Done()
@@ -253,31 +253,31 @@ def test_in_an_hour_of_outages_each_is_raised_once_and_cleared_once(
     assert sum(": over: " in title for title in inbox.titles) == len(OUTAGES)
 
 
-def told_of(state: str, channel: str = "JSON 1", at: datetime = NOW) -> Told:
+def told_of(state: str, channel: str = "json 1", at: datetime = NOW) -> Told:
     return Told("id", "failed", "sendgrid", channel, state, 3, at, at)
 
 
 def test_a_new_channel_is_told_of_the_incident_that_the_others_know() -> None:
-    (news,) = news_for("JSON 2", [HELD], [told_of("began")], NOW)
+    (news,) = news_for("json 2", [HELD], [told_of("began")], NOW)
     assert (news.state, news.incident_id) == ("began", "id")
-    assert news_for("JSON 2", [], [told_of("began")], NOW) == []
+    assert news_for("json 2", [], [told_of("began")], NOW) == []
 
 
 def test_an_incident_that_begins_again_is_another_one() -> None:
-    (news,) = news_for("JSON 1", [HELD], [told_of("ended")], NOW)
+    (news,) = news_for("json 1", [HELD], [told_of("ended")], NOW)
     assert news.state == "began"
     assert news.incident_id != "id"
 
 
 def test_a_clock_that_is_behind_puts_no_row_before_the_last() -> None:
     later = NOW + timedelta(minutes=3)
-    (news,) = news_for("JSON 1", [], [told_of("began", at=later)], NOW)
+    (news,) = news_for("json 1", [], [told_of("began", at=later)], NOW)
     assert news.told_at > later
 
 
 def test_a_source_with_a_hostile_name_tells_nobodys_address() -> None:
     held = Condition("quarantined", "ann@example.com\n\x1b[2J" + "x" * 900, 9, 5, None)
-    (news,) = news_for("JSON 1", [held], [], NOW)
+    (news,) = news_for("json 1", [held], [], NOW)
     title = message_of(news, "prod").title
     assert "ann@" not in title
     assert title.isprintable()
@@ -298,4 +298,16 @@ def test_a_url_that_apprise_does_not_know_is_an_error_of_configuration() -> None
     assert read_channels({}) == []
     # Commas and line breaks may stand between URLs.
     names = [one.name for one in read_channels({VARIABLE: "json://a,\njson://b mailto://u:p@c.de"})]
-    assert names == ["JSON 1", "JSON 2", "E-Mail 1"]
+    assert names == ["json 1", "json 2", "mailto 1"]
+
+
+def test_the_page_shows_the_rules_and_urls_that_apprise_takes() -> None:
+    page = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
+    with Path(ROOT / "seeds/alert_rules.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            numbers = (row[name] if row[name] != "0" else "" for name in ("minimum", "minutes"))
+            cells = (f"`{row['rule']}`", row["note"].rstrip("."), row["threshold"], *numbers)
+            assert f"| {' | '.join(cells)} |" in page
+    urls = re.findall(r"^\| \[.*\| `(\w+://\S+)` \|$", page, re.MULTILINE)
+    names = [one.name for one in read_channels({VARIABLE: " ".join(urls)})]
+    assert len(names) == len(set(names)) == 5
