@@ -15,8 +15,8 @@ BIN := $(VENV)/bin
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
 EXTRAS := fcm,backfill,report,alert,bigquery,receiver,google-function,aws-lambda,sandbox,dev
-# What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM, too).
-CLOUD_EXTRAS := receiver fcm bigquery google-function aws-lambda
+# What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM and send alerts, too).
+CLOUD_EXTRAS := receiver fcm bigquery google-function aws-lambda alert
 INSTALL := PYTHON="$(PYTHON)" scripts/install.sh
 # Tools of the tests that cannot share .venv: a BigQuery emulator and GoogleSQL's analyzer.
 TOOLS := .tools
