@@ -97,6 +97,8 @@
         "create table if not exists " ~ raw_table('builds') ~ " (invocation_id " ~ text ~ ", started_at " ~ timestamp
         ~ ", ended_at " ~ timestamp ~ ", as_of " ~ timestamp ~ ", ok "
         ~ dbt.type_boolean() ~ ")",
+        "create table if not exists " ~ raw_table('alerts') ~ " (incident_id " ~ text ~ ", rule " ~ text ~ ", subject " ~ text
+        ~ ", channel " ~ text ~ ", state " ~ text ~ ", value " ~ integer ~ ", told_at " ~ timestamp ~ ")",
     ]) }}
 {%- endmacro %}
 

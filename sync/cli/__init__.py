@@ -5,6 +5,7 @@ Options in, a function of the package called, its result printed.
 
 from sync.cli import (  # noqa: F401  (each adds its commands to the group)
     adopt,
+    alert,
     backfill,
     build,
     check,

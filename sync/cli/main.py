@@ -47,6 +47,7 @@ def cli() -> None:
     contact-sync check                whether the platforms will let it
     contact-sync push                 send it
     contact-sync status               how things are
+    contact-sync alert                tell people when something is wrong
     contact-sync adopt                take over a platform's own lists
     contact-sync reconcile            whether the platforms' lists hold what they should
     contact-sync suppress, release    an operator's act

@@ -90,8 +90,9 @@ def run(
     One process in place of `receive` and of the schedule: a refusal that is posted here is on the
     platforms' lists within seconds. Builds run in a process of their own; a build or a platform
     that fails is tried again, and never stops the receiver. What each part does is said in a line,
-    at GET /healthz and in `contact-sync status`. SIGTERM or Ctrl-C ends it within 30 s; nothing
-    that was answered is lost.
+    at GET /healthz and in `contact-sync status`. Where CONTACT_SYNC_ALERT_URLS is set, it tells
+    people what is wrong, as `contact-sync alert` does. SIGTERM or Ctrl-C ends it within 30 s;
+    nothing that was answered is lost.
 
     \b
     Exit codes:
@@ -104,6 +105,7 @@ def run(
       contact-sync run --port 8080
       contact-sync run --no-receiver --every 2m --daily 02:30
     """
+    from sync.alerts.channels import read_channels
     from sync.run.line import make_line
     from sync.run.loop import Times
     from sync.run.service import run
@@ -122,7 +124,17 @@ def run(
 
         settings = read_settings(os.environ, unsigned=unsigned)
         server = server_of(settings, place.target, place.project, host=host, port=port)
+    channels = read_channels(os.environ)
     stop, _ = stop_on_signals()
     times = Times(daily, weekly, least)
     tell = make_line().tell
-    run(place, times, limits, stop, tell=tell, server=server, is_published=publish)
+    run(
+        place,
+        times,
+        limits,
+        stop,
+        tell=tell,
+        server=server,
+        is_published=publish,
+        channels=channels,
+    )

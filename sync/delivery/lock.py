@@ -62,6 +62,8 @@ class Lease:
     destination: str
     plan_hash: str | None
     shard: Shard | None = None
+    #: Until it must be renewed.
+    span: timedelta = LEASE
     started_at: datetime = field(default_factory=utc_now)
     _expires_at: datetime | None = None
     _lost: threading.Event = field(default_factory=threading.Event)
@@ -102,7 +104,7 @@ class Lease:
 
     def next_row(self, tally: Tally) -> RunRow:
         """The row that holds the lock for another while."""
-        return self._row("running", tally, ended_at=None, expires_at=utc_now() + LEASE)
+        return self._row("running", tally, ended_at=None, expires_at=utc_now() + self.span)
 
     def settle(self, row: RunRow, *, is_lost: bool = False) -> None:
         """Notes what became of next_row."""

@@ -55,10 +55,12 @@ class Loop:
         signature: Callable[[], int] | None,
         *,
         database: Path | None,
+        has_ended: Callable[[], None] = lambda: None,
     ) -> None:
         """signature: another number after something landed; None where only `woken` tells.
 
-        database: DuckDB's file, where readers get a copy of it.
+        database: DuckDB's file, where readers get a copy of it. has_ended: called after each build,
+        well or not.
         """
         self._builder = builder
         self._pusher = pusher
@@ -72,6 +74,7 @@ class Loop:
         self._retries: dict[str, Retry] = defaultdict(Retry)
         self._built_at = time.monotonic()
         self._database = database
+        self._has_ended = has_ended
         self._publications = Publications()
         self._last_failed = False
         #: Set by the receiver when something landed that must not wait.
@@ -142,6 +145,7 @@ class Loop:
             self._note(built.selection, began)
             self._parts.say("build", "idle", str(built))
             self._pusher.ask()
+        self._has_ended()
 
     def _still(self, selection: str, seconds: float) -> None:
         # Of one that waits for somebody, that is said.

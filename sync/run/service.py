@@ -7,21 +7,24 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from sync.alerts.channels import Channel
 from sync.delivery.guard import Limits
 from sync.errors import SyncError
 from sync.place import Place
 from sync.profile import landing_directory
+from sync.run.alerter import Alerter
 from sync.run.builder import Builder
 from sync.run.landing import signature
 from sync.run.loop import Loop, Times
 from sync.run.parts import Parts, alone
 from sync.run.pusher import Pusher
 from sync.warehouse import open_warehouse
+from sync.warehouse.base import Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +51,18 @@ def run(
     tell: Callable[..., None],
     server: Server | None,
     is_published: bool,
+    channels: Sequence[Channel],
 ) -> None:
     """Until `stop` is set. server: the receiver; None: another process receives.
 
-    is_published: whether readers get a copy of DuckDB's file.
+    is_published: whether readers get a copy of DuckDB's file. channels: who is told what is wrong.
 
     Raises ConfigError where a run of this warehouse is at it already, or the receiver cannot start;
     SyncError where it ended by itself.
     """
     with alone(place.state):
         parts = Parts(place.state, tell)
-        _run(place, times, limits, stop, parts, server, is_published)
+        _run(place, times, limits, stop, parts, server, is_published, channels)
 
 
 def _run(
@@ -69,6 +73,7 @@ def _run(
     parts: Parts,
     server: Server | None,
     is_published: bool,
+    channels: Sequence[Channel],
 ) -> None:
     for selection in ("daily", "weekly"):
         if parts.noted(selection) is None:
@@ -90,9 +95,13 @@ def _run(
         announce=lambda text: parts.say("build", "working", text),
         waiting=waiting,
     )
+
+    def opened() -> Warehouse:
+        return open_warehouse(place.target, read_only=False)
+
     pusher = Pusher(
         place.target,
-        lambda: open_warehouse(place.target, read_only=False),
+        opened,
         os.environ,
         limits,
         parts,
@@ -102,8 +111,15 @@ def _run(
     is_local = place.target.engine == "duckdb"
     landing = landing_directory()
     looks = (lambda: signature(landing)) if is_local else None
+    alerter = Alerter(channels, place.target.name, opened, parts) if channels else None
     loop = Loop(
-        builder, pusher, parts, times, looks, database=place.database if is_published else None
+        builder,
+        pusher,
+        parts,
+        times,
+        looks,
+        database=place.database if is_published else None,
+        has_ended=alerter.ask if alerter else lambda: None,
     )
     end_receiver, join_receiver = _receive(server, loop, parts, stop)
 
@@ -115,6 +131,8 @@ def _run(
         # What was answered is landed; what comes later, the platform sends again.
         end_receiver()
         pusher.end()
+        if alerter:
+            alerter.end()
         builder.stop(_BUILD_PATIENCE)
 
     ending = threading.Thread(target=end, name="end", daemon=True)
@@ -127,7 +145,9 @@ def _run(
         deadline = asked_at[0] + _PATIENCE
         join_receiver(deadline)
         pusher.join(deadline)
-        for name in ("build", "push", "publish"):
+        if alerter:
+            alerter.join(deadline)
+        for name in ("build", "push", "publish", "alert"):
             if name in parts.as_json():
                 parts.say(name, "stopped")
     if parts.as_json()["receive"]["state"] == "failing":

@@ -881,4 +881,34 @@ MUTANTS = [
             "[a_fault_that_ended_without_consent_is_taken_back_alone]",
         ),
     ),
+    Mutant(
+        "an incident is told while it lasts",
+        "sync/alerts/incidents.py",
+        "        elif now - before.told_at >= REMIND_AFTER:\n",
+        "        else:\n",
+        (
+            "tests/python/sync/test_alert.py"
+            "::test_an_incident_is_told_when_it_begins_after_a_day_and_when_it_has_ended[duckdb]",
+        ),
+    ),
+    Mutant(
+        "who heard of no beginning hears of the end",
+        "sync/alerts/incidents.py",
+        "    mine = {(one.rule, one.subject): one for one in told if one.channel == channel}\n",
+        "    mine = {(one.rule, one.subject): one for one in told if one.channel}\n",
+        (
+            "tests/python/sync/test_alert.py"
+            "::test_a_new_channel_is_told_of_the_incident_that_the_others_know",
+        ),
+    ),
+    Mutant(
+        "a message that a channel did not take counts as told",
+        "sync/alerts/tell.py",
+        "        if not channel.tell(message):\n",
+        "        if channel.tell(message) is None:\n",
+        (
+            "tests/python/sync/test_alert.py"
+            "::test_what_a_channel_did_not_take_it_is_told_by_the_next_run",
+        ),
+    ),
 ]

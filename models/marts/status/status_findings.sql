@@ -36,7 +36,7 @@ runs as (
 
 ),
 
-failed_requests as (
+counts as (
 
     select * from {{ source('raw', 'webhook_requests') }}
     where
@@ -221,7 +221,7 @@ findings as (
         2 as severity,
         sum(requests) as items,
         min(counted_at) as since
-    from failed_requests
+    from counts
 
     union all
 

@@ -3,6 +3,8 @@ with
 runs as (
 
     select * from {{ source('raw', 'sync_runs') }}
+    -- The lock of `contact-sync alert` is no push.
+    where destination <> 'alert'
 
 ),
 

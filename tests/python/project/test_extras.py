@@ -31,7 +31,11 @@ def run_without(package: str, directory: Path, *arguments: str) -> subprocess.Co
     return subprocess.run(
         [sys.executable, "-m", "sync", *arguments],
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(directory), str(PROJECT)])},
+        env={
+            **os.environ,
+            "CONTACT_SYNC_ALERT_URLS": "json://127.0.0.1",
+            "PYTHONPATH": os.pathsep.join([str(directory), str(PROJECT)]),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -58,6 +62,7 @@ def run_without(package: str, directory: Path, *arguments: str) -> subprocess.Co
         ("google.cloud", "build --target bigquery", "bigquery"),
         ("numpy", "backfill a.csv --dry-run", "backfill"),
         ("vl_convert", "report", "report"),
+        ("apprise", "alert", "alert"),
     ],
 )
 def test_a_command_names_the_extra_it_needs(

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from sync.alerts.channels import VARIABLE, read_channels
 from sync.delivery.guard import Limits
 from sync.delivery.report import Part as Outcome
 from sync.errors import GuardStop
 from sync.landing.delivery import Landed
 from sync.profile import Target
+from sync.run.alerter import Alerter
 from sync.run.builder import Builder
 from sync.run.landing import signature
 from sync.run.lasting import told_while_it_lasts
@@ -29,6 +32,9 @@ from sync.run.sink import may_refuse
 from sync.warehouse.duckdb import DuckDbWarehouse
 from sync.warehouse.published import is_current
 from tests.python.conftest import ROOT, Warehouse, project_with_seeds
+from tests.python.sync.engines import DuckDb
+from tests.python.sync.inbox import open_inbox
+from tests.python.sync.world import wait_until
 
 MONDAY = datetime(2026, 11, 30, 3, 30, tzinfo=UTC)
 
@@ -250,3 +256,32 @@ def test_copies_take_a_tenth_of_the_time_at_most_and_a_failed_one_waits_a_minute
     publications.failed(seconds=30)
     clock.now += 299
     assert not publications.is_due((2, 0), is_idle=True), "a disk that is full fills slowly"
+
+
+def test_it_tells_what_is_wrong_beside_all_else_and_a_channel_that_fails_stops_nothing(
+    tmp_path: Path,
+) -> None:
+    database = tmp_path / "contact_sync.duckdb"
+    engine = DuckDb(database)
+    engine.create("insert into raw.builds values ('bad', null, now()::timestamp, null, true)")
+    engine.sql("insert into possible_opt_outs values ('twilio', 'sms', timestamp '2026-01-01')")
+    said: list[tuple[str, str, str]] = []
+    parts = Parts(
+        tmp_path / "run.json", lambda name, part: said.append((name, part.state, part.detail))
+    )
+    with open_inbox() as inbox:
+        inbox.status = 500
+        channels = read_channels({VARIABLE: inbox.url})
+        alerter = Alerter(
+            channels, "prod", lambda: DuckDbWarehouse(database), parts, pause=0.01, longest=60
+        )
+        wait_until(
+            lambda: ("alert", "failing", "no message was taken by json 1") in said, "it fails"
+        )
+        inbox.status = 200
+        alerter.ask()
+        wait_until(lambda: parts.state("alert") == "idle", "it is told")
+        alerter.end()
+        alerter.join(time.monotonic() + 10)
+    assert len(inbox.messages) == 1
+    assert "a reply that may be an opt-out waits for" in said[-1][2]

@@ -18,9 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import duckdb
+import jinja2
 
 from sync.profile import load_target
 from sync.warehouse import open_warehouse
@@ -54,7 +56,8 @@ TABLES = {
     " contact_id text, external_id text, email text, phone text, push_token_type text,"
     " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"
     " kept_topics text, traits text",
-    "events": "source text, event_type text, provider_event text, topic text",
+    "events": "source text, event_type text, provider_event text, topic text,"
+    " received_at timestamp, loaded_at timestamp",
     "quarantined_deliveries": "source text, reason text, received_at timestamp",
     "possible_opt_outs": "source text, channel text, received_at timestamp",
     "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
@@ -66,6 +69,14 @@ TABLES = {
     " is_unknown boolean",
     "int_lost_suppressions": "destination text, channel text, scope text, address text",
     "int_contact_addresses": "channel text, external_id text, exceeds_address_limit boolean",
+}
+
+#: Made where they are needed: each costs the emulator.
+TABLES_OF_ALERTS = {
+    "raw.alerts": "incident_id text, rule text, subject text, channel text, state text,"
+    " value integer, told_at timestamp",
+    "alert_rules": "rule text, threshold integer, minimum integer, minutes integer,"
+    " enabled boolean, note text",
 }
 
 VIEW = """
@@ -84,16 +95,45 @@ where not exists (
 STATUS = sorted((ROOT / "models" / "marts" / "status").glob("*.sql"))
 
 
-def status_views(schema: str, macros: Mapping[str, str]) -> Iterator[str]:
-    """Statements that make the views of `status`, as dbt would. macros: what each becomes."""
+def status_views(schema: str, engine: str) -> Iterator[str]:
+    """Statements that make the views of `status` and `alert`, as dbt would."""
+    macros = _macros(engine)
+
+    def ref(name: str) -> str:
+        return f"{schema}.{name}"
+
+    def source(_: str, name: str) -> str:
+        return f"raw.{name}"
+
     # What reads another of them comes after it.
     for path in sorted(STATUS, key=lambda one: "ref('status_" in one.read_text(encoding="utf-8")):
-        text = re.sub(r"{{ ref\('(\w+)'\) }}", rf"{schema}.\1", path.read_text(encoding="utf-8"))
-        text = re.sub(r"{{ source\('raw', '(\w+)'\) }}", r"raw.\1", text)
-        text = re.sub(
-            r"{{ (\w+)\((\d*)\) }}", lambda found: macros[found[1]].format(found[2]), text
-        )
+        view = _JINJA.from_string(path.read_text(encoding="utf-8"), globals=macros)
+        text = view.render(ref=ref, source=source)
         yield f"create or replace view {schema}.{path.stem} as {text}"
+
+
+#: As dbt renders, with the macros that such a view may use.
+_JINJA = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.StrictUndefined)
+
+
+@cache
+def _macros(engine: str) -> dict[str, Any]:
+    """The project's macros of instants and types, each with the body of the engine."""
+    text = "".join(
+        (ROOT / "macros" / name).read_text(encoding="utf-8") for name in ("clock.sql", "types.sql")
+    )
+
+    class Adapter:
+        def dispatch(self, name: str) -> Any:
+            return getattr(module, f"{engine}__{name}")
+
+    context = {
+        "adapter": Adapter(),
+        "return": lambda value: value,
+        "modules": SimpleNamespace(re=re),
+    }
+    module = _JINJA.from_string(text, globals=context).module
+    return {name: macro for name, macro in vars(module).items() if not name.startswith("_")}
 
 
 def destination_errors() -> list[dict[str, Any]]:
@@ -114,6 +154,18 @@ def _meanings() -> str:
     return f"insert into destination_errors values {', '.join(rows)}"
 
 
+def _alert_rules() -> str:
+    """A statement that fills the seed."""
+    with (ROOT / "seeds" / "alert_rules.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    values = (
+        f"('{row['rule']}', {row['threshold']}, {row['minimum']}, {row['minutes']},"
+        f" {row['enabled']}, '')"
+        for row in rows
+    )
+    return f"insert into alert_rules values {', '.join(values)}"
+
+
 class Engine(Protocol):
     """Where a world's tables are."""
 
@@ -130,7 +182,7 @@ class Engine(Protocol):
         """Adds rows to a table."""
 
     def show_status(self) -> None:
-        """Makes the views that `status` reads, which no other command does."""
+        """Makes what `status` and `alert` read, which no other command does."""
 
 
 class DuckDb:
@@ -187,15 +239,10 @@ def _duckdb_template(*statements: str) -> Path:
     path = Path(directory.name) / "template.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema raw")
-        for table, columns in TABLES.items():
+        for table, columns in {**TABLES, **TABLES_OF_ALERTS}.items():
             connection.execute(f"create table {table} ({columns.replace(' integer', ' bigint')})")
-        macros = {
-            "utc_now": "(now() at time zone 'UTC')",
-            "hours_ago": "((now() at time zone 'UTC') - interval {} hour)",
-            "type_int64": "bigint",
-        }
-        views = [VIEW.format(now="now()::timestamp"), *status_views("main", macros)]
-        for statement in (*views, _meanings(), *statements):
+        views = [VIEW.format(now="now()::timestamp"), *status_views("main", "duckdb")]
+        for statement in (*views, _meanings(), _alert_rules(), *statements):
             connection.execute(statement)
     return path
 
@@ -276,12 +323,9 @@ contact_sync:
         ).result(timeout=120)
 
     def show_status(self) -> None:
-        macros = {
-            "utc_now": "current_timestamp()",
-            "hours_ago": "timestamp_sub(current_timestamp(), interval {} hour)",
-            "type_int64": "int64",
-        }
-        for statement in status_views("marts", macros):
+        for table, columns in TABLES_OF_ALERTS.items():
+            self._create_table(table, dict(part.split() for part in columns.split(", ")))
+        for statement in (*status_views("marts", "bigquery"), _alert_rules()):
             self.sql(statement)
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from tests.python.bigquery.analyzer import analyze
-from tests.python.sync.engines import STATUS, TABLES, BigQuery
+from tests.python.sync.engines import STATUS, TABLES, TABLES_OF_ALERTS, BigQuery
+from tests.python.sync.inbox import open_inbox
 from tests.python.sync.world import SandboxClient, World, addresses
 
 pytestmark = pytest.mark.parametrize("engine", ["bigquery"], indirect=True)
@@ -36,7 +37,8 @@ PARAMETERS = {
 
 def with_values(text: str) -> str:
     """The statement with a value of the right type for each parameter."""
-    known = {**columns(TABLES["raw.sync_ledger"]), **columns(TABLES["raw.sync_runs"]), **PARAMETERS}
+    tables = (TABLES_OF_ALERTS["raw.alerts"], TABLES["raw.sync_ledger"], TABLES["raw.sync_runs"])
+    known = {name: kind for text in tables for name, kind in columns(text).items()} | PARAMETERS
 
     def value(found: re.Match[str]) -> str:
         return f"cast(null as {known[re.sub('_[0-9]+$', '', found[1])]})"
@@ -58,6 +60,9 @@ def test_every_statement_is_googlesql(world: World, sandbox: SandboxClient) -> N
     assert world.cli("plan", "--limit", "1").returncode == 0
     assert world.cli("push", "--dry-run").returncode == 0
     assert world.cli("status").returncode == 0
+    world.sql("insert into possible_opt_outs values ('twilio', 'sms', timestamp '2026-01-01')")
+    with open_inbox() as inbox:
+        assert world.cli("alert", CONTACT_SYNC_ALERT_URLS=inbox.url).returncode == 0
     (world.directory / "people.csv").write_text("email\n")
     assert world.cli("scrub", "people.csv").returncode == 0
     jobs = world.engine.client.list_jobs(all_users=True)
@@ -67,9 +72,10 @@ def test_every_statement_is_googlesql(world: World, sandbox: SandboxClient) -> N
     assert len(statements) > 25
     assert any(text.startswith("insert") and "sync_ledger" in text for text in statements)
     assert any(text.startswith("insert") and "sync_runs" in text for text in statements)
+    assert any(text.startswith("insert") and "alerts" in text for text in statements)
     tables = {
         f"{project}.{name if '.' in name else f'marts.{name}'}": columns(text)
-        for name, text in TABLES.items()
+        for name, text in {**TABLES, **TABLES_OF_ALERTS}.items()
     }
     tables[f"{project}.marts.sync_deltas"] = columns(TABLES["int_deltas"])
     for path in STATUS:

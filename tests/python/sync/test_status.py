@@ -25,7 +25,7 @@ def busy(world: World, sandbox: SandboxClient) -> World:
     world.build(age=timedelta(hours=2))
     world.sql(
         """
-        insert into events values
+        insert into events (source, event_type, provider_event, topic) values
             ('sendgrid', 'bounce', 'bounce', null), ('sendgrid', 'bounce', 'bounce', null),
             ('twilio', 'unsubscribe', 'STOP', null),
             ('sendgrid', 'topic_unsubscribe', 'group_unsubscribe', '55'),

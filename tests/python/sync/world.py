@@ -295,7 +295,7 @@ class World:
     def cli(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command as a user runs it, in the world's folder. An empty variable is unset."""
         full = self.full_environment(**environment)
-        if arguments[:1] == ("status",) and not self._has_status:
+        if arguments[:1] in (("status",), ("alert",)) and not self._has_status:
             self.engine.show_status()
             self._has_status = True
         return run(
