@@ -40,10 +40,10 @@ _TOLD: Final = """
     qualify row_number() over (partition by channel, rule, subject order by told_at desc) = 1
 """
 _COLUMNS: Final = ("incident_id", "rule", "subject", "state", "value", "told_at")
-_RECORD: Final = """
-    insert into {raw}.alerts (incident_id, rule, subject, channel, state, value, told_at)
-    values (@incident_id, @rule, @subject, @channel, @state, @value, @told_at)
-"""
+_RECORD: Final = (
+    f"insert into {{raw}}.alerts ({', '.join(_COLUMNS)}, channel)"
+    f" values ({', '.join(f'@{name}' for name in _COLUMNS)}, @channel)"
+)
 
 
 @dataclass(slots=True)

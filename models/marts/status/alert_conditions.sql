@@ -139,7 +139,7 @@ arrivals as (
 
 ),
 
--- A source that was heard on fewer than seven days has no habit yet.
+-- A source that was heard on fewer than five days has no habit.
 habits as (
 
     select
@@ -148,7 +148,7 @@ habits as (
         max({{ seconds_between('before_at', 'counted_at') }}) as longest_pause
     from arrivals
     group by source
-    having count(distinct {{ to_date('counted_at') }}) >= 7
+    having count(distinct {{ to_date('counted_at') }}) >= 5
 
 ),
 
