@@ -64,8 +64,30 @@ ended_by_contact as (
     where
         {{ opt_in_follows('opt_outs', 'opt_ins') }}
         and not opt_outs.exceeds_address_limit
+        -- Their preference switches no device on that was switched off.
+        and (opt_outs.channel <> 'push' or opt_outs.named_external_id is not null)
         -- The contact did not speak of an address that was linked later.
         and (opt_outs.named_external_id is not null or opt_outs.linked_at <= opt_ins.effective_at)
+
+),
+
+-- What a platform's own id opted out of, the same id ends.
+ended_by_platform_id as (
+
+    select
+        opt_outs.contact_state_id,
+        opt_outs.event_id as opt_out_event_id,
+        opt_ins.effective_at,
+        opt_ins.event_id
+    from opt_outs
+    inner join releases
+        on opt_outs.reason = releases.reason
+    inner join opt_ins
+        on
+            releases.event_type = opt_ins.event_type
+            and opt_outs.channel = opt_ins.channel
+            and opt_outs.named_platform_id = opt_ins.platform_id
+    where {{ opt_in_follows('opt_outs', 'opt_ins') }}
 
 ),
 
@@ -74,6 +96,8 @@ endings as (
     select * from ended_by_address
     union all
     select * from ended_by_contact
+    union all
+    select * from ended_by_platform_id
 
 ),
 
