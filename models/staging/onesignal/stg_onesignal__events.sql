@@ -102,7 +102,7 @@ select
     case when channel = 'sms' then token end as phone_raw,
     case when channel = 'push' then token end as push_token_raw,
     case when channel = 'push' and token is not null then device_type end as push_token_type,
-    {{ platform_id('lower(subscription_id)', "'onesignal'") }} as platform_id,
+    {{ platform_id('subscription_id', "'onesignal'") }} as platform_id,
     channel is not null as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,
