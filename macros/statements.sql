@@ -1,9 +1,10 @@
 {#-
     What our own commands land: `backfill`, `adopt` and an operator's act write deliveries of one shape,
     {"statements": [{"event", "detail", "platform", "channel", "external_id", "email", "phone", "push_token",
-    "push_token_type", "platform_id", "topic", "is_positive", "reason", "by", "at"}]}. platform: the source whose deliveries are read. A statement that
-    names a platform is that platform's, as if its webhook had said it. What is equal in everything but its reason is one
-    event, so that the same file or list may be landed again. platform_id: the platform's own id of the person or device, after its name and a colon.
+    "push_token_type", "platform_id", "topic", "is_positive", "reason", "by", "at"}]}. platform: the source whose deliveries are read.
+    A statement that names a platform is that platform's, as if its webhook had said it. What is equal in everything but its reason is one
+    event, so that the same file or list may be landed again. platform_id: the platform's own id of the person or device, after its
+    name and a colon.
 -#}
 {% macro statements(platform) -%}
 {#- Of a list that gives no dates: who left it and came back is on it anew. -#}

@@ -142,7 +142,8 @@ def column_names() -> tuple[str, ...]:
     facts = (*(f for f in _FACTS if f != "notification_types"), *_TIMES)
     prefixed = [f"{channel}_{fact}" for channel in CHANNELS for fact in facts]
     return ("external_id", "email", "phone", "push_token", "push_token_type", "channel",
-            *PLATFORM_IDS, "updated_at", "reason", "listed_at", _IGNORED, *facts, *prefixed)  # fmt: skip
+            *PLATFORM_IDS, "updated_at", "reason", "listed_at", _IGNORED,
+            *facts, *prefixed)  # fmt: skip
 
 
 def words(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -234,9 +234,9 @@ class Reading:
             f"{name}: if({name} is null, null, {name}_text)" for name in ADDRESS_OF.values()
         ]
         own_ids = [
-            f"'{platform}:' || a_platform_id({_cell(column)})"
+            f"'{platform}:' || a_platform_id({_cell(layout.named(meaning))})"
             for meaning, platform in PLATFORM_IDS.items()
-            if (column := layout.named(meaning)) is not None
+            if layout.named(meaning) is not None
         ]
         self._db.execute(f"""
             insert into rows by name

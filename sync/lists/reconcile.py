@@ -30,7 +30,9 @@ _SQL = Path(__file__).with_name("reconcile.sql")
 _EXAMPLES = 3
 # In the local file: an empty text is a value, the scope of a platform with one list.
 _NULL = "\\N"
-_COLUMNS = ("channel", "scope", "address", "listed_in", "since", "topic", "platform_id", "is_placement")
+_COLUMNS = (
+    "channel", "scope", "address", "listed_in", "since", "topic", "platform_id", "is_placement",
+)  # fmt: skip
 
 #: What each kind of difference means, in the order in which they are shown.
 KINDS: Mapping[str, str] = {

@@ -80,9 +80,7 @@ class Person:
     @cached_property
     def written_ids(self) -> frozenset[str]:
         """The ids as bodies have them."""
-        return frozenset(self.external_ids) | {
-            one.partition(":")[2] for one in self.platform_ids
-        }
+        return frozenset(self.external_ids) | {one.partition(":")[2] for one in self.platform_ids}
 
     @property
     def contact_ids(self) -> list[str]:
@@ -219,9 +217,7 @@ def _platform_ids(warehouse: Warehouse, names: set[Name]) -> set[Name]:
     found: dict[str, set[Name]] = {}
     for row in rows:
         found.setdefault(row["platform_id"], set()).add(Name(row["channel"], row["address"]))
-    return {
-        Name("platform_id", one) for one, addresses in found.items() if addresses <= names
-    }
+    return {Name("platform_id", one) for one, addresses in found.items() if addresses <= names}
 
 
 def _refusals_of_shared(

@@ -73,8 +73,8 @@ SECTIONS: tuple[Section, ...] = (
         "Opt-outs that wait: a platform's own id, and no address is known of it",
         ("source", "channel", "opt_outs", "oldest"),
         "source, channel",
-        "They suppress nobody until `contact-sync adopt` or an export (`contact-sync backfill`) says "
-        "whose ids they are: docs/platform-ids.md",
+        "They suppress nobody until `contact-sync adopt` or an export (`contact-sync backfill`) "
+        "says whose ids they are: docs/platform-ids.md",
     ),
     Section(
         "contacts_over_address_limit",

@@ -42,7 +42,8 @@ platform_ids as (
         {{ surrogate_key(["'platform_id'", 'platform_id']) }} as contact_id,
         address_id,
         channel,
-        address
+        address,
+        loaded_at
     from {{ ref('int_platform_ids') }}
 
 ),
@@ -168,6 +169,13 @@ reached_ids as (
     select {{ surrogate_key(["'platform_id'", 'platform_id']) }} as contact_id
     from new_events
     where platform_id is not null
+
+    union distinct
+
+    -- A link may be known by a copy that does not stand.
+    select address_id as contact_id
+    from platform_ids
+    where loaded_at > {{ since }}
 
     union distinct
 

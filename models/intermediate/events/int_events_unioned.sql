@@ -216,7 +216,9 @@ select
     case when quarantine_reason is not null then element end as element,
     is_unmapped,
     copy_day,
-    {{ event_id(['source', 'channel', 'event_key', 'provider_event', 'coalesce(address, external_id, platform_id)'], 'copy_day') }} as event_id,
+    {{ event_id(
+        ['source', 'channel', 'event_key', 'provider_event', 'coalesce(address, external_id, platform_id)'], 'copy_day'
+    ) }} as event_id,
     channel,
     final_type as event_type,
     case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,

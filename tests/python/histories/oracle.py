@@ -520,6 +520,9 @@ class State:
             return False
         if act.contact is not None:
             return True
+        if act.channel == row.channel == "push":
+            # A device that was switched off is not switched on by its owner's preference.
+            return False
         link = self.links.get((by, act.channel, act.address or ""))
         return link is not None and link.first_at <= grant.at
 
