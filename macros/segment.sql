@@ -292,6 +292,7 @@ select
     -- A user's preference is the user's on all devices; only a permission is one device's.
     case when names_recipient and not is_subscription and not (is_choice and names_user) then push_token end as push_token_raw,
     case when names_recipient and not is_subscription and not (is_choice and names_user) then device_type end as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     case
         when is_subscription then coalesce(subscription_status in ('subscribed', 'unsubscribed'), false)
         when is_choice then facet <> 'call' or is_all_channels

@@ -1,9 +1,10 @@
 {#-
     What our own commands land: `backfill`, `adopt` and an operator's act write deliveries of one shape,
     {"statements": [{"event", "detail", "platform", "channel", "external_id", "email", "phone", "push_token",
-    "push_token_type", "topic", "is_positive", "reason", "by", "at"}]}. platform: the source whose deliveries are read. A statement that
-    names a platform is that platform's, as if its webhook had said it. What is equal in everything but its reason is one
-    event, so that the same file or list may be landed again.
+    "push_token_type", "platform_id", "topic", "is_positive", "reason", "by", "at"}]}. platform: the source whose deliveries are read.
+    A statement that names a platform is that platform's, as if its webhook had said it. What is equal in everything but its reason is one
+    event, so that the same file or list may be landed again. platform_id: the platform's own id of the person or device, after its
+    name and a colon.
 -#}
 {% macro statements(platform) -%}
 {#- Of a list that gives no dates: who left it and came back is on it anew. -#}
@@ -41,6 +42,7 @@ fields as (
         'phone': '$.phone',
         'push_token': '$.push_token',
         'push_token_type': '$.push_token_type',
+        'platform_id': '$.platform_id',
         'topic': '$.topic',
         'is_positive': '$.is_positive',
         'reason': '$.reason',
@@ -77,13 +79,14 @@ select
     {{ key_of([
         "'statement'", 'provider_event', 'provider_subtype', 'external_id', 'lower(trim(email))', 'phone', 'push_token', 'topic',
         'is_positive', 'said_at', adopted_on,
-    ]) }} as event_key,
+    ]) }} || coalesce('|' || platform_id, '') as event_key,
     channel,
     external_id as external_id_raw,
     email as email_raw,
     phone as phone_raw,
     push_token as push_token_raw,
     push_token_type,
+    {{ platform_id('platform_id') }} as platform_id,
     true as has_recipient,
     topic,
     {{ parse_boolean('is_positive') }} as trait_value,

@@ -134,6 +134,14 @@ case
 end
 {%- endmacro %}
 
+{#
+  A platform's own id of a person or device, under the platform's name: `klaviyo:01J…`, `onesignal:1c9f…`. Null where it is none.
+  Params: id, text; platform, a text expression (none: the id has it). Why: it is no id of yours, and is told apart from all of them.
+#}
+{% macro platform_id(id, platform=none) -%}
+{% if platform %}{{ platform }} || ':' || {% endif -%} ({{ normalize_external_id(id) }})
+{%- endmacro %}
+
 {# A device token as it is, case kept; null where it is empty, holds blanks, or says that there is none. Params: text. #}
 {% macro normalize_push_token(text) -%}
 case

@@ -2,6 +2,7 @@
 
 A meaning is one of
 - an identifier: external_id, email, phone, push_token; address (its channel is the row's own)
+- a platform's own id of the person or device: klaviyo_profile_id, onesignal_subscription_id
 - what belongs to the row: push_token_type, device_type, channel, updated_at, listed_at, reason
 - a fact: status (a word), refused, bounced, complained (true or false), suppression (why it is
   suppressed, nothing if it is not), notification_types (a number), or a time by which it happened:
@@ -32,6 +33,8 @@ KINDS: Final = ("opted_in", "opted_out", "bounced", "complained")
 ADDRESS_OF: Final = {"email": "email", "sms": "phone", "push": "push_token"}
 
 _IDENTIFIERS: Final = ("external_id", "email", "phone", "push_token", "address")
+#: Platforms' own ids, and the platform of each.
+PLATFORM_IDS: Final = {"klaviyo_profile_id": "klaviyo", "onesignal_subscription_id": "onesignal"}
 _OF_ROW: Final = ("push_token_type", "device_type", "channel", "updated_at", "listed_at", "reason")
 #: Facts that are words, and the meaning of the column that has their time.
 _TIME_OF: Final = {
@@ -48,7 +51,7 @@ _IGNORED: Final = "ignored"
 _ANY: Final = "any"
 _DIRECTORY: Final = "directory"
 # Of these a file has one column each; a fact may stand in several.
-_SINGLE: Final = {*_IDENTIFIERS, *_OF_ROW} | {
+_SINGLE: Final = {*_IDENTIFIERS, *PLATFORM_IDS, *_OF_ROW} | {
     f"{channel}{name}" for channel in ("", "email_", "sms_", "push_") for name in _TIMES
 }
 
@@ -139,7 +142,8 @@ def column_names() -> tuple[str, ...]:
     facts = (*(f for f in _FACTS if f != "notification_types"), *_TIMES)
     prefixed = [f"{channel}_{fact}" for channel in CHANNELS for fact in facts]
     return ("external_id", "email", "phone", "push_token", "push_token_type", "channel",
-            "updated_at", "reason", "listed_at", _IGNORED, *facts, *prefixed)  # fmt: skip
+            *PLATFORM_IDS, "updated_at", "reason", "listed_at", _IGNORED,
+            *facts, *prefixed)  # fmt: skip
 
 
 def words(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ import numpy  # noqa: F401
 from duckdb.func import FunctionNullHandling
 
 from sync.addresses import Country, normalizer
-from sync.backfill.headers import ADDRESS_OF, Column, Layout
+from sync.backfill.headers import ADDRESS_OF, PLATFORM_IDS, Column, Layout
 from sync.backfill.lines import LONGEST, Header, number_records
 from sync.landing import instant_text
 from sync.redaction import redact
@@ -140,7 +140,7 @@ class Reading:
     def statements(self) -> Iterator[dict[str, Any]]:
         """Statements as sync.landing lands them."""
         names = ("event", "detail", "channel", "external_id", "email", "phone", "push_token",
-                 "push_token_type", "is_positive")  # fmt: skip
+                 "push_token_type", "platform_id", "is_positive")  # fmt: skip
         for row in self._pages(f"{', '.join(names)}, said_at, file, line, header, reason"):
             *said, at, file, line, header, reason = row
             origin = f"{self._names[file]}:{line}{f' column {header}' if header else ''}"
@@ -233,11 +233,17 @@ class Reading:
         addresses = [
             f"{name}: if({name} is null, null, {name}_text)" for name in ADDRESS_OF.values()
         ]
+        own_ids = [
+            f"'{platform}:' || a_platform_id({_cell(layout.named(meaning))})"
+            for meaning, platform in PLATFORM_IDS.items()
+            if layout.named(meaning) is not None
+        ]
         self._db.execute(f"""
             insert into rows by name
             select {file} as file, line, reason: nullif({_cell(layout.named("reason"))}, ''),
                 external_id: an_id({_cell(layout.named("external_id"))}), {", ".join(addresses)},
-                push_token_type: {token_type}, updated_at: known_instant({_instant(updated)})
+                push_token_type: {token_type}, updated_at: known_instant({_instant(updated)}),
+                platform_ids: known_ids([{", ".join(own_ids)}])
             from cells
         """)
         for problem_of, its_channel, problem in problems:

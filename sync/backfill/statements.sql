@@ -133,12 +133,19 @@ select
     phone,
     push_token,
     push_token_type,
+    platform_id,
     updated_at as said_at,
     file,
     line
-from rows
+-- One for each of a platform's own ids, and one where there is none.
+from (
+    select
+        *,
+        unnest(if(len(platform_ids) = 0, [null], platform_ids)) as platform_id
+    from rows
+)
 where
-    external_id is not null
+    coalesce(external_id, platform_id) is not null
     and coalesce(email, phone, push_token) is not null
     -- Without its time it would be the newest.
     and (file, line) not in (select (file, line) from doubts where channel = 'identity');

@@ -5,10 +5,10 @@ create table sources (file integer, as_of timestamp);
 
 create table words (known varchar, meaning varchar);
 
--- Whom a row is about, as the file has it; null where it cannot be read.
+-- Whom a row is about, as the file has it; null where it cannot be read. platform_ids: each after its platform's name and a colon.
 create table rows (
     file integer, line bigint, external_id varchar, email varchar, phone varchar, push_token varchar,
-    push_token_type varchar, updated_at timestamp, reason varchar
+    push_token_type varchar, updated_at timestamp, reason varchar, platform_ids varchar[]
 );
 
 -- What a column of a row says. kind: opted_in, opted_out, bounced, complained; null for a word that nobody knows.
@@ -34,6 +34,11 @@ create macro is_no_time(text) as
 create macro an_id(text) as case
     when not is_nothing(text) and text <> '0' and not regexp_matches(text, '^[{\[]') and not contains(text, chr(65533)) then text
 end;
+
+-- A number with an exponent was an id once.
+create macro a_platform_id(text) as if(regexp_full_match(text, '[+-]?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+'), null, an_id(text));
+
+create macro known_ids(ids) as list_filter(cast(ids as varchar[]), lambda one: one is not null);
 
 -- Of a spreadsheet's numbers, 12025550102.0 would be read as ten times itself, and 1.2E+10 has lost its digits.
 create macro is_spreadsheet_number(text) as regexp_full_match(text, '\+?[0-9]+[.,]0+|[+-]?[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+');

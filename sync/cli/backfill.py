@@ -145,6 +145,7 @@ def backfill(
     \b
     Names for --column (CHANNEL is email, sms or push):
       external_id, email, phone, push_token, push_token_type    whom a row is about
+      klaviyo_profile_id, onesignal_subscription_id    a platform's own id of them
       CHANNEL_status         a word (subscribed, opted_out, bounced ...) or true
       CHANNEL_status_at      the time of that word
       CHANNEL_refused        the same the other way round: true is an opt-out

@@ -180,7 +180,8 @@ class Entry(NamedTuple):
     """One entry of a platform's own list. since: aware, None where the platform does not say.
 
     listed_in: the list, as `seeds/provider_events.csv` says what it means (provider_event `list`).
-    topic: the group or tag that is refused, where it is not all mail.
+    topic: the group or tag that is refused, where it is not all mail. platform_id: the platform's
+    own id of the person, where its events name nothing else.
     """
 
     channel: str
@@ -188,6 +189,7 @@ class Entry(NamedTuple):
     listed_in: str
     since: datetime | None = None
     topic: str | None = None
+    platform_id: str | None = None
 
 
 class Destination(ABC):

@@ -141,7 +141,10 @@ class Klaviyo(Destination):
                 for found, since in _suppressions(row):
                     address = _attributes(row).get("email")
                     if found == reason and address:
-                        yield Entry(channel, str(address), reason.lower(), instant_of(since))
+                        # Its webhooks name a profile by its id alone.
+                        own_id = str(row.get("id") or "").strip() or None
+                        at = instant_of(since)
+                        yield Entry(channel, str(address), reason.lower(), at, platform_id=own_id)
 
     def _kept(self, items: Sequence[Item]) -> dict[str, str]:
         """The reasons that a release does not end, by address."""

@@ -161,6 +161,7 @@ def statement_of(platform: str, entry: Entry) -> Statement:
         "channel": entry.channel,
         _ADDRESS[entry.channel]: entry.address,
         "topic": entry.topic,
+        "platform_id": entry.platform_id and f"{platform}:{entry.platform_id}",
         "reason": f"on the list {entry.listed_in} of {platform}",
         "at": instant_text(entry.since),
     }

@@ -30,7 +30,9 @@ _SQL = Path(__file__).with_name("reconcile.sql")
 _EXAMPLES = 3
 # In the local file: an empty text is a value, the scope of a platform with one list.
 _NULL = "\\N"
-_COLUMNS = ("channel", "scope", "address", "listed_in", "since", "topic", "is_placement")
+_COLUMNS = (
+    "channel", "scope", "address", "listed_in", "since", "topic", "platform_id", "is_placement",
+)  # fmt: skip
 
 #: What each kind of difference means, in the order in which they are shown.
 KINDS: Mapping[str, str] = {
@@ -141,7 +143,7 @@ class Reconciliation:
     def foreign(self) -> Iterator[Statement]:
         """What is there and unknown to us, as statements of the platform."""
         cursor = self._connection.cursor().execute(
-            "select channel, address, listed_in, cast(since as timestamp), topic"
+            "select channel, address, listed_in, cast(since as timestamp), topic, platform_id"
             " from entries where is_foreign order by all"
         )
         while found := cursor.fetchmany(1000):
@@ -230,4 +232,5 @@ def _line(row: Row, entry: Entry) -> tuple[Any, ...]:
     since = _NULL if entry.since is None else entry.since.isoformat()
     # No country is assumed: what a platform lists without one may stop nobody there.
     address = normalizer(entry.channel)(entry.address) or entry.address.strip()
-    return (row.channel, row.scope, address, entry.listed_in, since, entry.topic or _NULL)
+    topic, own_id = entry.topic or _NULL, entry.platform_id or _NULL
+    return (row.channel, row.scope, address, entry.listed_in, since, topic, own_id)

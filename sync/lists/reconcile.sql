@@ -9,6 +9,7 @@ select
     their_entries.listed_in,
     cast(cast(their_entries.since as timestamptz) at time zone 'UTC' as timestamp) as since,
     their_entries.topic,
+    their_entries.platform_id,
     their_entries.is_placement = 'True' as is_placement,
     -- Of a platform that files reasons apart, the file; else all its lists are one.
     case when files.has_files then their_entries.listed_in else '' end as list_name,

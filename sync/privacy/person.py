@@ -15,6 +15,9 @@ from sync.addresses import Country, readings, unicode_domain
 from sync.errors import ConfigError
 from sync.warehouse.base import Warehouse
 
+#: Kinds of names that are no addresses.
+_IDS = frozenset({"external_id", "platform_id"})
+
 # A display name before an address in angle brackets, or the scheme of a link.
 _AROUND = re.compile(r"^\s*(?:[^<>]*<|(?:mailto|tel|sms|whatsapp|rcs):)|>\s*$", re.IGNORECASE)
 
@@ -32,7 +35,7 @@ def unescaped(text: str) -> str:
 
 
 class Name(NamedTuple):
-    """What can name a person. kind: email, sms, push or external_id."""
+    """What can name a person. kind: email, sms, push, external_id or platform_id."""
 
     kind: str
     value: str
@@ -62,12 +65,22 @@ class Person:
     @property
     def addresses(self) -> list[str]:
         """Of every channel."""
-        return sorted(name.value for name in self.names if name.kind != "external_id")
+        return sorted(name.value for name in self.names if name.kind not in _IDS)
 
     @property
     def external_ids(self) -> list[str]:
         """The ids in the production database."""
         return sorted(name.value for name in self.names if name.kind == "external_id")
+
+    @property
+    def platform_ids(self) -> list[str]:
+        """Platforms' own ids, each after the platform's name and a colon."""
+        return sorted(name.value for name in self.names if name.kind == "platform_id")
+
+    @cached_property
+    def written_ids(self) -> frozenset[str]:
+        """The ids as bodies have them."""
+        return frozenset(self.external_ids) | {one.partition(":")[2] for one in self.platform_ids}
 
     @property
     def contact_ids(self) -> list[str]:
@@ -109,7 +122,7 @@ class Person:
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
         """Finds any of the addresses in a text, however phone numbers are written."""
-        forms = [_form(name) for name in self.names if name.kind != "external_id"]
+        forms = [_form(name) for name in self.names if name.kind not in _IDS]
         return re.compile("|".join(sorted(forms))) if forms else None
 
 
@@ -134,6 +147,7 @@ def find_person(warehouse: Warehouse, given: str, country: Country | None = None
     own = {address for one in ids for address in linked[one]}
     shared = {address for address in own if _owners(warehouse, address) - ids}
     names = ids | (own - shared) if ids else _certain(warehouse, wanted, readings(text))
+    names |= _platform_ids(warehouse, names)
     return Person(
         frozenset(names),
         tuple(_refusals(warehouse, names)),
@@ -186,6 +200,24 @@ def _certain(warehouse: Warehouse, wanted: Iterable[Name], written: Mapping[str,
             {"channel": name.kind, "address": name.value},
         )
     }
+
+
+def _platform_ids(warehouse: Warehouse, names: set[Name]) -> set[Name]:
+    """The platforms' own ids that stand for these addresses, and for nobody else's."""
+    marks, parameters = in_list("value", {name.value for name in names})
+    rows = warehouse.rows(
+        f"""
+        select platform_id, channel, address from {{marts}}.int_platform_ids
+        where platform_id in (
+            select platform_id from {{marts}}.int_platform_ids where address in ({marks})
+        )
+        """,
+        parameters,
+    )
+    found: dict[str, set[Name]] = {}
+    for row in rows:
+        found.setdefault(row["platform_id"], set()).add(Name(row["channel"], row["address"]))
+    return {Name("platform_id", one) for one, addresses in found.items() if addresses <= names}
 
 
 def _refusals_of_shared(
@@ -263,7 +295,7 @@ def _deliveries(warehouse: Warehouse, names: Iterable[Name]) -> Iterable[str]:
         f"""
         select distinct delivery_id from {{marts}}.int_events_unioned
         where address in ({marks}) or external_id in ({marks}) or email in ({marks})
-            or phone in ({marks}) or push_token in ({marks})
+            or phone in ({marks}) or push_token in ({marks}) or platform_id in ({marks})
         """,
         parameters,
     )

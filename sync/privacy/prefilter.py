@@ -37,6 +37,9 @@ class Prefilter:
 
 
 def _forms(kind: str, value: str) -> list[str]:
+    if kind == "platform_id":
+        # Bodies have it without the platform's name.
+        return [_longest_piece(value.partition(":")[2])]
     if kind == "email":
         local, _, domain = value.partition("@")
         if "xn--" in domain:

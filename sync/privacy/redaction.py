@@ -27,7 +27,7 @@ def redacted(payload: str, person: Person, *, is_about: bool) -> str | None:
     """The body without the person; None where nothing of it is somebody else's.
 
     is_about: whether the delivery is known to say something of the person: only then is an
-    external_id looked for.
+    id looked for.
     """
     try:
         body = json.loads(payload)
@@ -62,7 +62,7 @@ def _is_the_person(value: Any, person: Person, is_about: bool, name: str) -> boo
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
-    if is_about and text.strip() in person.external_ids:
+    if is_about and text.strip() in person.written_ids:
         return name in _IDS or not _PLAIN_NUMBER.fullmatch(text.strip())
     return person.is_named_by(text)
 

@@ -35,7 +35,7 @@ _EVENTS = "int_events_unioned"
 #: No table holds the event any more, and by its time it could be known again.
 _NO_EVENT = "event_id = null, event_timestamp = null"
 #: Last, for they say which names and events are the person's: a run that was cut off is repeated.
-_LAST = ("int_contact_identifiers", "int_events_latest", _EVENTS)
+_LAST = ("int_contact_identifiers", "int_events_latest", _EVENTS, "int_platform_ids")
 
 
 def erase_tables(
@@ -180,6 +180,7 @@ def _equalities(table: Table, person: Person, parameters: dict[str, list[str]]) 
     kinds = (
         ("addresses", _ADDRESSES, person.addresses),
         ("ids", dict.fromkeys(_IDS, _AS_IT_IS), person.external_ids),
+        ("platform_ids", {"platform_id": _AS_IT_IS}, person.platform_ids),
         ("contacts", dict.fromkeys(_CONTACTS, _AS_IT_IS), person.contact_ids),
         ("deliveries", {"delivery_id": _AS_IT_IS}, person.own_deliveries),
     )

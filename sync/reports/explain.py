@@ -42,6 +42,14 @@ _ADDRESSES: Final = """
     select distinct channel, address from {marts}.explain_addresses
     where contact_id in unnest(@contact_ids) and address is not null
 """
+# A platform's own ids that stand for one of them.
+_PLATFORM_IDS: Final = """
+    select distinct platform_id from {marts}.int_platform_ids
+    where
+        (channel = 'email' and address in unnest(@emails))
+        or (channel = 'sms' and address in unnest(@phones))
+        or (channel = 'push' and address in unnest(@push_tokens))
+"""
 _OF_ADDRESSES: Final = """(
         (channel = 'email' and address in unnest(@emails))
         or (channel = 'sms' and address in unnest(@phones))
@@ -81,6 +89,7 @@ _EVENTS: Final = """
         or email in unnest(@emails)
         or phone in unnest(@phones)
         or push_token in unnest(@push_tokens)
+        or platform_id in unnest(@platform_ids)
         or event_id in unnest(@event_ids)
     order by effective_at, received_at, event_id
 """
@@ -102,8 +111,11 @@ _PENDING: Final = """
 # Lists that somebody left and did not come back to.
 _TOPICS: Final = """
     select * from {marts}.explain_topics
-    where address in unnest(@addresses) or external_id in unnest(@external_ids)
-    order by channel, source, topic, external_id, address
+    where
+        address in unnest(@addresses)
+        or external_id in unnest(@external_ids)
+        or platform_id in unnest(@platform_ids)
+    order by channel, source, topic, external_id, address, platform_id
 """
 _UNENGAGED: Final = """
     select event_id, address, base_at, last_sent_at, observed_at
@@ -296,14 +308,17 @@ def person_of(warehouse: Warehouse, subject: Subject) -> dict[str, list[str]]:
     addresses = warehouse.rows(_ADDRESSES, {"contact_ids": contact_ids})
     if subject.address is not None:
         addresses.append({"channel": subject.channel, "address": subject.address})
+    of_channels = {
+        name: _values(row["address"] for row in addresses if row["channel"] == channel)
+        for name, channel in (("emails", "email"), ("phones", "sms"), ("push_tokens", "push"))
+    }
+    platform_ids = warehouse.rows(_PLATFORM_IDS, of_channels)
     return {
         "contact_ids": contact_ids,
         "external_ids": _values(row["external_id"] for row in contacts),
+        "platform_ids": _values(row["platform_id"] for row in platform_ids),
         "addresses": _values(row["address"] for row in addresses),
-        **{
-            name: _values(row["address"] for row in addresses if row["channel"] == channel)
-            for name, channel in (("emails", "email"), ("phones", "sms"), ("push_tokens", "push"))
-        },
+        **of_channels,
     }
 
 
@@ -353,7 +368,12 @@ def _topics(
         row
         for row in topics
         if row["channel"] == channel
-        and (row["external_id"] in contacts or (address is not None and row["address"] == address))
+        and (
+            row["external_id"] in contacts
+            or (address is not None and row["address"] == address)
+            # An id of theirs, for no other was asked for.
+            or (row["external_id"] is None and row["address"] is None)
+        )
     ]
 
 

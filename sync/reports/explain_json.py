@@ -16,6 +16,7 @@ _EVENT: Final = (
     "provider_event",
     "address",
     "external_id",
+    "platform_id",
     "topic",
     "reason",
     "source_of_change",

@@ -21,12 +21,13 @@ _ENDINGS: Final = {
 class Route:
     """How a reason reaches an address.
 
-    kind: `address` (the event names it), `contact` (the event names the contact, not this
+    kind: `address` (the event names it), `platform id` (it names a platform's own id that stands
+    for it), `contact` (the event names the contact, not this
     address), `linked address` (it names another address of the contact), `channel` (the policy
     carries it here from another channel), `derived` (no event: contact-sync found it).
     """
 
-    kind: Literal["address", "contact", "linked address", "channel", "derived"]
+    kind: Literal["address", "platform id", "contact", "linked address", "channel", "derived"]
     contact: str | None
     address: str | None
     text: str
@@ -37,12 +38,17 @@ def route(row: Row, event: Row | None) -> Route:
     contact = row["external_id"]
     # Of what is derived, no event; of a trait, the contact's latest address beside it.
     address, named = (event["address"], event["external_id"]) if event else (None, None)
+    # An event that names no address of its channel may name an id that stands for one.
+    own_id = event["platform_id"] if event and address is None else None
     match row["matched_on"]:
         case "derived":
             return Route("derived", None, row["address"], "derived from sends, opens and clicks")
         case "channel":
             text = f"contact {contact}: the policy carries {row['reason']} to every channel"
             return Route("channel", contact, address, text)
+        case "address" | "platform_id" if own_id:
+            text = f"the event names {own_id}, the platform's own id, which stands for this address"
+            return Route("platform id", named, None, text)
         case "address":
             also = f" and contact {named}" if named else ""
             return Route("address", named, address, f"the event names this address{also}")
@@ -53,7 +59,8 @@ def route(row: Row, event: Row | None) -> Route:
             )
             text = f"contact {contact}: the event {words}; a refusal reaches all of a contact"
             return Route("contact", contact, address, text)
-    text = f"contact {contact}, who was also named with {address}"
+    other = f"an address that {own_id} stands for" if own_id else address
+    text = f"contact {contact}, who was also named with {other}"
     return Route("linked address", contact, address, text)
 
 

@@ -73,6 +73,14 @@ SECTIONS: tuple[Section, ...] = (
         "`contact-sync dismiss` that it is none.",
     ),
     Section(
+        "waiting_opt_outs",
+        "Opt-outs that wait: a platform's own id, and no address is known of it",
+        ("source", "channel", "opt_outs", "oldest"),
+        "source, channel",
+        "They suppress nobody until `contact-sync adopt` or an export (`contact-sync backfill`) "
+        "says whose ids they are: docs/platform-ids.md",
+    ),
+    Section(
         "contacts_over_address_limit",
         "External ids that name too many addresses",
         ("channel", "external_id", "addresses"),

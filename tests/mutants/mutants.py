@@ -84,7 +84,7 @@ MUTANTS = [
     Mutant(
         "a platform's id alone is an event",
         "models/intermediate/events/int_events_unioned.sql",
-        "'event_key', 'provider_event', 'coalesce(address, external_id)'",
+        "'event_key', 'provider_event', 'coalesce(address, external_id, platform_id)'",
         "'event_key'",
         (f"{STAGING}/test_sendgrid.py::test_a_body_becomes_its_events[one_id_for_all]",),
     ),
@@ -159,6 +159,42 @@ MUTANTS = [
         unit_tests("a_push_event_that_names_a_token_is_the_tokens_alone_and_a_trait_the_contacts"),
     ),
     Mutant(
+        "an opt-out by a platform's id is that of one address",
+        "models/intermediate/contacts/int_events_by_platform_id.sql",
+        "named.is_opt_out\n        or (",
+        "(",
+        unit_tests(
+            "an_opt_out_by_a_platforms_id_is_of_every_address_that_the_id_ever_stood_for_at_its_own_time"
+        ),
+    ),
+    Mutant(
+        "an opt-in by a platform's id frees whatever address it stands for",
+        "models/intermediate/contacts/int_events_by_platform_id.sql",
+        "and (links.place = 1 or named.event_type not in ('subscribe', 'topic_subscribe'))",
+        "",
+        unit_tests(
+            "an_opt_in_by_a_platforms_id_is_an_addresss_only_where_the_id_stood_for_no_other"
+        ),
+    ),
+    Mutant(
+        "a device's own id names all of its owner's devices",
+        "models/staging/onesignal/stg_onesignal__events.sql",
+        "case when channel = 'push' and token is null and subscription_id is not null then null else external_id end as external_id_raw",
+        "external_id as external_id_raw",
+        (
+            f"{STAGING}/test_onesignal.py::test_a_body_becomes_its_events[push_unsubscribed_without_token]",
+        ),
+    ),
+    Mutant(
+        "the owner's preference switches a device on",
+        f"{SUPPRESSION}/int_consent_reasons.sql",
+        "and (opt_outs.channel <> 'push' or opt_outs.named_external_id is not null)",
+        "",
+        unit_tests(
+            "a_token_that_its_device_switched_off_is_freed_only_by_an_event_that_names_the_token"
+        ),
+    ),
+    Mutant(
         "a trait beside a device token is the token's alone",
         "models/intermediate/contacts/int_changed_events.sql",
         "and address is not null and event_type <> 'identify' then",
@@ -204,7 +240,7 @@ MUTANTS = [
     ),
     Mutant(
         "what a platform repeats of our own refusal counts",
-        "models/marts/events.sql",
+        "macros/own.sql",
         "            else\n                suppressed_at is not null\n",
         "            else\n                false and suppressed_at is not null\n",
         unit_tests("what_a_platform_reports_because_we_told_it_is_our_own"),

@@ -7,11 +7,19 @@
     )
 }}
 
+{%- set columns = [
+    'channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own', 'first_at',
+    'first_event_id', 'first_received_at', 'first_source_of_change', 'last_at', 'last_event_id', 'last_received_at',
+    'last_source_of_change',
+] %}
+
 with
 
 latest_events as (
 
-    select * from {{ ref('int_events_latest') }}
+    select
+        {{ columns | join(',\n        ') }}
+    from {{ ref('int_events_latest') }}
     where last_at is not null
 
 ),
@@ -19,6 +27,14 @@ latest_events as (
 states_changed as (
 
     select * from {{ ref('int_states_changed') }}
+
+),
+
+events_by_platform_id as (
+
+    select
+        {{ columns | join(',\n        ') }}
+    from {{ ref('int_events_by_platform_id') }}
 
 ),
 
@@ -40,6 +56,10 @@ changed_events as (
             and latest_events.address = states_changed.address
     where latest_events.external_id is null
 
+    union all
+
+    select * from events_by_platform_id
+
 )
 
 select
@@ -47,6 +67,7 @@ select
     -- An event of push that names a token is that token's alone; a trait is the contact's, even beside a token.
     case when channel = 'push' and address is not null and event_type <> 'identify' then null else external_id end as external_id,
     address,
+    platform_id,
     event_type,
     source,
     topic,

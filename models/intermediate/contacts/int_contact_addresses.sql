@@ -29,11 +29,18 @@ latest_events as (
     select
         channel,
         external_id,
-        address
+        address,
+        platform_id
     from {{ ref('int_events_latest') }}
     where
         last_at is not null
         and event_type <> 'other'
+
+),
+
+platform_ids as (
+
+    select * from {{ ref('int_platform_ids') }}
 
 ),
 
@@ -61,6 +68,7 @@ current_links as (
 
 ),
 
+-- By an event, or by a platform's own id that it names.
 named_addresses as (
 
     select distinct
@@ -74,6 +82,23 @@ named_addresses as (
             and latest_events.address = changed_contacts.address
     {%- endif %}
     where latest_events.address is not null
+
+    union distinct
+
+    select
+        platform_ids.channel,
+        platform_ids.address
+    from latest_events
+    inner join platform_ids
+        on
+            latest_events.channel = platform_ids.channel
+            and latest_events.platform_id = platform_ids.platform_id
+    {% if not rebuilds_groups() -%}
+    inner join changed_contacts
+        on
+            platform_ids.channel = changed_contacts.channel
+            and platform_ids.address = changed_contacts.address
+    {%- endif %}
 
 ),
 

@@ -36,6 +36,18 @@ latest_events as (
 
 ),
 
+platform_ids as (
+
+    select
+        {{ surrogate_key(["'platform_id'", 'platform_id']) }} as contact_id,
+        address_id,
+        channel,
+        address,
+        loaded_at
+    from {{ ref('int_platform_ids') }}
+
+),
+
 {% if rebuilds_groups() -%}
 named as (
 
@@ -63,7 +75,8 @@ new_events as (
         external_id,
         email,
         phone,
-        push_token
+        push_token,
+        platform_id
     from events
     where loaded_at > {{ since }}
 
@@ -73,7 +86,8 @@ new_events as (
         external_id,
         email,
         phone,
-        push_token
+        push_token,
+        platform_id
     from superseded_events
     where loaded_at > {{ since }}
 
@@ -128,6 +142,20 @@ edges as (
         contact_id as to_id
     from identifiers
 
+    union all
+
+    select
+        contact_id as from_id,
+        address_id as to_id
+    from platform_ids
+
+    union all
+
+    select
+        address_id as from_id,
+        contact_id as to_id
+    from platform_ids
+
 ),
 
 -- The whole group that is linked with what was named: nothing outside of it can change.
@@ -135,6 +163,19 @@ reached_ids as (
 
     select contact_id
     from named_ids
+
+    union distinct
+
+    select {{ surrogate_key(["'platform_id'", 'platform_id']) }} as contact_id
+    from new_events
+    where platform_id is not null
+
+    union distinct
+
+    -- A link may be known by a copy that does not stand.
+    select address_id as contact_id
+    from platform_ids
+    where loaded_at > {{ since }}
 
     union distinct
 
@@ -170,6 +211,19 @@ linked_names as (
     {% if not rebuilds_groups() -%}
     inner join reached_ids
         on identifiers.address_id = reached_ids.contact_id
+    {%- endif %}
+
+    union distinct
+
+    select
+        platform_ids.address_id as contact_id,
+        cast(null as {{ dbt.type_string() }}) as external_id,
+        platform_ids.channel,
+        platform_ids.address
+    from platform_ids
+    {% if not rebuilds_groups() -%}
+    inner join reached_ids
+        on platform_ids.address_id = reached_ids.contact_id
     {%- endif %}
 
 ),

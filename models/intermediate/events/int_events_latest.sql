@@ -10,16 +10,30 @@
 }}
 
 {%- set since = watermark('loaded_at') if is_incremental() %}
-{%- set names = ['channel', 'external_id', 'address', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own'] %}
+{%- set names = ['channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own'] %}
 {%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
 {%- set columns = (names + facts + ['loaded_at']) | join(',\n        ') %}
+{#- What names an address is told by it; the platform's own id beside it is a link (int_platform_ids). -#}
+{%- set platform_id = 'case when address is null then platform_id end as platform_id' %}
 
 -- depends_on: {{ ref('int_events_corrected') }}
 with
 
 superseded_events as (
 
-    select * from {{ ref('int_events_superseded') }}
+    select
+        {{ (names | reject('equalto', 'is_own') | list + ['loaded_at']) | join(',\n        ') | replace('platform_id', platform_id) }}
+    from {{ ref('int_events_superseded') }}
+    where channel is not null
+
+),
+
+events as {{ inlined() }} (
+
+    select
+        {{ columns | replace('platform_id', platform_id) }}
+    from {{ ref('events') }}
+    where channel is not null
 
 ),
 
@@ -27,12 +41,10 @@ new_events as (
 
     select
         {{ columns }}
-    from {{ ref('events') }}
-    where
-        channel is not null
-        {%- if is_incremental() %}
-        and loaded_at > {{ since }}
-        {%- endif %}
+    from events
+    {% if is_incremental() -%}
+    where loaded_at > {{ since }}
+    {%- endif %}
 
 ),
 
@@ -55,9 +67,7 @@ superseded_names as (
     from superseded_events
     -- Whether the copy was our own doing is not kept with it.
     cross join owners
-    where
-        channel is not null
-        and loaded_at > {{ since }}
+    where loaded_at > {{ since }}
 
 ),
 
@@ -69,7 +79,7 @@ reread_events as (
         {% for name in names + facts + ['loaded_at'] -%}
         events.{{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-    from {{ ref('events') }} as events
+    from events
     inner join superseded_names
         on
             {% for name in names -%}

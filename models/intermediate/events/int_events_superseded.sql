@@ -10,7 +10,7 @@
 
 {%- set since = watermark('loaded_at') if is_incremental() %}
 {%- set names = [
-    'source', 'channel', 'event_type', 'address', 'external_id', 'email', 'phone', 'push_token', 'topic',
+    'source', 'channel', 'event_type', 'address', 'external_id', 'email', 'phone', 'push_token', 'platform_id', 'topic',
     'trait_value', 'is_machine', 'is_echo', 'effective_at',
 ] %}
 
@@ -63,6 +63,7 @@ select distinct
     copies.email,
     copies.phone,
     copies.push_token,
+    copies.platform_id,
     copies.topic,
     copies.is_machine,
     copies.is_echo,

@@ -18,7 +18,7 @@
 {%- set columns = [
     'delivery_id', 'source', 'received_at', 'landing_part', 'position', 'element', 'shape_error',
     'provider_event', 'provider_subtype', 'event_key', 'channel', 'external_id_raw', 'email_raw',
-    'phone_raw', 'push_token_raw', 'push_token_type', 'has_recipient', 'topic', 'trait_value',
+    'phone_raw', 'push_token_raw', 'push_token_type', 'platform_id', 'has_recipient', 'topic', 'trait_value',
     'reason', 'bounce_classification', 'bounce_code', 'source_of_change', 'is_machine', 'happened_at_raw',
 ] %}
 
@@ -94,6 +94,7 @@ judged as (
                 addressed.has_recipient
                 and addressed.external_id is null
                 and addressed.address is null
+                and addressed.platform_id is null
                 and not (
                     addressed.channel is null
                     and coalesce(addressed.email, addressed.phone, addressed.push_token) is not null
@@ -215,7 +216,9 @@ select
     case when quarantine_reason is not null then element end as element,
     is_unmapped,
     copy_day,
-    {{ event_id(['source', 'channel', 'event_key', 'provider_event', 'coalesce(address, external_id)'], 'copy_day') }} as event_id,
+    {{ event_id(
+        ['source', 'channel', 'event_key', 'provider_event', 'coalesce(address, external_id, platform_id)'], 'copy_day'
+    ) }} as event_id,
     channel,
     final_type as event_type,
     case when provider_subtype is null then provider_event else provider_event || '/' || provider_subtype end as provider_event,
@@ -225,6 +228,7 @@ select
     phone,
     push_token,
     push_token_type,
+    platform_id,
     topic,
     trait_value,
     reason,

@@ -71,11 +71,33 @@ ended_by_contact as (
 
 ),
 
+-- What a platform's own id opted out of, the same id ends.
+ended_by_platform_id as (
+
+    select
+        opt_outs.contact_state_id,
+        opt_outs.event_id as opt_out_event_id,
+        opt_ins.effective_at,
+        opt_ins.event_id
+    from opt_outs
+    inner join releases
+        on opt_outs.reason = releases.reason
+    inner join opt_ins
+        on
+            releases.event_type = opt_ins.event_type
+            and opt_outs.channel = opt_ins.channel
+            and opt_outs.named_platform_id = opt_ins.platform_id
+    where {{ opt_in_follows('opt_outs', 'opt_ins') }}
+
+),
+
 endings as (
 
     select * from ended_by_address
     union all
     select * from ended_by_contact
+    union all
+    select * from ended_by_platform_id
 
 ),
 

@@ -28,6 +28,13 @@ latest_events as (
 
 ),
 
+platform_ids as (
+
+    select * from {{ ref('int_platform_ids') }}
+    where channel = 'email'
+
+),
+
 addresses as (
 
     select * from {{ ref('int_contact_addresses') }}
@@ -68,6 +75,23 @@ signs as (
         latest_events.address is null
         and latest_events.event_type = 'subscribe'
         and not addresses.exceeds_address_limit
+
+    union all
+
+    -- So is one who opens, named by a platform's own id.
+    select
+        addresses.address_id,
+        addresses.address,
+        addresses.computed_at,
+        latest_events.last_at,
+        latest_events.last_event_id
+    from latest_events
+    inner join platform_ids
+        on latest_events.platform_id = platform_ids.platform_id
+    inner join addresses
+        on
+            platform_ids.address = addresses.address
+            and addresses.is_current_owner
 
 ),
 

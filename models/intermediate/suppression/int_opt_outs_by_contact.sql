@@ -34,7 +34,7 @@ reached_by_address as (
     select
         addresses.contact_state_id,
         addresses.first_at as linked_at,
-        'address' as matched_on,
+        case when opt_outs.platform_id is null then 'address' else 'platform_id' end as matched_on,
         opt_outs.*
     from opt_outs
     inner join addresses
@@ -154,6 +154,7 @@ select
     reached.linked_at,
     reached.matched_on,
     reached.external_id as named_external_id,
+    reached.platform_id as named_platform_id,
     reached.reason,
     reached.source,
     reached.topic,

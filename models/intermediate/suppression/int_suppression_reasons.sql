@@ -103,7 +103,7 @@ deciding_reasons as (
     qualify
         row_number() over (
             partition by contact_state_id, reason
-            order by case when ended_event_id is null then 0 else 1 end, effective_at desc, event_id desc
+            order by case when ended_event_id is null then 0 else 1 end, effective_at desc, event_id desc, matched_on
         ) = 1
 
 )

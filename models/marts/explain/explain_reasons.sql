@@ -58,8 +58,9 @@ select
     reasons.is_topic,
     endings.event_types as ended_by,
     case
-        -- An opt-in that names the contact ends an opt-out for all of its addresses, unless it has too many.
+        -- An opt-in that names the contact ends an opt-out for all of its addresses, unless it has too many, or a device was switched off.
         when reasons.attribute <> 'consent' then 'address'
+        when reasons.channel = 'push' and reasons.matched_on in ('address', 'platform_id') then 'address'
         when reasons.external_id is null or over_limit.contact_state_id is not null then 'address'
         when reasons.address is null then 'contact'
         else 'address or contact'

@@ -16,7 +16,7 @@ latest_acts as (
     where true
     qualify
         row_number() over (
-            partition by channel, source, topic, external_id, address
+            partition by channel, source, topic, external_id, address, platform_id
             order by last_at desc, case when event_type = 'topic_unsubscribe' then 0 else 1 end
         ) = 1
 
@@ -28,6 +28,7 @@ select
     topic,
     external_id,
     address,
+    platform_id,
     last_at,
     last_event_id
 from latest_acts

@@ -107,6 +107,7 @@ select
     phone as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     channel is not null as has_recipient,
     case when is_consent then subscription_type end as topic,
     cast(null as boolean) as trait_value,

@@ -141,6 +141,7 @@ select
     coalesce(user_phone_number, to_phone_number, phone_number, case when event_channel = 'sms' then channel_identifier end) as phone_raw,
     push_token as push_token_raw,
     case when push_token is not null then platform end as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(event_channel is not null, true) as has_recipient,
     subscription_group_id as topic,
     cast(null as boolean) as trait_value,

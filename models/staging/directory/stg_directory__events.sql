@@ -44,6 +44,7 @@ select
     phone as phone_raw,
     push_token as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     true as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,

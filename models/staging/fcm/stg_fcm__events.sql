@@ -105,6 +105,7 @@ select
     cast(null as {{ dbt.type_string() }}) as phone_raw,
     token as push_token_raw,
     'fcm' as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     true as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,

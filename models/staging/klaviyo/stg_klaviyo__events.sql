@@ -89,6 +89,7 @@ select
     phone as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    {{ platform_id('profile_id', "'klaviyo'") }} as platform_id,
     -- The documented payload names nobody but Klaviyo's own profile: what cannot be told whose it is must be seen.
     coalesce(event_channel is not null, true) as has_recipient,
     list_id as topic,

@@ -101,6 +101,7 @@ select
     cast(null as {{ dbt.type_string() }}) as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event <> 'campaign', true) as has_recipient,
     list_id as topic,
     cast(null as boolean) as trait_value,

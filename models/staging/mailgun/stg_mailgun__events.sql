@@ -118,6 +118,7 @@ select
     cast(null as {{ dbt.type_string() }}) as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(not (provider_event in ('stored', 'rejected') or starts_with(provider_event, 'list_')), true) as has_recipient,
     case when provider_event in ('unsubscribed', 'complained') then coalesce(v3_list, form_list) end as topic,
     cast(null as boolean) as trait_value,

@@ -111,6 +111,7 @@ select
     cast(null as {{ dbt.type_string() }}) as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event <> 'inbound', true) as has_recipient,
     subaccount as topic,
     cast(null as boolean) as trait_value,

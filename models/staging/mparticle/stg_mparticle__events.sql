@@ -260,6 +260,7 @@ select
     phone as phone_raw,
     case when kind = 'push_registration' and facet = 'call' then registration_token end as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(facet = 'person' or channel is not null, false) as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
     consented as trait_value,

@@ -96,12 +96,13 @@ select
         'provider_event', 'subscription_id', 'token', 'external_id', 'message_id', event_instant('event_time'),
     ]) }}) as event_key,
     channel,
-    external_id as external_id_raw,
-    -- An id of a subscription is no address: nobody else knows it, and OneSignal itself is told by token.
+    -- A permission is one device's: where its token is not said, its subscription is named, and not the owner of them all.
+    case when channel = 'push' and token is null and subscription_id is not null then null else external_id end as external_id_raw,
     case when channel = 'email' then token end as email_raw,
     case when channel = 'sms' then token end as phone_raw,
     case when channel = 'push' then token end as push_token_raw,
     case when channel = 'push' and token is not null then device_type end as push_token_type,
+    {{ platform_id('subscription_id', "'onesignal'") }} as platform_id,
     channel is not null as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,

@@ -80,6 +80,7 @@ select
     cast(null as {{ dbt.type_string() }}) as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event <> 'account_status_change', true) as has_recipient,
     case when provider_event in ('group_unsubscribe', 'group_resubscribe') then group_id end as topic,
     cast(null as boolean) as trait_value,

@@ -94,6 +94,7 @@ select
     cast(null as {{ dbt.type_string() }}) as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event not in ('ping', 'relay'), true) as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
     cast(null as boolean) as trait_value,

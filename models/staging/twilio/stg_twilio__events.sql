@@ -126,6 +126,7 @@ select
     ) }} as phone_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_raw,
     cast(null as {{ dbt.type_string() }}) as push_token_type,
+    cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(not (is_incoming and keyword in ('help', 'message')), true) as has_recipient,
     coalesce(nullif(service_sid, ''), case when is_incoming then to_address else from_address end) as topic,
     cast(null as boolean) as trait_value,

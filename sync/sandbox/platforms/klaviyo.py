@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -150,6 +151,11 @@ class KlaviyoSandbox(Platform):
         return JSONResponse({"data": rows[first : first + size], "links": links}, media_type=_TYPE)
 
 
+def profile_id(email: str) -> str:
+    """The id of a person's profile."""
+    return f"01{zlib.crc32(email.encode()):020d}"
+
+
 def _people(body: Any) -> list[dict[str, Any]]:
     """The attributes of the profiles that a job names."""
     for name in ("data", "attributes", "profiles", "data"):
@@ -167,7 +173,7 @@ def _profile(email: str, found: Mapping[str, str]) -> dict[str, Any]:
     }
     subscriptions = {"email": {"marketing": marketing}, "sms": None}
     attributes = {"email": email, "subscriptions": subscriptions}
-    return {"type": "profile", "id": f"01{abs(hash(email)):020d}", "attributes": attributes}
+    return {"type": "profile", "id": profile_id(email), "attributes": attributes}
 
 
 def _job(kind: str, count: int) -> Response:

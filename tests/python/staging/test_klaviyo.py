@@ -83,6 +83,13 @@ EVENTS = {
     "person_named_by_id_alone": [
         event("email", "unsubscribe", "unsubscribed_from_email_marketing", external_id="c-901"),
     ],
+    # What Klaviyo documents: its own id, and no address.
+    "profile_not_included": [
+        event("email", "unsubscribe", "unsubscribed_from_email_marketing"),
+    ],
+    "mms_opt_out_by_profile_id": [
+        event("sms", "unsubscribe", "unsubscribed_from_sms_marketing"),
+    ],
     "profile_after_the_metric": [
         event("email", "complaint", "marked_email_as_spam", "mia@example.org", external_id="c-901"),
     ],
@@ -97,7 +104,7 @@ EVENTS = {
 QUARANTINED: dict[str, list[str]] = {
     "empty_batch": ["empty"],
     "one_bad_element": ["wrong shape"],
-    "profile_not_included": ["no recipient"],
+    "nobody_named": ["no recipient"],
 }
 
 
@@ -122,4 +129,9 @@ def test_a_retry_adds_nothing(landed: Landed) -> None:
 
 
 def test_what_names_nobody_is_seen(landed: Landed) -> None:
-    assert landed.quarantined("reason", SOURCE, "profile_not_included") == ["no recipient"]
+    assert landed.quarantined("reason", SOURCE, "nobody_named") == ["no recipient"]
+
+
+@pytest.mark.parametrize("body", ["profile_not_included", "time_in_seconds"])
+def test_a_profile_is_named_by_klaviyos_own_id(landed: Landed, body: str) -> None:
+    assert landed.column("platform_id", SOURCE, body) == ["klaviyo:01JPROFILEID"]

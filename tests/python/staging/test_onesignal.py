@@ -74,8 +74,9 @@ EVENTS = {
     "no_id_and_no_time": [
         event("push", "unsubscribe", "message.push.unsubscribed", TOKEN, at=None),
     ],
+    # Of one device: its owner is not named.
     "push_clicked_flat": [
-        event("push", "click", "message.push.clicked", external_id="c-901"),
+        event("push", "click", "message.push.clicked"),
     ],
     "push_displayed": [
         event("push", "other", "message.push.displayed", TOKEN),
@@ -105,6 +106,15 @@ EVENTS = {
         event("push", "unsubscribe", "message.push.unsubscribed", "iOSt0k"),
     ],
     "push_unsubscribed_without_token": [
+        event("push", "unsubscribe", "message.push.unsubscribed"),
+    ],
+    "push_unsubscribed_by_subscription_id_only": [
+        event("push", "unsubscribe", "message.push.unsubscribed"),
+    ],
+    "sms_unsubscribed_by_subscription_id": [
+        event("sms", "unsubscribe", "message.sms.unsubscribed", external_id="c-901"),
+    ],
+    "push_unsubscribed_without_any_id": [
         event("push", "unsubscribe", "message.push.unsubscribed", external_id="c-901"),
     ],
     "sms_delivered": [
@@ -132,7 +142,7 @@ EVENTS = {
 
 QUARANTINED: dict[str, list[str]] = {
     "email_unsubscribed_with_a_token_of_a_device": ["invalid address"],
-    "push_unsubscribed_by_subscription_id_only": ["no recipient"],
+    "push_unsubscribed_by_an_id_that_is_none": ["no recipient"],
     "quotes_that_broke_the_template": ["malformed JSON"],
     "template_without_a_kind": ["wrong shape"],
     "web_push_of_the_browser": ["wrong shape"],
@@ -167,6 +177,22 @@ def test_a_retry_adds_nothing(landed: Landed) -> None:
 @pytest.mark.parametrize("body", sorted(SAID_BEFORE))
 def test_one_id_is_one_event_in_either_template(landed: Landed, body: str) -> None:
     assert landed.events(SOURCE, body) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        ("push_unsubscribed", "onesignal:1c9f0c55-0001-4a00-8b00-000000000001"),
+        ("push_unsubscribed_without_token", "onesignal:1c9f0c55-0001-4a00-8b00-000000000001"),
+        ("push_clicked_flat", "onesignal:1c9f0c55-0003-4a00-8b00-000000000001"),
+        ("sms_unsubscribed_by_subscription_id", "onesignal:1c9f0c55-0001-4a00-8b00-000000000004"),
+        ("push_unsubscribed_without_any_id", None),
+    ],
+)
+def test_a_subscription_is_named_by_onesignals_own_id(
+    landed: Landed, body: str, names: str | None
+) -> None:
+    assert landed.column("platform_id", SOURCE, body) == [names]
 
 
 def test_the_kind_of_device_stands_beside_its_token_only(landed: Landed) -> None:

@@ -61,6 +61,9 @@ TABLES = {
     "quarantined_deliveries": "source text, reason text, received_at timestamp",
     "possible_opt_outs": "source text, channel text, received_at timestamp",
     "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
+    "int_events_latest": "source text, channel text, platform_id text, external_id text,"
+    " event_type text, is_own boolean, first_received_at timestamp, last_at timestamp",
+    "int_platform_ids": "channel text, platform_id text",
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
     "destination_errors": "destination text, http_status text, field text, pattern text,"

@@ -151,6 +151,35 @@ def test_a_platforms_own_export_is_understood_by_its_headers(
     assert sorted(landed, key=str) == said
 
 
+def test_a_platforms_own_id_lands_with_the_address_that_it_stands_for(exports: Exports) -> None:
+    exports.backfill(
+        exports.write("o.csv", (EXPORTS / "onesignal.csv").read_bytes()),
+        exports.write("k.csv", (EXPORTS / "klaviyo.csv").read_bytes()),
+        # Another's export may have both; a number that was an id once is none any more.
+        exports.write(
+            "crm.csv",
+            "external_id,email,phone,Klaviyo ID,OneSignal Subscription ID\n"
+            "u1,a@x.com,+15551230001,AbC123,s1\nu2,b@x.com,,1.2E+10,0\n",
+        ),
+    )
+    links = [
+        (one.get("platform_id"), one.get("email"), one.get("phone"), one.get("push_token"))
+        for one in exports.statements()
+        if one["event"] == "contact"
+    ]
+    assert sorted(links, key=str) == [
+        ("klaviyo:01HX1", "cleo@example.com", "+15551230001", None),
+        ("klaviyo:01HX2", "dan@example.com", None, None),
+        ("klaviyo:AbC123", "a@x.com", "+15551230001", None),
+        ("onesignal:p1", None, None, "7abcd558f29d0b1f048083e2834ad8ea"),
+        ("onesignal:p2", None, None, "APA91bHbYHk7aq-Uam_2pyJ2qbZ"),
+        ("onesignal:p3", "jo@example.com", None, None),
+        ("onesignal:p4", None, "+15551230011", None),
+        ("onesignal:s1", "a@x.com", "+15551230001", None),
+        (None, "b@x.com", None, None),
+    ]
+
+
 def test_the_directory_lands_who_the_addresses_belong_to(exports: Exports) -> None:
     exports.backfill(exports.write("users.csv", (EXPORTS / "directory.csv").read_bytes()))
     first, second = exports.statements()

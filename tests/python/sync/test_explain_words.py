@@ -35,13 +35,19 @@ ROW = {
         ("external_id", ("b@example.com", "c-1"), "contact", "names b@example.com"),
         ("link", ("b@example.com", None), "linked address", "also named with b@example.com"),
         ("channel", ("+15550100", None), "channel", "the policy carries unsubscribe"),
+        ("platform_id", (None, None, "klaviyo:X"), "platform id", "klaviyo:X, the platform's own"),
+        ("address", (None, None, "klaviyo:X"), "platform id", "which stands for this address"),
+        ("link", (None, None, "klaviyo:X"), "linked address", "an address that klaviyo:X stands"),
         ("derived", None, "derived", "derived from sends, opens and clicks"),
     ],
 )
 def test_the_way_of_a_refusal_is_told(
-    matched_on: str, named: tuple[str | None, str | None] | None, kind: str, words: str
+    matched_on: str, named: tuple[str | None, ...] | None, kind: str, words: str
 ) -> None:
-    event = None if named is None else dict(zip(("address", "external_id"), named, strict=True))
+    event = None
+    if named is not None:
+        names = dict(zip(("address", "external_id", "platform_id"), named, strict=False))
+        event = {"platform_id": None, **names}
     way = route({**ROW, "matched_on": matched_on}, event)
     assert way.kind == kind
     assert words in way.text

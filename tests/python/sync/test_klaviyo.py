@@ -10,6 +10,7 @@ from sync.delivery.calls import DryRun
 from sync.destinations.base import Entry, Item, Outcome, Request
 from sync.destinations.klaviyo import Klaviyo
 from sync.errors import AnswerUnreadable
+from sync.sandbox.platforms.klaviyo import profile_id
 from tests.python.sync.cases import Row
 from tests.python.sync.cases.klaviyo import CASE
 from tests.python.sync.test_contract import connected
@@ -114,7 +115,10 @@ def test_entries_tell_reason_and_date(sandbox: SandboxClient) -> None:
     with connected("klaviyo", sandbox) as destination:
         shown = list(destination.entries("email", ""))
     since = datetime(2025, 5, 2, 7, 15, 30, tzinfo=UTC)
-    assert shown == [Entry("email", ONE, reason.lower(), since) for reason in NATIVE]
+    own_id = profile_id(ONE)
+    assert shown == [
+        Entry("email", ONE, reason.lower(), since, platform_id=own_id) for reason in NATIVE
+    ]
 
 
 def test_a_row_with_a_scope_is_refused(sandbox: SandboxClient) -> None:

@@ -46,6 +46,10 @@ def busy(world: World, sandbox: SandboxClient) -> World:
         "insert into int_contact_addresses values ('email', 'one', false)"
         + ", ('email', 'shared', true)" * 51
     )
+    world.sql(
+        "insert into int_events_latest values ('klaviyo', 'email', 'klaviyo:X', null, 'complaint',"
+        " false, timestamp '2026-05-01', timestamp '2026-05-01')"
+    )
     world.already_pushed()
     world.want("a@example.com", "bad@example.com")
     sandbox.fault("poison", address="bad@example.com")
@@ -72,6 +76,14 @@ def test_every_section_as_json(busy: World) -> None:
         {"source": "postmark", "provider_event": "Surprise", "events": 1}
     ]
     assert status["unlisted_topics"] == [{"source": "sendgrid", "topic": "77", "events": 1}]
+    assert status["waiting_opt_outs"] == [
+        {
+            "source": "klaviyo",
+            "channel": "email",
+            "opt_outs": 1,
+            "oldest": "2026-05-01T00:00:00Z",
+        }
+    ]
     assert status["contacts_over_address_limit"] == [
         {"channel": "email", "external_id": "shared", "addresses": 51}
     ]
@@ -94,6 +106,7 @@ def test_every_section_as_text(busy: World) -> None:
         "Surprise",
         "seeds/provider_events.csv",
         "seeds/topics.csv",
+        "docs/platform-ids.md",
         "max_addresses_per_contact",
         "complaint",
         "rejected",
