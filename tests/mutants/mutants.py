@@ -186,15 +186,6 @@ MUTANTS = [
         ),
     ),
     Mutant(
-        "the owner's preference switches a device on",
-        f"{SUPPRESSION}/int_consent_reasons.sql",
-        "and (opt_outs.channel <> 'push' or opt_outs.named_external_id is not null)",
-        "",
-        unit_tests(
-            "a_token_that_its_device_switched_off_is_freed_only_by_an_event_that_names_the_token"
-        ),
-    ),
-    Mutant(
         "a trait beside a device token is the token's alone",
         "models/intermediate/contacts/int_changed_events.sql",
         "and address is not null and event_type <> 'identify' then",
