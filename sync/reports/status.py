@@ -165,6 +165,10 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "platforms will never take {items:,} opt-outs",
         "Rejected, below, says why. Block these at the platform by hand.",
     ),
+    "opt_outs_unlinked": (
+        "{items:,} opt-outs name a platform's own id, and no address is known of it",
+        "`contact-sync adopt`, or land an export that names both (docs/platform-ids.md).",
+    ),
     "run_died": ("contact-sync run died", "Start it again."),
     "pushes_guarded": (
         "the guard stopped the last push to {items:,} destinations",

@@ -70,6 +70,12 @@ unlisted_topics as (
 
 ),
 
+unlinked_opt_outs as (
+
+    select * from {{ ref('status_waiting_opt_outs') }}
+
+),
+
 contacts_over_address_limit as (
 
     select * from {{ ref('status_contacts_over_address_limit') }}
@@ -165,6 +171,15 @@ findings as (
         max(latest) as since
     from rejected_kinds
     where is_opt_out
+
+    union all
+
+    select
+        'opt_outs_unlinked' as finding,
+        1 as severity,
+        sum(opt_outs) as items,
+        min(oldest) as since
+    from unlinked_opt_outs
 
     union all
 
