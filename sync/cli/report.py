@@ -33,7 +33,9 @@ def report(project: Project, out: Path) -> None:
       contact-sync report --out report.html
     """
     from sync.reports.page.report import read_report, write_report
+    from sync.run.parts import read
 
-    found = read_report(project.open_to_read(may_be_older=True), os.environ)
+    run = read(project.place().state)
+    found = read_report(project.open_to_read(may_be_older=True), os.environ, run)
     write_report(found, out)
     echo(f"{out}: {found.status.level}, {out.stat().st_size / 1e3:,.0f} kB")

@@ -30,7 +30,6 @@ from sync.destinations.base import (
 _MARK = "contact-sync"
 # A request may be 256 KB.
 _MOST_BYTES = 240_000
-_FAULTS = frozenset({"bounce", "soft_bounces", "block", "unengaged"})
 
 
 class MParticle(ProfileDestination):
@@ -113,9 +112,9 @@ def _batch(item: Item) -> dict[str, Any]:
     """One person's batch. Its id derives from the delta."""
     is_grant = item.action == "subscribe"
     event: dict[str, Any] = {}
-    # What ended a fault of the address, or made one, is no preference of the person.
+    # A fault of the address is no preference of the person; what merely ended one is a release.
     is_refusal = item.action == "suppress" and is_consent(item.reason)
-    if is_refusal or (is_grant and item.reason not in _FAULTS):
+    if is_refusal or is_grant:
         at = item.event_timestamp or datetime.now(UTC).replace(tzinfo=None)
         attributes = {
             "channel": item.channel,

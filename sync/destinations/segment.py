@@ -32,7 +32,6 @@ _MARK = "contact-sync"
 _MOST_BYTES = 450_000
 # A call may be 32 KB; a larger one is answered 200 and dropped. Traits may have this much of it.
 _MOST_BYTES_OF_TRAITS = 30_000
-_FAULTS = frozenset({"bounce", "soft_bounces", "block", "unengaged"})
 
 
 class Segment(ProfileDestination):
@@ -129,9 +128,9 @@ def _calls(item: Item) -> Iterator[dict[str, Any]]:
         **common,
     }
     is_grant = item.action == "subscribe"
-    # What ended a fault of the address, or made one, is no preference of the person.
+    # A fault of the address is no preference of the person; what merely ended one is a release.
     is_refusal = item.action == "suppress" and is_consent(item.reason)
-    if is_refusal or (is_grant and item.reason not in _FAULTS):
+    if is_refusal or is_grant:
         at = item.event_timestamp
         yield {
             "type": "track",

@@ -163,7 +163,7 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     ),
     "opt_outs_rejected": (
         "platforms will never take {items:,} opt-outs",
-        "Rejected, below, says why. Block these at the platform by hand.",
+        "The table of rejected changes says why. Block these at the platform by hand.",
     ),
     "opt_outs_unlinked": (
         "{items:,} opt-outs name a platform's own id, and no address is known of it",
@@ -182,8 +182,14 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "{items:,} replies may be opt-outs",
         "Read possible_opt_outs: `contact-sync suppress --person-asked` or `dismiss`.",
     ),
-    "failed": ("{items:,} changes failed", "The next push tries again. Failed, below, says why."),
-    "rejected": ("platforms will never take {items:,} other changes", "Rejected says why."),
+    "failed": (
+        "{items:,} changes failed",
+        "The next push tries again. The table of failed changes says why.",
+    ),
+    "rejected": (
+        "platforms will never take {items:,} other changes",
+        "The table of rejected changes says why.",
+    ),
     "requests_5xx": (
         "{items:,} webhook requests of the last 24 hours were answered with 5xx",
         "The receiver's log says why; the platforms send them again.",
@@ -231,12 +237,17 @@ class Finding:
     @property
     def says(self) -> str:
         """What was found, in words."""
-        return FINDINGS[self.finding][0].format(items=self.items)
+        return self._words[0].format(items=self.items)
 
     @property
     def next(self) -> str:
         """What to do about it."""
-        return FINDINGS[self.finding][1]
+        return self._words[1]
+
+    @property
+    def _words(self) -> tuple[str, str]:
+        # A newer build may find what this version has no words for.
+        return FINDINGS.get(self.finding, (f"{self.finding}: {{items:,}}", "Update contact-sync."))
 
     def as_json(self) -> dict[str, Any]:
         """All of it, as data."""

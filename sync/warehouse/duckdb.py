@@ -118,11 +118,11 @@ class DuckDbWarehouse:
         """See Warehouse."""
         patience = self._patience_to_write if patient else self._patience_to_read
         with self._connect(patience) as connection:
-            self._session = connection
+            before, self._session = self._session, connection
             try:
                 yield
             finally:
-                self._session = None
+                self._session = before
 
     def rows(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """See Warehouse."""

@@ -87,7 +87,13 @@ ended_by_platform_id as (
             releases.event_type = opt_ins.event_type
             and opt_outs.channel = opt_ins.channel
             and opt_outs.named_platform_id = opt_ins.platform_id
-    where {{ opt_in_follows('opt_outs', 'opt_ins') }}
+    where
+        {{ opt_in_follows('opt_outs', 'opt_ins') }}
+        and (
+            opt_ins.external_id is null
+            or opt_outs.named_external_id is null
+            or opt_ins.external_id = opt_outs.named_external_id
+        )
 
 ),
 

@@ -73,12 +73,12 @@ ended as (
         *,
         case
             when action <> 'release' then event_id
-            when event_timestamp > known_at then event_id
+            when reason = known_reason and event_timestamp > known_at then event_id
             when known_reason = 'unengaged' and engaged_at > known_at then engaged_event_id
         end as ended_event_id,
         case
             when action <> 'release' then event_timestamp
-            when event_timestamp > known_at then event_timestamp
+            when reason = known_reason and event_timestamp > known_at then event_timestamp
             when known_reason = 'unengaged' and engaged_at > known_at then engaged_at
             when linked_at > known_at then linked_at
         end as ended_at
@@ -118,7 +118,7 @@ select
     action,
     case
         when is_waiting then 'policy'
-        when action = 'release' or (action = 'subscribe' and known_action = 'suppress') then known_reason
+        when action = 'release' or (action = 'subscribe' and known_action = 'suppress' and not is_known_fault) then known_reason
         else reason
     end as reason,
     ended_event_id as event_id,

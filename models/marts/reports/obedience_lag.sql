@@ -27,6 +27,12 @@ pending as (
 
 ),
 
+wanted as (
+
+    select * from {{ ref('int_deltas') }}
+
+),
+
 events as (
 
     select * from {{ ref('events') }}
@@ -74,6 +80,7 @@ opt_outs as (
         case
             when attempted.confirmed_at is not null then 'obeyed'
             when pending.delta_id is not null then 'open'
+            when wanted.delta_id is null then 'superseded'
             when attempted.rejected_at is not null then 'rejected'
             when attempted.absent_at is not null then 'absent'
             else 'superseded'
@@ -81,6 +88,8 @@ opt_outs as (
     from attempted
     left join pending
         on attempted.delta_id = pending.delta_id
+    left join wanted
+        on attempted.delta_id = wanted.delta_id
 
     union all
 

@@ -93,11 +93,21 @@ rate_limits as (
 
 ),
 
+enabled_destinations as (
+
+    select distinct destination from {{ ref('destinations') }}
+    where enabled
+
+),
+
 -- One that is under way, or was stopped, says nothing of the destination.
 pushes as (
 
-    select * from {{ ref('status_runs') }}
-    where status not in ('running', 'locked', 'stopped')
+    select runs.*
+    from {{ ref('status_runs') }} as runs
+    inner join enabled_destinations
+        on runs.destination = enabled_destinations.destination
+    where runs.status not in ('running', 'locked', 'stopped')
 
 ),
 

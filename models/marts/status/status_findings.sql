@@ -82,6 +82,13 @@ contacts_over_address_limit as (
 
 ),
 
+destinations as (
+
+    select * from {{ ref('destinations') }}
+    where enabled
+
+),
+
 newest_build as (
 
     select * from builds
@@ -116,10 +123,13 @@ rejected_kinds as (
 
 ),
 
+-- How the last push ended that was more than an attempt, at the platforms that are enabled.
 newest_runs as (
 
     select * from runs
-    where true
+    where
+        destination in (select destinations.destination from destinations)
+        and status not in ('running', 'locked', 'stopped')
     qualify row_number() over (partition by destination order by started_at desc, run_id desc) = 1
 
 ),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sync.clock import utc_now
+
 Rows = Sequence[Mapping[str, Any]]
 
 #: In the order of the policy: one colour each, whatever the rows hold.
@@ -134,9 +136,9 @@ def growth(rows: Rows) -> Chart:
 
 
 def arrivals(rows: Rows) -> Chart:
-    """Events by source and hour, over the week that ends with the newest."""
+    """Events by source and hour of the last week."""
     values = [{**row, "hour": f"{row['hour'].replace(' ', 'T')}:00:00"} for row in rows]
-    newest = datetime.fromisoformat(max(row["hour"] for row in values))
+    now = utc_now()
     sources = sorted({row["source"] for row in rows})
     return Chart(
         {
@@ -149,7 +151,7 @@ def arrivals(rows: Rows) -> Chart:
                     "type": "temporal",
                     "timeUnit": "yearmonthdatehours",
                     "title": None,
-                    "scale": {"domain": [_vega(newest - timedelta(days=7)), _vega(newest)]},
+                    "scale": {"domain": [_vega(now - timedelta(days=7)), _vega(now)]},
                     "axis": {"format": "%b %d", "labelAngle": 0, "tickCount": "day"},
                 },
                 "y": {"field": "source", "type": "nominal", **_NAMES},

@@ -15,10 +15,10 @@ Rows = Sequence[Mapping[str, Any]]
 class Panel:
     """A part of the page.
 
-    question: what it answers. sql: {marts} stands for the schema of the models, {month} for 30 days
-    ago, {month_of_mail} for 30 days before the newest mail, {since} for a week before the newest
-    event, {length} for 10 (days) or 7 (months). columns: names in the rows, and what people read.
-    empty: said where there is no row. hint: what to do. chart: of the rows.
+    question: what it answers. sql: {marts} stands for the schema of the models, {month} and {week}
+    for the instants 30 and 7 days ago, {length} for 10 (days) or 7 (months). columns: names in the
+    rows, and what people read. empty: said where there is no row. hint: what to do. chart: of the
+    rows.
     """
 
     key: str
@@ -43,7 +43,8 @@ PANELS: tuple[Panel, ...] = (
             select
                 *,
                 cume_dist() over (
-                    partition by destination, channel, state order by seconds_since_arrival
+                    partition by destination, channel, state, seconds_since_arrival is null
+                    order by seconds_since_arrival
                 ) as share
             from {marts}.obedience_lag
             where
@@ -78,7 +79,8 @@ PANELS: tuple[Panel, ...] = (
             "p95_seconds": "95 % within, seconds",
         },
         "No platform had to be told of an opt-out.",
-        "Seconds from the arrival here to the platform's confirmation; open ones of any age.",
+        "An opt-out at two lists counts twice. Seconds are from its arrival here to the platform's"
+        " answer; Segment and mParticle take a call and never say more. Open ones are of any age.",
         charts.lag,
     ),
     Panel(
@@ -120,7 +122,7 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "deliverability",
         "Does our mail arrive?",
-        "Mail of the last 30 days, by platform. Rates are of a million.",
+        "Mail of the last 30 days, by platform with at least 100 sends. Rates are of a million.",
         """
         with totals as (
             select
@@ -132,7 +134,7 @@ PANELS: tuple[Panel, ...] = (
                 sum(complaints) as complained,
                 sum(unsubscribes) as left_by
             from {marts}.deliverability_daily
-            where date_day >= {month_of_mail}
+            where date_day >= date({month})
             group by source
         )
         select
@@ -144,7 +146,7 @@ PANELS: tuple[Panel, ...] = (
             cast(round(complained * 1000000 / nullif(arrived, 0)) as int64) as complaints,
             cast(round(left_by * 1000000 / nullif(arrived, 0)) as int64) as unsubscribes
         from totals
-        where messages > 0
+        where messages >= 100
         order by source
         """,
         {
@@ -156,18 +158,19 @@ PANELS: tuple[Panel, ...] = (
             "complaints": "complaints",
             "unsubscribes": "unsubscribes",
         },
-        "No mail was reported.",
+        "No platform reported so much mail in the last 30 days.",
         "5,000 of a million are 0.5 %. Complaints and unsubscribes are of what was delivered. Gmail"
         " reports no person's complaint: its rate is in Google's Postmaster Tools alone.",
     ),
     Panel(
         "thresholds",
         "Which rates were too high?",
-        "Days on which a rate reached a threshold of seeds/deliverability_thresholds.csv.",
+        "Days of the last 30 on which a rate reached a threshold of"
+        " seeds/deliverability_thresholds.csv.",
         """
         select date_day, source, provider, metric, level, per_million, warn, fail, sent
         from {marts}.deliverability_alerts
-        where date_day >= {month_of_mail}
+        where date_day >= date({month})
         order by date_day desc, source, provider, metric
         """,
         {
@@ -188,19 +191,19 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "arrivals",
         "What arrived, and when?",
-        "Events by platform and hour of the last week; an empty hour is one in which nothing came.",
+        "Events by source and hour of the last 7 days. In an empty hour nothing came.",
         """
         select
             source,
             substr(cast(received_at as string), 1, 13) as hour,
             count(*) as events
         from {marts}.events
-        where received_at >= {since}
+        where received_at >= {week}
         group by source, substr(cast(received_at as string), 1, 13)
         order by source, hour
         """,
         {"source": "source", "hour": "hour (UTC)", "events": "events"},
-        "No event has arrived yet.",
+        "Nothing arrived in the last 7 days.",
         chart=charts.arrivals,
     ),
     Panel(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sync.clock import utc_now
 from sync.extras import needs
+from sync.redaction import redact
 from sync.reports.page.charts import draw
 from sync.reports.page.panels import PANELS, Panel
 from sync.reports.status import Status, read_status
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
 _MANY_DAYS: Final = 120
 #: Rows of a table; the page says how many more there are.
 _MOST_ROWS: Final = 200
-_BOUNDS: Final = """
-    select
-        (select max(received_at) from {marts}.events) as newest,
-        (select max(date_day) from {marts}.deliverability_daily) as newest_mail,
-        (select count(distinct date_day) from {marts}.list_history) as days
-"""
+_DAYS: Final = "select count(distinct date_day) as days from {marts}.list_history"
+#: Columns whose words are a sender's or a platform's.
+_FROM_OUTSIDE: Final = ("source", "error")
+#: Findings beside the urgent ones that may hide an opt-out.
+_HIDING: Final = {"possible_opt_outs", "quarantined", "unknown_events"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,34 +61,45 @@ class Report:
     panels: Sequence[Filled]
     made_at: datetime
 
+    @property
+    def may_hide_some(self) -> bool:
+        """Whether something found may hide an opt-out that no figure counts."""
+        found = self.status.findings
+        return any(one.severity == 1 or one.finding in _HIDING for one in found)
+
     def total(self, column: str) -> int:
         """Of the panel of obedience: the sum over all platforms."""
         rows = next(one.rows for one in self.panels if one.panel.key == "obedience")
         return sum(int(row[column]) for row in rows)
 
 
-def read_report(warehouse: Warehouse, environment: Mapping[str, str]) -> Report:
-    """Asks every panel's query, and draws the charts.
+def read_report(
+    warehouse: Warehouse, environment: Mapping[str, str], run: Mapping[str, Any] | None
+) -> Report:
+    """Asks every panel's query, and draws the charts. run: as sync.run.parts.read says.
 
     Raises ConfigError without the extra `report`, WarehouseMissing before the first build.
     """
     with needs("The report", "report"):
         import vl_convert  # noqa: F401  (before the queries, not after)
-    status = read_status(warehouse, environment, None)
-    (bounds,) = warehouse.rows(_BOUNDS)
-    newest = bounds["newest"] or utc_now()
-    mailed = bounds["newest_mail"] or utc_now().date()
-    places = {
-        "{since}": _literal(newest - timedelta(days=7)),
-        "{month_of_mail}": f"date '{mailed - timedelta(days=30)}'",
-        "{month}": _literal(utc_now() - timedelta(days=30)),
-        "{length}": "10" if bounds["days"] <= _MANY_DAYS else "7",
-    }
-    queries = [_with(places, panel.sql) for panel in PANELS]
+    # In one session: no build comes between the verdict and its figures.
     with warehouse.session():
+        status = read_status(warehouse, environment, run)
+        (history,) = warehouse.rows(_DAYS)
+        queries = questions(has_many_days=history["days"] > _MANY_DAYS)
         found = warehouse.rows_of_each(queries)
     filled = [_filled(*one) for one in zip(PANELS, queries, found, strict=True)]
     return Report(status, filled, utc_now())
+
+
+def questions(*, has_many_days: bool) -> list[str]:
+    """The query of each panel, about the days before now; {marts} stays."""
+    places = {
+        "{week}": _literal(utc_now() - timedelta(days=7)),
+        "{month}": _literal(utc_now() - timedelta(days=30)),
+        "{length}": "7" if has_many_days else "10",
+    }
+    return [_with(places, panel.sql) for panel in PANELS]
 
 
 def write_report(report: Report, out: Path) -> None:
@@ -109,7 +120,7 @@ def _filled(panel: Panel, sql: str, rows: Sequence[Mapping[str, Any]]) -> Filled
         textwrap.dedent(sql.replace("{marts}.", "")).strip(),
         rows,
         None if chart is None else _embedded(draw(chart)),
-        "" if chart is None else chart.alternative,
+        "" if chart is None else redact(chart.alternative),
     )
 
 
@@ -145,7 +156,7 @@ def _template() -> Template:
     return environment.get_template("report.html.j2")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, column: str = "") -> str:
     if value is None:
         return "-"
     if isinstance(value, datetime):
@@ -154,4 +165,4 @@ def _cell(value: Any) -> str:
         return value.isoformat()
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)
+    return redact(str(value)) if column in _FROM_OUTSIDE else str(value)

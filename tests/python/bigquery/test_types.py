@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sync.reports.page.report import questions
 from tests.python.bigquery.analyzer import Answer, Columns, analyze
 from tests.python.bigquery.compiled import (
     SITUATIONS,
@@ -196,7 +197,7 @@ def test_wrong_sql_is_reported(refused: Mapping[str, Answer], wrong: str, messag
     assert message in error
 
 
-def test_the_queries_of_the_docs_are_typed() -> None:
+def test_the_queries_of_the_docs_and_of_the_report_are_typed() -> None:
     marts = {
         model["name"]: {column["name"]: column["data_type"] for column in model["columns"]}
         for path in ROOT.glob("models/marts/**/*.yml")
@@ -206,6 +207,11 @@ def test_the_queries_of_the_docs_are_typed() -> None:
     queries = [
         re.sub(rf"\b(from|join) ({'|'.join(marts)})\b", r"\1 `project`.`marts`.`\2`", query)
         for query in QUERIES.values()
+    ]
+    seeds = {"segments": {"segment": "string", "channel": "string", "condition": "string"}}
+    tables |= {f"project.marts.{name}": columns for name, columns in seeds.items()}
+    queries += [
+        query.replace("{marts}.", "`project`.`marts`.") for query in questions(has_many_days=False)
     ]
     assert [answer.error for answer in analyze(tables, queries)] == [None] * len(queries)
 

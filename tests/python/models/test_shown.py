@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from typing import Any
@@ -35,6 +36,8 @@ def told(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
             of_sendgrid("unsubscribe", "ann", "2026-05-01 08:00", user_id="1001"),
             of_sendgrid("bounce", "ben", "2026-05-01 09:00", type="bounce", status="5.1.1"),
             of_sendgrid("delivered", "ben", "2026-05-03 09:00"),
+            *(of_sendgrid("delivered", f"reader-{n}", now[:19]) for n in range(198)),
+            *(of_sendgrid("bounce", f"gone-{n}", now[:19], status="5.1.1") for n in range(2)),
             {"event": "open", "email": "nobody"},
         ],
         received_at=now,
@@ -81,6 +84,7 @@ FOUND: dict[str, list[dict[str, Any]]] = {
         {"reason": "bounce", "entries": 1, "exits": 0, "listed": 1},
         {"reason": "unsubscribe", "entries": 1, "exits": 0, "listed": 1},
         {"reason": "bounce", "entries": 0, "exits": 1, "listed": 0},
+        {"reason": "bounce", "entries": 2, "exits": 0, "listed": 2},
     ],
     "4. At which domains do we bounce, and why?": [
         {"domain": "example.com", "event_type": "bounce", "bounce_class": "invalid_address"}
@@ -95,7 +99,10 @@ FOUND: dict[str, list[dict[str, Any]]] = {
     "8. What do we know of one person's consent?": [
         {"source": "sendgrid", "event_type": "unsubscribe"}
     ],
-    "9. Where do refusals come from?": [{"reason": "unsubscribe", "source": "sendgrid"}],
+    "9. Where do refusals come from?": [
+        {"reason": "bounce", "source": "sendgrid", "addresses": 2},
+        {"reason": "unsubscribe", "source": "sendgrid", "addresses": 1},
+    ],
     "10. What could not be read?": [{"source": "sendgrid", "reason": "invalid address"}],
 }
 
@@ -160,7 +167,7 @@ def page(told: Warehouse) -> str:
             " event_id, 'rejected', ?, now() at time zone 'UTC' from sync_deltas",
             [HOSTILE],
         )
-    return render(read_report(DuckDbWarehouse(told.database), {}))
+    return render(read_report(DuckDbWarehouse(told.database), {}, None))
 
 
 def test_every_figure_of_the_report_is_what_the_query_beside_it_finds(
@@ -187,7 +194,7 @@ def test_every_figure_of_the_report_is_what_the_query_beside_it_finds(
 
 def test_the_report_begins_with_whether_every_opt_out_is_obeyed(page: str) -> None:
     words = " ".join(_Page(page).words.split())
-    assert "1 of 1 opt-outs are not obeyed at a platform yet" in words
+    assert "1 of 1 opt-outs at the platforms' lists are not obeyed yet" in words
     assert "1 never taken by a platform" in words
     assert "platforms will never take 1 opt-outs" in words
 
@@ -236,3 +243,23 @@ def test_the_colours_of_the_report_can_be_told_apart_from_its_paper(page: str) -
                 )
                 one, other = sorted((_luminance(colour), _luminance(theme[paper])))
                 assert (other + 0.05) / (one + 0.05) >= least, (name, paper)
+
+
+def test_the_report_shows_the_figures_of_what_was_told(page: str) -> None:
+    """By hand, whatever its queries say: 198 arrived and 2 bounced today, of SendGrid."""
+    cells = _Page(page).cells
+    assert cells["deliverability"] == ["sendgrid", "200", "198", "10,000", "0", "0", "0"]
+    assert cells["growth"][1:5] == ["bounce", "2", "0", "2"]
+    assert cells["obedience"][:7] == ["sendgrid", "email", "1", "0", "0", "1", "1"]
+
+
+def test_where_platforms_took_every_opt_out_the_report_says_so(told: Warehouse) -> None:
+    with duckdb.connect(str(told.database)) as connection:
+        connection.execute("update raw.sync_ledger set outcome = 'confirmed', error = null")
+    report = read_report(DuckDbWarehouse(told.database), {}, None)
+    words = " ".join(_Page(render(report)).words.split())
+    # A body that could not be read may have been an opt-out.
+    assert "No opt-out that the newest build has read is open. What is named below may" in words
+    fine = replace(report, status=replace(report.status, findings=[]))
+    words = " ".join(_Page(render(fine)).words.split())
+    assert "Every opt-out is obeyed: platforms took all 1 that they were sent" in words

@@ -100,10 +100,6 @@ def test_a_person_is_named_by_customer_id_alone() -> None:
     assert (found["environment"], found["schema_version"]) == ("production", 2)
 
 
-def test_the_end_of_a_bounce_is_no_preference_of_the_person() -> None:
-    assert "events" not in batch(person(reason="bounce", action="subscribe"))
-
-
 @pytest.mark.parametrize("reason", ["bounce", "soft_bounces", "block", "unengaged", "policy"])
 def test_a_release_takes_the_attribute_back_and_touches_no_subscription(reason: str) -> None:
     ended = '{"email_suppressed":false,"email_suppression_reason":null}'

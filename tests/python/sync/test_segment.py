@@ -61,11 +61,6 @@ def test_a_bounce_is_no_preference_of_the_person() -> None:
     assert [call["type"] for call in calls(person(reason="bounce"))] == ["identify"]
 
 
-def test_the_end_of_a_bounce_is_no_preference_of_the_person() -> None:
-    one = person(reason="bounce", action="subscribe")
-    assert [call["type"] for call in calls(one)] == ["identify"]
-
-
 def test_an_act_of_consent_is_a_preference() -> None:
     _, track = calls(person(reason="subscribe", action="subscribe"))
     assert track["properties"]["new_status"] == "subscribed"
