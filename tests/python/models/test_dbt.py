@@ -75,7 +75,7 @@ def failures(nodes: dict[str, Any]) -> dict[str, str]:
     return {
         name: f"{node.status}: {node.message}"
         for name, node in nodes.items()
-        if node.status not in {"success", "pass"}
+        if node.status not in {"success", "pass", "no-op"}
     }
 
 
