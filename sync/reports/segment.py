@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Set
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +16,10 @@ from sync.errors import ConfigError
 from sync.scratch import new_folder, partial_file
 from sync.warehouse.base import Warehouse
 
-#: Of a file of members.
-COLUMNS: Final = ("contact_id", "external_id", "email", "phone", "push_token")
+#: Of a file of members: the column of each channel's address.
+_ADDRESSES: Final = {"email": "email", "sms": "phone", "push": "push_token"}
+#: Conditions by which a segment is about the addresses of a channel.
+_FOR_CONTACT: Final = {"subscribed", "not_suppressed", "unknown"}
 _COUNTS: Final = """
     select segments.segment, count(distinct members.contact_id) as contacts
     from {marts}.segments as segments
@@ -24,8 +27,11 @@ _COUNTS: Final = """
     group by segments.segment
     order by segments.segment
 """
-_MEMBERS: Final = f"""
-    select {", ".join(f"profiles.{column}" for column in COLUMNS)}
+_CONDITIONS: Final = """
+    select channel, condition from {marts}.segments where segment = @segment
+"""
+_MEMBERS: Final = """
+    select profiles.contact_id, profiles.external_id, {addresses}
     from {{marts}}.contact_segments as members
     inner join {{marts}}.contact_profiles as profiles on members.contact_id = profiles.contact_id
     where members.segment = @segment
@@ -62,8 +68,10 @@ def read_segments(warehouse: Warehouse) -> list[Segment]:
 def write_segment(warehouse: Warehouse, segment: str, out: Path, max_age: timedelta) -> Written:
     """Writes the members to a file: CSV, or Parquet where its name ends so.
 
-    Memory does not grow with them. Raises ConfigError where there is no such segment, GuardStop
-    where the newest build failed or is older than max_age: the list may lack an opt-out.
+    An address is in it only on channels that the segment is about, and not where it is listed,
+    unless the segment is of those who are. Memory does not grow with them. Raises ConfigError where
+    there is no such segment, GuardStop where the newest build failed or is older than max_age: the
+    list may lack an opt-out.
     """
     folder = new_folder()
     try:
@@ -76,12 +84,29 @@ def write_segment(warehouse: Warehouse, segment: str, out: Path, max_age: timede
                     f"it. There are: {', '.join(known) or 'none'}."
                 )
             require_current_list(warehouse, max_age)
-            warehouse.export(_MEMBERS, rows, {"segment": segment})
+            conditions = {
+                (row["channel"], row["condition"])
+                for row in warehouse.rows(_CONDITIONS, {"segment": segment})
+            }
+            warehouse.export(_members(conditions), rows, {"segment": segment})
         with partial_file(out) as partial:
             contacts = _write(rows, partial)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Written(segment, contacts, out)
+
+
+def _members(conditions: Set[tuple[str, str]]) -> str:
+    addresses = []
+    for channel, column in _ADDRESSES.items():
+        if (channel, "suppressed") in conditions:
+            value = f"profiles.{column}"
+        elif any((channel, condition) in conditions for condition in _FOR_CONTACT):
+            value = f"case when not profiles.{channel}_suppressed then profiles.{column} end"
+        else:
+            value = "cast(null as string)"
+        addresses.append(f"{value} as {column}")
+    return _MEMBERS.format(addresses=", ".join(addresses))
 
 
 def _write(rows: Path, out: Path) -> int:

@@ -22,6 +22,7 @@ def audience(world: World) -> World:
     world.sql(
         "insert into segments values ('reachable', 'email', 'subscribed'),"
         " ('reachable', 'email', 'not_suppressed'), ('empty', 'sms', 'suppressed'),"
+        " ('reachable', 'sms', 'not_subscribed'), ('reachable', 'push', 'unknown'),"
         f" ('{ODD.replace(chr(39), chr(39) * 2)}', 'email', 'unknown')"
     )
     world.sql("create table contact_segments (segment text, contact_id text, external_id text)")
@@ -31,11 +32,14 @@ def audience(world: World) -> World:
     )
     world.sql(
         "create table contact_profiles"
-        " (contact_id text, external_id text, email text, phone text, push_token text)"
+        " (contact_id text, external_id text, email text, phone text, push_token text,"
+        " email_suppressed boolean, sms_suppressed boolean, push_suppressed boolean)"
     )
     world.sql(
-        "insert into contact_profiles values ('a', '7', 'ann@example.com', '+15550100100', null),"
-        " ('b', null, 'b,o\"b@example.com', null, 'T'), ('c', '8', 'not@example.com', null, null)"
+        "insert into contact_profiles values"
+        " ('a', '7', 'ann@example.com', '+15550100100', 'listed', false, true, true),"
+        " ('b', null, 'b,o\"b@example.com', null, 'T', false, false, false),"
+        " ('c', '8', 'not@example.com', null, null, false, false, false)"
     )
     return world
 
@@ -50,13 +54,16 @@ def test_segments_are_counted_empty_ones_included(audience: World) -> None:
     assert "reachable" in audience.cli("segment").stdout
 
 
-def test_its_members_are_written_with_their_addresses(audience: World) -> None:
+def test_its_members_are_written_with_the_addresses_that_it_is_about_and_none_that_is_listed(
+    audience: World,
+) -> None:
     done = audience.cli("segment", "reachable", "--out", "who.csv")
     assert (done.returncode, done.stdout) == (0, "who.csv: 2 contacts of reachable\n")
     with (audience.directory / "who.csv").open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file)) == [
             ["contact_id", "external_id", "email", "phone", "push_token"],
-            ["a", "7", "ann@example.com", "+15550100100", ""],
+            # She left texts, and her device is listed.
+            ["a", "7", "ann@example.com", "", ""],
             ["b", "", 'b,o"b@example.com', "", "T"],
         ]
     assert (audience.directory / "who.csv").stat().st_mode & 0o077 == 0
