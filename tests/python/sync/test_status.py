@@ -165,13 +165,17 @@ def test_what_is_urgent_is_said_first_and_then_all_that_was_found(busy: World) -
     busy.want("waits@example.com", reason="unsubscribe")
     text = busy.cli("status").stdout
     first, *others = text.splitlines()
-    assert first == ("Act now: the newest build failed; 2 opt-outs wait for longer than 48 hours.")
+    assert first == (
+        "Act now: the newest build failed; 1 opt-outs name a platform's own id, and no address is"
+        " known of it; 2 opt-outs wait for longer than 48 hours."
+    )
     assert "platforms will never take 1 other changes" in "\n".join(others)
     assert "Surprise" not in text
     told = json.loads(busy.cli("status", "--output", "json").stdout)
     assert told["verdict"] == "act now"
     assert [(one["finding"], one["items"]) for one in told["findings"]] == [
         ("build_failed", 1),
+        ("opt_outs_unlinked", 1),
         ("opt_outs_waiting", 2),
         ("contacts_over_address_limit", 1),
         ("rejected", 1),
