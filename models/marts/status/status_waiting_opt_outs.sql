@@ -26,7 +26,7 @@ policy as (
 ),
 
 -- What names a contact of yours besides has reached it.
-opt_outs as (
+acts as (
 
     select
         latest_events.source,
@@ -57,21 +57,21 @@ opt_ins as (
 )
 
 select
-    opt_outs.source,
-    opt_outs.channel,
+    acts.source,
+    acts.channel,
     count(*) as opt_outs,
-    min(opt_outs.first_received_at) as oldest
-from opt_outs
+    min(acts.first_received_at) as oldest
+from acts
 left join platform_ids
     on
-        opt_outs.channel = platform_ids.channel
-        and opt_outs.platform_id = platform_ids.platform_id
+        acts.channel = platform_ids.channel
+        and acts.platform_id = platform_ids.platform_id
 left join opt_ins
     on
-        opt_outs.channel = opt_ins.channel
-        and opt_outs.platform_id = opt_ins.platform_id
-        and opt_outs.last_at < opt_ins.last_at
+        acts.channel = opt_ins.channel
+        and acts.platform_id = opt_ins.platform_id
+        and acts.last_at < opt_ins.last_at
 where
     platform_ids.platform_id is null
     and opt_ins.platform_id is null
-group by opt_outs.source, opt_outs.channel
+group by acts.source, acts.channel

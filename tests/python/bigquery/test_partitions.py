@@ -125,7 +125,12 @@ def test_a_frequent_run_reads_no_history_from_its_beginning(found: Found, situat
 def test_only_a_run_with_an_as_of_of_its_own_looks_for_what_earlier_ones_hid(found: Found) -> None:
     assert set(problems(found.frequent["everything anew"])) == {
         f"{model} reads int_events_unioned from the beginning of loaded_at"
-        for model in ("int_events_deduplicated", "quarantined_deliveries", "events")
+        for model in (
+            "int_events_deduplicated",
+            "int_platform_ids",
+            "quarantined_deliveries",
+            "events",
+        )
     }
 
 
