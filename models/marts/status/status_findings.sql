@@ -73,6 +73,8 @@ unlisted_topics as (
 unlinked_opt_outs as (
 
     select * from {{ ref('status_waiting_opt_outs') }}
+    -- No platform tells whose token a profile has: of push nobody could act.
+    where channel <> 'push'
 
 ),
 
