@@ -120,7 +120,7 @@ def test_an_export_keeps_order_nulls_and_instants(world: World, tmp_path: Path) 
         [datetime(2026, 11, 25, 4, 0, 0, 1)],
     )
     sql = (
-        "select delta_id, address, priority, event_timestamp from {marts}.wanted"
+        "select delta_id, address, priority, event_timestamp from {marts}.int_deltas"
         " where delta_id <> @other order by delta_id desc"
     )
     assert exported(world, sql, tmp_path / "x.parquet", other="c") == [
@@ -136,7 +136,7 @@ def test_an_export_keeps_order_nulls_and_instants(world: World, tmp_path: Path) 
 
 def test_an_export_of_nothing_has_the_columns(world: World, tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    assert exported(world, "select delta_id, event_timestamp from {marts}.wanted", path) == []
+    assert exported(world, "select delta_id, event_timestamp from {marts}.int_deltas", path) == []
     types = {field.name: str(field.type) for field in pq.read_schema(path)}
     assert types == {"delta_id": "string", "event_timestamp": "timestamp[us]"}
 
