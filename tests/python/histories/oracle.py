@@ -520,7 +520,7 @@ class State:
             return False
         if act.contact is not None:
             return True
-        if act.channel == "push":
+        if act.channel == row.channel == "push":
             # The owner's preference switches no device on.
             return False
         link = self.links.get((by, act.channel, act.address or ""))
