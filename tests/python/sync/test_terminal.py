@@ -47,7 +47,7 @@ def test_a_platforms_word_cannot_write_on_the_operators_terminal(world: World, o
     world.sql(
         "insert into int_events_unioned values ('sendgrid', 'x\x1b[2J\u202e', true)",
     )
-    done = world.cli("status", "--output", output)
+    done = world.cli("status", "--all", "--output", output)
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert "\u202e" not in done.stdout
