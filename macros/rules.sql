@@ -18,6 +18,16 @@ left join provider_events as exact
             and by_event.provider_subtype = '*'
 {%- endmacro %}
 
+{#- Predicate: an opt-in that names one contact never ends another's opt-out.
+    opt_out: alias with named_external_id; opt_in: alias with external_id. -#}
+{% macro opt_in_names_nobody_else(opt_out, opt_in) -%}
+    (
+            {{ opt_in }}.external_id is null
+            or {{ opt_out }}.named_external_id is null
+            or {{ opt_in }}.external_id = {{ opt_out }}.named_external_id
+        )
+{%- endmacro %}
+
 {#- Predicate: by time and list, a later opt-in may end an opt-out. It comes strictly later (at the same second the
     opt-out wins). One that names a list ends that list's opt-outs and those that name none. A topic's own opt-in
     ends that topic's opt-out alone.

@@ -37,12 +37,7 @@ ended_by_address as (
             and opt_outs.address = opt_ins.address
     where
         {{ opt_in_follows('opt_outs', 'opt_ins') }}
-        -- An opt-in that names one contact never ends another's opt-out.
-        and (
-            opt_ins.external_id is null
-            or opt_outs.named_external_id is null
-            or opt_ins.external_id = opt_outs.named_external_id
-        )
+        and {{ opt_in_names_nobody_else('opt_outs', 'opt_ins') }}
 
 ),
 
@@ -89,11 +84,7 @@ ended_by_platform_id as (
             and opt_outs.named_platform_id = opt_ins.platform_id
     where
         {{ opt_in_follows('opt_outs', 'opt_ins') }}
-        and (
-            opt_ins.external_id is null
-            or opt_outs.named_external_id is null
-            or opt_ins.external_id = opt_outs.named_external_id
-        )
+        and {{ opt_in_names_nobody_else('opt_outs', 'opt_ins') }}
 
 ),
 
