@@ -289,7 +289,7 @@ class Warehouse:
         tests = _tests_of_rows.get(made_from or "")
         if tests is not None:
             assert tests, "dbt told of no data test"
-            with chdir(self.directory), duckdb.connect(str(self.database)) as connection:
+            with chdir(self.directory), opened(self.database) as connection:
                 found = {name: connection.execute(sql).fetchall() for name, sql in tests.items()}
             assert {name: rows for name, rows in found.items() if rows} == {}
 
@@ -315,7 +315,7 @@ class Warehouse:
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         """The rows of a query, as dictionaries."""
-        with chdir(self.directory), duckdb.connect(str(self.database)) as connection:
+        with chdir(self.directory), opened(self.database) as connection:
             cursor = connection.execute(query, list(parameters))
             names = [column[0] for column in cursor.description or []]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -323,6 +323,28 @@ class Warehouse:
     def values(self, query: str, *parameters: Any) -> list[Any]:
         """The first column of a query."""
         return [next(iter(row.values())) for row in self.rows(query, *parameters)]
+
+
+@cache
+def _instance() -> duckdb.DuckDBPyConnection:
+    """The one instance of DuckDB of this process: to start one costs as much as many statements."""
+    connection = duckdb.connect()
+    # Files of two warehouses have the same relative names.
+    connection.execute("set enable_external_file_cache = false")
+    return connection
+
+
+@contextmanager
+def opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a DuckDB file, which nobody holds afterwards."""
+    with _instance().cursor() as connection:
+        connection.execute(f"attach '{database}' as \"{database.stem}\"")
+        try:
+            connection.execute(f'use "{database.stem}"')
+            yield connection
+        finally:
+            connection.execute("use memory")
+            connection.execute(f'detach "{database.stem}"')
 
 
 def _views_of(made_from: str | None) -> Any:

@@ -31,11 +31,14 @@ def sandbox(sandbox_process: SandboxClient) -> SandboxClient:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """DuckDB, unless a test is parametrized over ENGINES (indirectly)."""
     if getattr(request, "param", "duckdb") == "bigquery":
-        return BigQuery(request.getfixturevalue("bigquery_endpoint"))
-    return DuckDb(tmp_path / "contact_sync.duckdb")
+        found: Engine = BigQuery(request.getfixturevalue("bigquery_endpoint"))
+    else:
+        found = DuckDb(tmp_path / "contact_sync.duckdb")
+    yield found
+    found.release()
 
 
 @pytest.fixture

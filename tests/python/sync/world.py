@@ -128,9 +128,16 @@ class World:
 
     @property
     def database(self) -> Path:
-        """The DuckDB file, of a world that is on one."""
+        """The DuckDB file, of a world that is on one: others open it from now on."""
         assert isinstance(self.engine, DuckDb)
+        self._leave()
         return self.engine.database
+
+    def _leave(self) -> None:
+        """From now on others open what is open here."""
+        if isinstance(self.engine, DuckDb):
+            self.engine.is_ours = False
+        self.engine.release()
 
     def warehouse(self) -> Warehouse:
         """The warehouse as the command opens it."""
@@ -279,6 +286,7 @@ class World:
         ]
 
     def command_line(self, *arguments: str) -> list[str]:
+        self.engine.release()
         return [sys.executable, "-m", "sync", *arguments]
 
     def full_environment(self, **more: str) -> dict[str, str]:
@@ -307,6 +315,7 @@ class World:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """The command, running."""
+        self._leave()
         return Command(
             self.command_line(*arguments),
             cwd=self.directory,
