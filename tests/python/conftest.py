@@ -17,23 +17,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import CodeType
 from typing import Any, ClassVar
 
-import dbt.compilation
 import duckdb
 import pytest
 from dbt.artifacts.resources.base import FileHash
-from dbt.artifacts.resources.v1.components import InjectedCTE
 from dbt.cli.main import dbtRunner
 from dbt.constants import MAXIMUM_SEED_SIZE
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import SeedNode
-from dbt_common.clients.jinja import MacroFuzzEnvironment
-from dbt_common.events.base_types import BaseEvent, DebugLevel, InfoLevel
-from dbt_common.events.event_manager import EventManager
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
+from tests.python.dbt_once import silence
 from tests.python.spent import spending
 
 pytest_plugins = ["tests.python.spent"]
@@ -203,7 +198,7 @@ class Warehouse:
             _environment(self.environment),
             chdir(self.directory),
             spending("dbt"),
-            _silence(is_silent=self.log_level == "none"),
+            silence(is_silent=self.log_level == "none"),
         ):
             try:
                 with seeds_of(project, parsed) as manifest:
@@ -444,79 +439,6 @@ _manifests: dict[Path, Manifest] = {}
 def _invoke(runner: dbtRunner, *arguments: str, **options: object) -> Any:
     named = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     return runner.invoke(["--no-write-json", *arguments, *named])
-
-
-_jinja_compile = MacroFuzzEnvironment.compile
-_code: dict[tuple[type, str], CodeType] = {}
-
-
-def _compile_once(environment: MacroFuzzEnvironment, source: str) -> CodeType:
-    """What jinja makes of a text, which depends on the text alone: dbt makes it in every run."""
-    key = (type(environment), source)
-    if key not in _code:
-        _code[key] = _jinja_compile(environment, source)
-    return _code[key]
-
-
-MacroFuzzEnvironment.compile = _compile_once  # type: ignore[assignment]
-
-_make_event = BaseEvent.__init__
-_fire_event = EventManager.fire_event
-
-
-def _make_event_that_is_read(event: BaseEvent, *arguments: Any, **fields: Any) -> None:
-    """Below a warning nobody reads them where dbt prints nothing, and they take a seventh of its
-    time.
-    """
-    if _is_silent and isinstance(event, UNREAD):
-        event.pb_msg = getattr(event.PROTO_TYPES_MODULE, type(event).__name__)()
-    else:
-        _make_event(event, *arguments, **fields)
-
-
-def _fire_event_that_is_read(
-    manager: EventManager, e: BaseEvent, *more: Any, **others: Any
-) -> None:
-    if not (_is_silent and isinstance(e, UNREAD)):
-        _fire_event(manager, e, *more, **others)
-
-
-#: Whether dbt runs in this process, and prints nothing.
-_is_silent = False
-UNREAD = (DebugLevel, InfoLevel)
-BaseEvent.__init__ = _make_event_that_is_read  # type: ignore[assignment, method-assign]
-EventManager.fire_event = _fire_event_that_is_read  # type: ignore[assignment, method-assign]
-
-
-@contextmanager
-def _silence(*, is_silent: bool) -> Iterator[None]:
-    global _is_silent
-    _is_silent = is_silent
-    try:
-        yield
-    finally:
-        _is_silent = False
-
-
-_inject_ctes = dbt.compilation.inject_ctes_into_sql
-_PLACE = "/* the given rows */"
-
-
-@cache
-def _around_ctes(sql: str) -> tuple[str, str]:
-    """What dbt writes before and after the rows that are given to a unit test."""
-    before, _, after = _inject_ctes(sql, [InjectedCTE("", _PLACE)]).partition(_PLACE)
-    return before, after
-
-
-def _inject_ctes_once(sql: str, ctes: list[InjectedCTE]) -> str:
-    """dbt parses a model's text for each of its unit tests, which takes half of their time."""
-    if not ctes:
-        return sql
-    return ", ".join(str(cte.sql) for cte in ctes).join(_around_ctes(sql))
-
-
-dbt.compilation.inject_ctes_into_sql = _inject_ctes_once
 
 
 def _close_connections() -> None:
