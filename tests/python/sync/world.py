@@ -286,10 +286,11 @@ class World:
         ]
 
     def command_line(self, *arguments: str) -> list[str]:
-        self.engine.release()
         return [sys.executable, "-m", "sync", *arguments]
 
     def full_environment(self, **more: str) -> dict[str, str]:
+        """What a command that is started next needs; the file is let go of."""
+        self.engine.release()
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
         root = Path(__file__).parents[3]
         return {
