@@ -77,7 +77,7 @@ def at_once(world: World, warehouse: Warehouse) -> Marts:
     """Landed all at once, in the opposite order, with one build."""
     lines = [line for n, history in world.items() for line in payloads.lines(history, n)]
     warehouse.land(reversed(lines))
-    warehouse.build(AS_OF)
+    warehouse.build(AS_OF, "--full-refresh")
     return warehouse.marts()
 
 

@@ -8,16 +8,16 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import chdir, contextmanager, redirect_stdout
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
-from tests.python.conftest import ROOT, parsed_once, seeds_of
+from tests.python.conftest import ROOT, new_built_warehouse, opened, parsed_once, seeds_of
+from tests.python.dbt_once import silence
 from tests.python.spent import spending
 
 from .oracle import Table
@@ -45,6 +45,10 @@ class Warehouse:
         self._vars = dbt_vars
         self._landed = 0
         self.builds = 0
+        #: Views depend on the code and the vars alone: without vars they are there from the start.
+        self._has_views = not dbt_vars
+        if self._has_views:
+            new_built_warehouse(home)
         shutil.copy(project / "profiles.example.yml", home / "profiles.yml")
 
     def copied(self, home: Path) -> Warehouse:
@@ -80,18 +84,20 @@ class Warehouse:
         parsed = parsed_once(self.home)
         with (
             self._environment(),
+            chdir(self.home),
             spending("dbt"),
+            silence(is_silent=True),
             seeds_of(self._project, parsed) as manifest,
         ):
             runner = dbtRunner(manifest=manifest)
-            if self.builds:
-                # Views stand as the first build made them.
-                selection += ("--exclude", "config.materialized:view")
-            else:
+            if not self.builds:
                 self._invoke(runner, ["seed"], as_of)
+            if self._has_views:
+                selection += ("--exclude", "config.materialized:view")
             # run, not build: everything but tests, which `make test` runs elsewhere.
             self._invoke(runner, ["run", *selection], as_of)
         self.builds += 1
+        self._has_views = True
 
     def build_killed(self, as_of: datetime, statement: int, *selection: str) -> bool:
         """The same in a process that dies before its n-th statement; whether it did.
@@ -110,7 +116,7 @@ class Warehouse:
         variables = {"as_of": as_of.isoformat(sep=" "), **self._vars}
         result = runner.invoke(
             [
-                *("--quiet", "--no-write-json", "--log-level-file", "none"),
+                *("--quiet", "--no-write-json", "--log-level", "none", "--log-level-file", "none"),
                 *command,
                 *(
                     "--project-dir",
@@ -139,8 +145,9 @@ class Warehouse:
     def _environment(self) -> Iterator[None]:
         """dbt reads these from the environment; another warehouse of this process has its own."""
         ours = {
-            "CONTACT_SYNC_LANDING": str(self.landing),
-            "CONTACT_SYNC_DUCKDB": str(self._database),
+            # Relative, as in the database that all warehouses of tests begin with.
+            "CONTACT_SYNC_LANDING": self.landing.name,
+            "CONTACT_SYNC_DUCKDB": self._database.name,
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
         }
         before = {name: os.environ.get(name) for name in ours}
@@ -158,7 +165,7 @@ class Warehouse:
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """Rows of a query, as dicts."""
-        with duckdb.connect(str(self._database), read_only=True) as connection:
+        with chdir(self.home), opened(self._database) as connection:
             cursor = connection.execute(sql)
             columns = [column[0] for column in cursor.description or ()]
             return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from sync.privacy.person import Name, Person
 from sync.privacy.redaction import redacted
 from tests.python.bigquery.warehouse import BigQueryWarehouse
-from tests.python.conftest import Warehouse
+from tests.python.conftest import Warehouse, opened
 from tests.python.sync.real import cli, run
 from tests.python.sync.world import SandboxClient
 
@@ -52,11 +53,14 @@ def places_that_hold(warehouse: Warehouse, *texts: str) -> list[str]:
         if path.is_file():
             data = path.read_bytes().lower()
             found += [str(path.name) for text in texts if text.lower().encode() in data]
-    for table in warehouse.values(
-        "select table_schema || '.' || table_name from information_schema.tables"
-    ):
-        rows = json.dumps(warehouse.rows(f"select * from {table}"), default=str).lower()
-        found += [table for text in texts if text.lower() in rows]
+    every_table = """
+        select table_schema || '.' || table_name from information_schema.tables
+        where table_catalog = current_database()
+    """
+    with chdir(warehouse.directory), opened(warehouse.database) as connection:
+        for (table,) in connection.execute(every_table).fetchall():
+            rows = str(connection.execute(f"select * from {table}").fetchall()).lower()
+            found += [table for text in texts if text.lower() in rows]
     return found
 
 

@@ -208,7 +208,26 @@ def test_a_row_that_nobody_can_read_stops_no_other(
     assert (done.returncode, "shows no list" in done.stderr) == (2, True)
 
 
-@on_duckdb
+@pytest.fixture(scope="module")
+def two_streams(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """What dbt builds of one opt-out where two of Postmark's streams are told."""
+    directory = tmp_path_factory.mktemp("streams")
+    warehouse = new_built_warehouse(directory)
+    rows = "postmark,email,{},suppression,all,marketing,false,false,true\n"
+    text = (ROOT / "seeds" / "destinations.csv").read_text(encoding="utf-8")
+    streams = ("broadcast", "outbound")
+    seed = text.splitlines()[0] + "\n" + "".join(map(rows.format, streams))
+    reasons = "destination,channel,scope,reason\n" + "".join(
+        f"postmark,email,{stream},unsubscribe\n" for stream in streams
+    )
+    seeds = {"destinations.csv": seed, "destination_reasons.csv": reasons}
+    warehouse.project = project_with_seeds(directory / "project", seeds)
+    warehouse.land("sendgrid", unsubscribes(OURS[:1]))
+    warehouse.dbt("seed")
+    warehouse.build()
+    return warehouse
+
+
 @pytest.mark.parametrize("command", ["adopt", "reconcile"])
 @pytest.mark.parametrize(
     ("fault", "says"),
@@ -220,26 +239,9 @@ def test_a_row_that_nobody_can_read_stops_no_other(
     ids=["400", "418", "shape"],
 )
 def test_a_list_that_fails_is_named_and_the_others_are_done(
-    warehouse: Warehouse,
-    sandbox: SandboxClient,
-    command: str,
-    fault: dict[str, Any],
-    says: str,
-    tmp_path: Path,
+    two_streams: Warehouse, sandbox: SandboxClient, command: str, fault: dict[str, Any], says: str
 ) -> None:
     """Of two streams one fails: nothing of it counts as missing, and the exit code says so."""
-    rows = "postmark,email,{},suppression,all,marketing,false,false,true\n"
-    text = (ROOT / "seeds" / "destinations.csv").read_text(encoding="utf-8")
-    streams = ("broadcast", "outbound")
-    seed = text.splitlines()[0] + "\n" + "".join(map(rows.format, streams))
-    reasons = "destination,channel,scope,reason\n" + "".join(
-        f"postmark,email,{stream},unsubscribe\n" for stream in streams
-    )
-    seeds = {"destinations.csv": seed, "destination_reasons.csv": reasons}
-    warehouse.project = project_with_seeds(tmp_path / "project", seeds)
-    warehouse.land("sendgrid", unsubscribes(OURS[:1]))
-    warehouse.dbt("seed")
-    warehouse.build()
     settings = {
         "POSTMARK_SERVER_TOKEN": KEY,
         "POSTMARK_RATE": "0",
@@ -248,7 +250,7 @@ def test_a_list_that_fails_is_named_and_the_others_are_done(
     }
     sandbox.fill({"outbound": FOREIGN[:4], "broadcast": FOREIGN[4:6]}, "postmark")
     sandbox.fault(**fault, platform="postmark", path="/broadcast/")
-    code, found = cli(warehouse, sandbox, command, "--destination", "postmark", **settings)
+    code, found = cli(two_streams, sandbox, command, "--destination", "postmark", **settings)
     assert (code, named(found)) == (1, {("email", "broadcast")})
     assert says in found["unreadable"][0]["error"]
     assert found["entries"] == 4
