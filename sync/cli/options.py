@@ -153,7 +153,8 @@ class Project:
         from sync.place import Place
         from sync.profile import project_directory
 
-        options = ["--target", self.target.name]
+        # Only what was given: where the options differ from those of its last run, dbt parses anew.
+        options = ["--target", self.target_name] if self.target_name is not None else []
         if self.profiles_dir is not None:
             options += ["--profiles-dir", str(self.profiles_dir.absolute())]
         return Place(self.target, project_directory(self.project_dir), tuple(options))

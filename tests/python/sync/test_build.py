@@ -79,6 +79,20 @@ def test_a_build_waits_its_turn_and_then_says_in_one_line_what_it_did(project: P
         assert connection.execute("select ok from raw.builds").fetchall() == [(True,)]
 
 
+def test_dbt_does_not_parse_again_what_the_command_has_parsed(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "parse"],
+        cwd=project,
+        env=environment_of(project),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Registered adapter: duckdb" in done.stdout
+    assert "Unable to do partial parsing" not in done.stdout
+
+
 def test_a_build_starved_by_a_reader_says_who_reads(project: Path) -> None:
     database = project / "contact_sync.duckdb"
     duckdb.connect(str(database)).close()
