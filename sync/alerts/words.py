@@ -103,6 +103,16 @@ RULES: Final[Mapping[str, Words]] = {
         "no reply waits for so long",
         "Read possible_opt_outs: `contact-sync suppress --person-asked` or `dismiss`.",
     ),
+    "opt_outs_unlinked": Words(
+        "an opt-out by the platform's own id waits for its address for {value} h",
+        "no opt-out waits for its address for so long",
+        "Import the platform's export with both (`contact-sync backfill`): docs/platform-ids.md.",
+    ),
+    "deliverability": Words(
+        "rates of bounces, complaints or opt-outs that are too high: {value}",
+        "no rate of yesterday or today is too high",
+        "Look at deliverability_alerts, or `contact-sync report`.",
+    ),
 }
 _UNKNOWN: Final = Words("{value}, told from {threshold} on", "it holds no more", "")
 _BEFORE: Final = {"began": "", "reminded": "still: ", "ended": "over: "}

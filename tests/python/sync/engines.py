@@ -81,6 +81,7 @@ TABLES_OF_ALERTS = {
     " value integer, told_at timestamp",
     "alert_rules": "rule text, threshold integer, minimum integer, minutes integer,"
     " enabled boolean, note text",
+    "deliverability_alerts": "source text, level text, date_day date",
 }
 
 VIEW = """
@@ -110,10 +111,15 @@ def status_views(schema: str, engine: str) -> Iterator[str]:
         return f"raw.{name}"
 
     # What reads another of them comes after it.
-    for path in sorted(STATUS, key=lambda one: "ref('status_" in one.read_text(encoding="utf-8")):
+    for path in sorted(STATUS, key=_readers):
         view = _JINJA.from_string(path.read_text(encoding="utf-8"), globals=macros)
         text = view.render(ref=ref, source=source)
         yield f"create or replace view {schema}.{path.stem} as {text}"
+
+
+def _readers(path: Path) -> list[bool]:
+    text = path.read_text(encoding="utf-8")
+    return ["ref('alert_" in text.replace("alert_rules", ""), "ref('status_" in text]
 
 
 #: As dbt renders, with the macros that such a view may use.
@@ -137,7 +143,8 @@ def _macros(engine: str) -> dict[str, Any]:
         "modules": SimpleNamespace(re=re),
     }
     module = _JINJA.from_string(text, globals=context).module
-    return {name: macro for name, macro in vars(module).items() if not name.startswith("_")}
+    ours = {name: macro for name, macro in vars(module).items() if not name.startswith("_")}
+    return {**ours, "dbt": SimpleNamespace(type_timestamp=lambda: "timestamp")}
 
 
 def destination_errors() -> list[dict[str, Any]]:
@@ -327,7 +334,13 @@ contact_sync:
         """By the API: a third of what the statement costs the emulator."""
         from google.cloud import bigquery
 
-        kinds = {"text": "STRING", "integer": "INT64", "boolean": "BOOL", "timestamp": "TIMESTAMP"}
+        kinds = {
+            "text": "STRING",
+            "integer": "INT64",
+            "boolean": "BOOL",
+            "timestamp": "TIMESTAMP",
+            "date": "DATE",
+        }
         fields = [bigquery.SchemaField(name, kinds[kind]) for name, kind in columns.items()]
         self.client.create_table(bigquery.Table(f"{self.project}.{_qualified(table)}", fields))
 
