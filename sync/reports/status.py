@@ -231,6 +231,7 @@ class Finding:
 
     finding: str
     severity: int
+    may_hide_opt_outs: bool
     items: int
     since: datetime | None
 

@@ -1,3 +1,10 @@
+{#- To be acted on now: an opt-out may not be obeyed, or nothing is pushed. -#}
+{%- set urgent -%}
+    'no_build', 'build_failed', 'build_old', 'opt_outs_waiting', 'opt_outs_rejected', 'opt_outs_unlinked', 'pushes_guarded', 'pushes_failed'
+{%- endset -%}
+{#- What could not be read, or nobody has judged, may be an opt-out that no figure counts. -#}
+{%- set hiding -%} 'possible_opt_outs', 'quarantined', 'unknown_events' {%- endset -%}
+
 with
 
 builds as (
@@ -140,7 +147,6 @@ findings as (
 
     select
         'no_build' as finding,
-        1 as severity,
         1 - count(*) as items,
         max(ended_at) as since
     from newest_build
@@ -149,7 +155,6 @@ findings as (
 
     select
         'build_failed' as finding,
-        1 as severity,
         count(*) as items,
         max(ended_at) as since
     from newest_build
@@ -159,7 +164,6 @@ findings as (
 
     select
         'build_old' as finding,
-        1 as severity,
         count(*) as items,
         max(ended_at) as since
     from newest_build
@@ -169,7 +173,6 @@ findings as (
 
     select
         'opt_outs_waiting' as finding,
-        1 as severity,
         count(*) as items,
         min(event_timestamp) as since
     from waiting_opt_outs
@@ -178,7 +181,6 @@ findings as (
 
     select
         'opt_outs_rejected' as finding,
-        1 as severity,
         sum(items) as items,
         max(latest) as since
     from rejected_kinds
@@ -188,7 +190,6 @@ findings as (
 
     select
         'opt_outs_unlinked' as finding,
-        1 as severity,
         sum(opt_outs) as items,
         min(oldest) as since
     from unlinked_opt_outs
@@ -197,7 +198,6 @@ findings as (
 
     select
         'pushes_guarded' as finding,
-        1 as severity,
         count(*) as items,
         min(started_at) as since
     from newest_runs
@@ -207,7 +207,6 @@ findings as (
 
     select
         'pushes_failed' as finding,
-        1 as severity,
         count(*) as items,
         min(started_at) as since
     from newest_runs
@@ -217,7 +216,6 @@ findings as (
 
     select
         'possible_opt_outs' as finding,
-        2 as severity,
         sum(replies) as items,
         min(oldest) as since
     from possible_opt_outs
@@ -226,7 +224,6 @@ findings as (
 
     select
         'failed' as finding,
-        2 as severity,
         sum(items) as items,
         max(latest) as since
     from failed
@@ -235,7 +232,6 @@ findings as (
 
     select
         'rejected' as finding,
-        2 as severity,
         sum(items) as items,
         max(latest) as since
     from rejected_kinds
@@ -245,7 +241,6 @@ findings as (
 
     select
         'requests_5xx' as finding,
-        2 as severity,
         sum(requests) as items,
         min(counted_at) as since
     from counts
@@ -254,7 +249,6 @@ findings as (
 
     select
         'quarantined' as finding,
-        2 as severity,
         count(*) as items,
         min(received_at) as since
     from quarantined
@@ -263,7 +257,6 @@ findings as (
 
     select
         'unknown_events' as finding,
-        2 as severity,
         sum(events) as items,
         null as since
     from unknown_events
@@ -272,7 +265,6 @@ findings as (
 
     select
         'unlisted_topics' as finding,
-        2 as severity,
         sum(events) as items,
         null as since
     from unlisted_topics
@@ -281,7 +273,6 @@ findings as (
 
     select
         'contacts_over_address_limit' as finding,
-        2 as severity,
         count(*) as items,
         null as since
     from contacts_over_address_limit
@@ -290,7 +281,8 @@ findings as (
 
 select
     finding,
-    cast(severity as {{ type_int64() }}) as severity,
+    cast(case when finding in ({{ urgent }}) then 1 else 2 end as {{ type_int64() }}) as severity,
+    finding in ({{ urgent }}, {{ hiding }}) as may_hide_opt_outs,
     cast(items as {{ type_int64() }}) as items,
     since
 from findings

@@ -30,8 +30,6 @@ _MOST_ROWS: Final = 200
 _DAYS: Final = "select count(distinct date_day) as days from {marts}.list_history"
 #: Columns whose words are a sender's or a platform's.
 _FROM_OUTSIDE: Final = ("source", "error")
-#: Findings beside the urgent ones that may hide an opt-out.
-_HIDING: Final = {"possible_opt_outs", "quarantined", "unknown_events"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +62,7 @@ class Report:
     @property
     def may_hide_some(self) -> bool:
         """Whether something found may hide an opt-out that no figure counts."""
-        found = self.status.findings
-        return any(one.severity == 1 or one.finding in _HIDING for one in found)
+        return any(one.may_hide_opt_outs for one in self.status.findings)
 
     def total(self, column: str) -> int:
         """Of the panel of obedience: the sum over all platforms."""
