@@ -189,6 +189,26 @@ PANELS: tuple[Panel, ...] = (
         " why mail bounces.",
     ),
     Panel(
+        "bounces",
+        "Why did mail bounce?",
+        "Bounced addresses of the last 30 days, each once a day, by platform and class.",
+        """
+        select source, bounce_class, event_type, sum(addresses) as bounced
+        from {marts}.deliverability_bounces
+        where date_day >= date({month})
+        group by source, bounce_class, event_type
+        order by sum(addresses) desc, source, bounce_class, event_type
+        """,
+        {
+            "source": "platform",
+            "bounce_class": "class",
+            "event_type": "counts as",
+            "bounced": "addresses",
+        },
+        "No mail bounced in the last 30 days.",
+        "What counts as soft_bounce suppresses nobody by itself. docs/bounces.md has the classes.",
+    ),
+    Panel(
         "arrivals",
         "What arrived, and when?",
         "Events by source and hour of the last 7 days. In an empty hour nothing came.",
