@@ -73,8 +73,14 @@ unlisted_topics as (
 unlinked_opt_outs as (
 
     select * from {{ ref('status_waiting_opt_outs') }}
-    -- No platform tells whose token a profile has: of push nobody could act.
+    -- Of push mostly nobody can act: the token of a device that was switched off may be on no list (docs/platform-ids.md).
     where channel <> 'push'
+
+),
+
+unmatched_rows as (
+
+    select * from {{ ref('status_unmatched_rows') }}
 
 ),
 
@@ -276,6 +282,15 @@ findings as (
         sum(events) as items,
         null as since
     from unlisted_topics
+
+    union all
+
+    select
+        'unmatched_rows' as finding,
+        2 as severity,
+        count(*) as items,
+        null as since
+    from unmatched_rows
 
     union all
 
