@@ -55,3 +55,13 @@ case
     when coalesce({{ own }}, false) or coalesce({{ of_all }} and {{ names_somebody }}, false) then true
 end
 {%- endmacro %}
+
+{#- The tracks that seeds/track_names.csv is shipped with: those of a platform's own specification. Any other row is the team's. -#}
+{% macro shipped_tracks() -%} (
+    'email processed', 'email sent', 'email delivered', 'email opened', 'email machine opened', 'email link clicked',
+    'email bounced', 'email soft bounced', 'email deferred', 'email dropped', 'email marked as spam', 'unsubscribed',
+    'email unsubscribed', 'email subscribed', 'email group unsubscribed', 'email group subscribed', 'sms processed',
+    'sms queued', 'sms sending', 'sms sent', 'sms delivered', 'sms undelivered', 'sms failed', 'sms delivery failed',
+    'sms receiving', 'sms received', 'sms read', 'push notification permission changed', 'push notification sent',
+    'push notification bounced'
+) {%- endmacro %}

@@ -87,9 +87,11 @@ select
     earliest_copies.trait_value,
     earliest_copies.reason,
     earliest_copies.bounce_class,
+    earliest_copies.is_softened,
     earliest_copies.source_of_change,
     earliest_copies.is_machine,
     earliest_copies.is_echo,
+    earliest_copies.is_list_entry,
     own_events.event_id is not null
     or coalesce(earliest_copies.source_of_change = 'contact-sync', false) as is_own,
     earliest_copies.event_timestamp,

@@ -48,7 +48,8 @@ select
     deltas.event_timestamp,
     deltas.priority,
     deltas.kept_topics,
-    deltas.traits
+    deltas.traits,
+    deltas.suppressed_at
 from deltas
 left join settled
     on

@@ -254,7 +254,8 @@ def _print_timeline(timeline: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _marks(row: Mapping[str, Any]) -> str:
-    return " ".join(name for name in ("own", "echo", "machine") if row[f"is_{name}"])
+    marks = ("own", "echo", "machine", "softened", "list_entry")
+    return " ".join(name.replace("_", " ") for name in marks if row[f"is_{name}"])
 
 
 def _concerns(one: Confirmation, shown: Iterable[Verdict]) -> bool:

@@ -41,6 +41,7 @@ class Item(NamedTuple):
 
     kept_topics: of a release, the platform's lists that the person still refuses, by comma.
     traits: of a profile row, the JSON object that the profile is to hold.
+    suppressed_at: of a release, when we sent what it takes back (UTC).
     """
 
     delta_id: str
@@ -60,6 +61,7 @@ class Item(NamedTuple):
     priority: int
     kept_topics: str | None = None
     traits: str | None = None
+    suppressed_at: datetime | None = None
 
 
 class Outcome(NamedTuple):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -56,6 +57,8 @@ _TENANT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # The most that a page may have is not documented; a thousand is what others ask for.
 _PAGE = "1000"
 _REASONS = ("BOUNCE", "COMPLAINT")
+# So far may the date of an entry that we filed be from our record of the call: a run, clocks.
+_OUR_CALL = timedelta(hours=1)
 # Errors of every API of Amazon's that may come with 400: none is about an address.
 _OF_400: Mapping[str, type[PlatformError] | None] = {
     "BadRequestException": None,
@@ -322,12 +325,10 @@ class Ses(Destination):
                     "Amazon SES has a complaint or an opt-out there, which only an act of consent "
                     "ends: adopt its list; where it is no refusal, delete it there"
                 )
-            attributes = entry.get("Attributes")
-            is_its_own = isinstance(attributes, dict) and bool(attributes.get("MessageId"))
-            if is_its_own and not is_undone(item, instant_of(entry.get("LastUpdateTime"))):
+            if not _is_ours(item, entry) and not is_undone(item, _filed_at(entry)):
                 return (
-                    "Amazon SES itself filed a complaint there, and no later act of consent ended "
-                    "that: adopt its list"
+                    "Amazon SES or somebody else filed a complaint there, and no later act of "
+                    "consent ended that: adopt its list"
                 )
         return self._request("DELETE", _ENTRY, item.scope, parts={"address": _address(item)})
 
@@ -337,6 +338,21 @@ def _entry(answer: Response) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("Reason") not in _REASONS:
         raise AnswerUnreadable(f"GET {_ENTRY}: the answer has no entry with a reason.")
     return found
+
+
+def _filed_at(entry: Mapping[str, Any]) -> datetime | None:
+    return instant_of(entry.get("LastUpdateTime"))
+
+
+def _is_ours(item: Item, entry: Mapping[str, Any]) -> bool:
+    """Whether we filed an entry: no message is behind it, and it is as old as our call."""
+    attributes = entry.get("Attributes")
+    if isinstance(attributes, dict) and attributes.get("MessageId"):
+        return False
+    filed_at, suppressed_at = _filed_at(entry), item.suppressed_at
+    if filed_at is None or suppressed_at is None:
+        return True
+    return abs(filed_at - suppressed_at.replace(tzinfo=UTC)) <= _OUR_CALL
 
 
 def _told(items: Sequence[Item], answers: Sequence[Response | SyncError]) -> Iterator[Outcome]:

@@ -23,6 +23,8 @@ _EVENT: Final = (
     "is_own",
     "is_echo",
     "is_machine",
+    "is_softened",
+    "is_list_entry",
     "effective_at",
     "event_timestamp",
     "received_at",

@@ -65,6 +65,13 @@ SECTIONS: tuple[Section, ...] = (
         "They suppress nothing until a row of seeds/topics.csv says so.",
     ),
     Section(
+        "unmatched_rows",
+        "Rows of seeds that nothing matched",
+        ("seed", "source", "name", "why"),
+        "seed, source, name",
+        "Correct the spelling, or remove the row: what it should have said decides nothing.",
+    ),
+    Section(
         "possible_opt_outs",
         "Replies that may be opt-outs",
         ("source", "channel", "replies", "oldest"),
@@ -205,6 +212,10 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
     "unlisted_topics": (
         "{items:,} opt-outs of topics suppress nothing",
         "Say which do in seeds/topics.csv.",
+    ),
+    "unmatched_rows": (
+        "{items:,} rows of seeds matched nothing",
+        "`contact-sync status --all` names them: is a name spelled as the platform writes it?",
     ),
     "contacts_over_address_limit": (
         "{items:,} external ids name too many addresses",

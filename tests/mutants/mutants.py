@@ -392,6 +392,31 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "an entry of a platform's list is a bounce, whatever it was made with",
+        "models/intermediate/suppression/int_listed_bounces.sql",
+        "where explained.event_id is null",
+        "where true or explained.event_id is null",
+        unit_tests(
+            "an_entry_that_was_made_with_a_softened_bounce_is_its_echo_and_any_other_is_a_bounce"
+        ),
+    ),
+    Mutant(
+        "an entry repeats a soft bounce of any time before it",
+        "models/intermediate/suppression/int_listed_bounces.sql",
+        "'softened.effective_at', 24, 'hour'",
+        "'softened.effective_at', 2400, 'hour'",
+        unit_tests(
+            "an_entry_that_was_made_with_a_softened_bounce_is_its_echo_and_any_other_is_a_bounce"
+        ),
+    ),
+    Mutant(
+        "a refusal to send after a bounce that counts as a soft one is a bounce",
+        "models/intermediate/suppression/int_address_reasons.sql",
+        "not (events.is_echo and coalesce(softened.first_at <= events.first_at, false))",
+        "not (events.is_echo and coalesce(softened.first_at <= events.first_at, false) and false)",
+        unit_tests("a_refusal_to_send_after_a_bounce_that_counts_as_a_soft_one_is_its_echo"),
+    ),
+    Mutant(
         "a release is not read again before its batch",
         "sync/delivery/drain.py",
         "                part = self._still_wanted(part)\n",
@@ -867,9 +892,19 @@ MUTANTS = [
     Mutant(
         "an older consent ends a complaint that Amazon SES itself filed",
         "sync/destinations/ses.py",
-        "            if is_its_own and not is_undone(",
-        "            if not is_its_own and not is_undone(",
+        "        return False\n    filed_at, suppressed_at",
+        "        return True\n    filed_at, suppressed_at",
         ("tests/python/sync/test_ses.py::test_an_act_of_consent_ends_what_was_filed_before_it",),
+    ),
+    Mutant(
+        "what somebody else filed at Amazon SES after the consent is taken for ours",
+        "sync/destinations/ses.py",
+        "_OUR_CALL = timedelta(hours=1)",
+        "_OUR_CALL = timedelta(days=365)",
+        (
+            "tests/python/sync/test_ses.py"
+            "::test_what_no_message_is_behind_is_ours_if_it_is_as_old_as_our_call",
+        ),
     ),
     Mutant(
         "the token of one credential goes with the key of another",

@@ -8,8 +8,8 @@
 }}
 
 {%- set columns = [
-    'channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own', 'first_at',
-    'first_event_id', 'first_received_at', 'first_source_of_change', 'last_at', 'last_event_id', 'last_received_at',
+    'channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_list_entry', 'is_machine',
+    'is_own', 'first_at', 'first_event_id', 'first_received_at', 'first_source_of_change', 'last_at', 'last_event_id', 'last_received_at',
     'last_source_of_change',
 ] %}
 
@@ -72,6 +72,7 @@ select
     source,
     topic,
     is_echo,
+    is_list_entry,
     is_machine,
     is_own,
     first_at,

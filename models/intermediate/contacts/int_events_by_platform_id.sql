@@ -1,7 +1,8 @@
 {{ config(materialized='view') }}
 
 {%- set names = [
-    'channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own',
+    'channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_list_entry', 'is_machine',
+    'is_own',
 ] %}
 {%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
 
@@ -96,6 +97,7 @@ named as (
         latest_events.source,
         latest_events.topic,
         latest_events.is_echo,
+        latest_events.is_list_entry,
         latest_events.is_machine,
         latest_events.is_own as is_marked_own,
         latest_events.{{ which }}_at as effective_at,
@@ -152,6 +154,7 @@ judged as (
         resolved.source,
         resolved.topic,
         resolved.is_echo,
+        resolved.is_list_entry,
         resolved.is_machine,
         resolved.is_marked_own or own_events.event_id is not null as is_own,
         resolved.effective_at,
@@ -176,6 +179,7 @@ judged as (
         source,
         topic,
         is_echo,
+        is_list_entry,
         is_machine,
         is_marked_own or event_id in (select own_events.event_id from own_events) as is_own,
         effective_at,

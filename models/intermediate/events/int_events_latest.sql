@@ -10,7 +10,10 @@
 }}
 
 {%- set since = watermark('loaded_at') if is_incremental() %}
-{%- set names = ['channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_machine', 'is_own'] %}
+{%- set names = [
+    'channel', 'external_id', 'address', 'platform_id', 'event_type', 'source', 'topic', 'is_echo', 'is_list_entry', 'is_machine',
+    'is_own',
+] %}
 {%- set facts = ['effective_at', 'event_id', 'received_at', 'source_of_change'] %}
 {%- set columns = (names + facts + ['loaded_at']) | join(',\n        ') %}
 {#- What names an address is told by it; the platform's own id beside it is a link (int_platform_ids). -#}

@@ -11,7 +11,7 @@
 {%- set since = watermark('loaded_at') if is_incremental() %}
 {%- set names = [
     'source', 'channel', 'event_type', 'address', 'external_id', 'email', 'phone', 'push_token', 'platform_id', 'topic',
-    'trait_value', 'is_machine', 'is_echo', 'effective_at',
+    'trait_value', 'is_machine', 'is_echo', 'is_list_entry', 'effective_at',
 ] %}
 
 with
@@ -67,6 +67,7 @@ select distinct
     copies.topic,
     copies.is_machine,
     copies.is_echo,
+    copies.is_list_entry,
     {{ build_time() }} as loaded_at
 from corrections
 inner join copies

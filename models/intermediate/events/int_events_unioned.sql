@@ -86,6 +86,7 @@ judged as (
         exact.event_type is null and by_part.event_type is null and by_event.event_type is null as is_unmapped,
         coalesce(exact.event_type, by_part.event_type, by_event.event_type, 'other') as event_type,
         coalesce(exact.is_echo, by_part.is_echo, by_event.is_echo, false) as is_echo,
+        coalesce(exact.is_list_entry, by_part.is_list_entry, by_event.is_list_entry, false) as is_list_entry,
         case
             when addressed.delivery_id is null then 'unreadable line'
             when addressed.shape_error is not null then addressed.shape_error
@@ -233,9 +234,12 @@ select
     trait_value,
     reason,
     bounce_class,
+    coalesce(event_type <> final_type, false) as is_softened,
     source_of_change,
     is_machine,
     is_echo,
+    -- What says itself why it is there is judged by that.
+    is_list_entry and final_type = 'bounce' and not is_echo as is_list_entry,
     event_timestamp,
     {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
 from unloaded

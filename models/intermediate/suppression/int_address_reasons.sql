@@ -11,7 +11,9 @@ addresses as (
 events as (
 
     select * from {{ ref('int_changed_events') }}
-    where not is_own
+    where
+        not is_own
+        and not is_list_entry
 
 ),
 
@@ -37,6 +39,12 @@ soft_bounces as (
 
     select * from {{ ref('int_soft_bounces') }}
     where not is_own
+
+),
+
+listed_bounces as (
+
+    select * from {{ ref('int_listed_bounces') }}
 
 ),
 
@@ -95,33 +103,93 @@ repeated as (
 
 ),
 
--- The latest act counts. Where there is none, the first echo does, at its own time.
-reported as (
+-- What a platform called a bounce and is none, the first of each.
+softened as (
+
+    select
+        soft_bounces.source,
+        soft_bounces.channel,
+        soft_bounces.address,
+        min(soft_bounces.effective_at) as first_at
+    from soft_bounces
+    inner join changed_addresses
+        on
+            soft_bounces.channel = changed_addresses.channel
+            and soft_bounces.address = changed_addresses.address
+    where soft_bounces.is_softened
+    group by soft_bounces.source, soft_bounces.channel, soft_bounces.address
+
+),
+
+told as (
 
     select
         events.channel,
         events.address,
-        policy.reason,
+        events.event_type,
         events.source,
+        events.is_echo,
         case when events.is_echo then events.first_at else events.last_at end as effective_at,
         case when events.is_echo then events.first_event_id else events.last_event_id end as event_id,
         case when events.is_echo then events.first_received_at else events.last_received_at end as received_at,
         case when events.is_echo then events.first_source_of_change else events.last_source_of_change end as source_of_change
     from events
-    inner join policy
-        on events.event_type = policy.reason
+    left join softened
+        on
+            events.event_type = 'bounce'
+            and events.source = softened.source
+            and events.channel = softened.channel
+            and events.address = softened.address
     where
-        policy.attribute in ('deliverability', 'operator')
-        and events.address is not null
+        events.address is not null
+        -- A refusal to send after such a bounce is its echo.
+        and not (events.is_echo and coalesce(softened.first_at <= events.first_at, false))
+
+    union all
+
+    select
+        listed_bounces.channel,
+        listed_bounces.address,
+        'bounce' as event_type,
+        listed_bounces.source,
+        false as is_echo,
+        listed_bounces.effective_at,
+        listed_bounces.event_id,
+        listed_bounces.received_at,
+        listed_bounces.source_of_change
+    from listed_bounces
+    inner join changed_addresses
+        on
+            listed_bounces.channel = changed_addresses.channel
+            and listed_bounces.address = changed_addresses.address
+
+),
+
+-- The latest act counts. Where there is none, the first echo does, at its own time.
+reported as (
+
+    select
+        told.channel,
+        told.address,
+        policy.reason,
+        told.source,
+        told.effective_at,
+        told.event_id,
+        told.received_at,
+        told.source_of_change
+    from told
+    inner join policy
+        on told.event_type = policy.reason
+    where policy.attribute in ('deliverability', 'operator')
     qualify
         row_number() over (
-            partition by events.channel, events.address, policy.reason
+            partition by told.channel, told.address, policy.reason
             order by
-                events.is_echo,
-                case when events.is_echo then events.first_at end,
-                case when events.is_echo then events.first_event_id end,
-                events.last_at desc,
-                events.last_event_id desc
+                told.is_echo,
+                case when told.is_echo then told.effective_at end,
+                case when told.is_echo then told.event_id end,
+                told.effective_at desc,
+                told.event_id desc
         ) = 1
 
 ),

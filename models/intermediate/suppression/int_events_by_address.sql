@@ -11,6 +11,12 @@ links as (
 
 ),
 
+listed_bounces as (
+
+    select * from {{ ref('int_listed_bounces') }}
+
+),
+
 -- What was said and done, without what only repeats it.
 events as (
 
@@ -19,6 +25,7 @@ events as (
         channel is not null
         and not is_echo
         and not is_own
+        and not is_list_entry
         and event_type in ('complaint', 'unsubscribe', 'bounce', 'block', 'delivered', 'subscribe', 'reactivate')
 
 )
@@ -31,6 +38,16 @@ select
     event_id
 from events
 where address is not null
+
+union all
+
+select
+    channel,
+    address,
+    'bounce' as event_type,
+    effective_at,
+    event_id
+from listed_bounces
 
 union all
 

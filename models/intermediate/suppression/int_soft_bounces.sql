@@ -34,6 +34,7 @@ events as (
         address is not null
         and (
             event_type in ('soft_bounce', 'delivered', 'open', 'click', 'subscribe', 'reactivate')
+            or is_list_entry
             or event_id in (select corrections.event_id from corrections)
         )
         {%- if is_incremental() %}
@@ -68,7 +69,8 @@ followed_addresses as (
     select
         channel,
         address
-    from {{ this }}
+    from {{ this }} as known
+    where {{ is_mailbox_bounce('known') }}
     {%- else -%}
     group by channel, address
     {%- endif %}
@@ -82,9 +84,11 @@ select
     events.event_type,
     events.provider_event,
     events.bounce_class,
+    events.is_softened,
     events.source,
     events.is_machine,
     events.is_echo,
+    events.is_list_entry,
     events.is_own,
     events.effective_at,
     events.received_at,
@@ -98,8 +102,11 @@ left join followed_addresses
 where
     events.event_id in (select corrections.event_id from corrections)
     or (
-        followed_addresses.address is not null
-        and (events.event_type <> 'soft_bounce' or {{ is_mailbox_bounce('events') }})
+        (
+            events.is_softened
+            or events.is_list_entry
+            or (followed_addresses.address is not null and (events.event_type <> 'soft_bounce' or {{ is_mailbox_bounce('events') }}))
+        )
         {%- if is_incremental() %}
         -- Read again for the sake of others.
         and (events.loaded_at > {{ since }} or events.event_id not in (select known.event_id from {{ this }} as known))

@@ -52,6 +52,7 @@ changes as (
         list_changes.priority,
         list_changes.known_run_id,
         list_changes.known_delta_id,
+        list_changes.suppressed_at,
         list_changes.kept_topics,
         cast(null as {{ dbt.type_string() }}) as traits
     from list_changes
@@ -79,6 +80,7 @@ changes as (
         profile_changes.priority,
         profile_changes.known_run_id,
         profile_changes.known_delta_id,
+        cast(null as {{ dbt.type_timestamp() }}) as suppressed_at,
         cast(null as {{ dbt.type_string() }}) as kept_topics,
         profile_changes.traits
     from profile_changes
@@ -117,6 +119,7 @@ select
     cast(identified.priority as {{ type_int64() }}) as priority,
     identified.kept_topics,
     identified.traits,
+    identified.suppressed_at,
     {{ build_time() }} as computed_at
 from identified
 left join profiles

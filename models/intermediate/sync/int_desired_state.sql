@@ -122,6 +122,7 @@ select
     cast(priority as {{ type_int64() }}) as priority,
     cast(null as {{ dbt.type_string() }}) as kept_topics,
     cast(null as {{ dbt.type_string() }}) as traits,
+    cast(null as {{ dbt.type_timestamp() }}) as suppressed_at,
     list_name,
     known_action
 from named

@@ -84,7 +84,8 @@ select
     coalesce(judged.ended_event_id, states.engaged_event_id) as ended_event_id,
     coalesce(judged.ended_at, states.engaged_at) as ended_at,
     judged.run_id,
-    judged.delta_id
+    judged.delta_id,
+    judged.suppressed_at
 from judged
 inner join states
     on

@@ -118,6 +118,7 @@ select
     freed.run_id as known_run_id,
     -- Of what was attempted alone no answer is on record, and each list is freed by a delta of its own.
     coalesce(freed.delta_id, nullif(freed.list_name, '')) as known_delta_id,
+    freed.suppressed_at,
     case when freed.list_name = '' then kept_topics.topics else other_lists.list_names end as kept_topics
 from freed
 left join kept_topics

@@ -28,6 +28,7 @@ select
     priority,
     known_run_id,
     known_delta_id,
+    cast(null as {{ dbt.type_timestamp() }}) as suppressed_at,
     cast(null as {{ dbt.type_string() }}) as kept_topics
 from suppressions
 
@@ -47,5 +48,6 @@ select
     priority,
     known_run_id,
     known_delta_id,
+    suppressed_at,
     kept_topics
 from releases

@@ -64,6 +64,7 @@ unheld as (
         synced.event_id,
         synced.run_id,
         synced.delta_id,
+        synced.known_at as suppressed_at,
         -- Silence began a window before it counted: engagement since then ends it.
         case
             when synced.reason = 'unengaged' then {{ timestamp_plus('synced.event_timestamp', -var('unengaged_window_days'), 'day') }}
@@ -140,6 +141,7 @@ select
     event_id,
     run_id,
     delta_id,
+    suppressed_at,
     undone_from,
     is_held,
     is_held_elsewhere,

@@ -80,8 +80,14 @@ unlisted_topics as (
 unlinked_opt_outs as (
 
     select * from {{ ref('status_waiting_opt_outs') }}
-    -- No platform tells whose token a profile has: of push nobody could act.
+    -- Of push mostly nobody can act: the token of a device that was switched off may be on no list (docs/platform-ids.md).
     where channel <> 'push'
+
+),
+
+unmatched_rows as (
+
+    select * from {{ ref('status_unmatched_rows') }}
 
 ),
 
@@ -268,6 +274,14 @@ findings as (
         sum(events) as items,
         null as since
     from unlisted_topics
+
+    union all
+
+    select
+        'unmatched_rows' as finding,
+        count(*) as items,
+        null as since
+    from unmatched_rows
 
     union all
 

@@ -48,6 +48,7 @@ fields as (
         'reject_reason': '$.reject.reason',
         'reject_detail': '$.reject.detail',
         'reject_created_at': '$.reject.created_at',
+        'reject_last_event_at': '$.reject.last_event_at',
         'reject_expires_at': '$.reject.expires_at',
         'reject_is_expired': '$.reject.expired',
         'reject_subaccount': '$.reject.subaccount',
@@ -63,7 +64,12 @@ named as (
 
     select
         *,
-        lower(trim(coalesce(nullif(trim(event_text), ''), sync_type))) as provider_event,
+        -- Both names of a list are documented.
+        case lower(trim(coalesce(nullif(trim(event_text), ''), sync_type)))
+            when 'denylist' then 'blacklist'
+            when 'safelist' then 'whitelist'
+            else lower(trim(coalesce(nullif(trim(event_text), ''), sync_type)))
+        end as provider_event,
         coalesce(message_email, reject_email, entry_email) as email,
         coalesce(message_subaccount, reject_subaccount) as subaccount,
         coalesce(reject_created_at, entry_created_at) as listed_at,
@@ -123,6 +129,8 @@ select
     diagnosis as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
-    -- Lists often give no time of the change: that of a new entry is when it was made.
-    {{ first_time(['event_time', "case when action_word = 'add' then listed_at end"]) }} as happened_at_raw
+    -- Lists often give no time of the change: that of a new entry is when it was made, of one that was renewed when that happened.
+    {{ first_time([
+        'event_time', "case when action_word = 'add' then listed_at when action_word = 'change' then reject_last_event_at end",
+    ]) }} as happened_at_raw
 from events

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from . import history as names
 from .history import Delivery, Element, Entry, History, Mail
 from .oracle import State, standing_events
-from .payloads import MAILGUN, SENDGRID, TWILIO, copies
+from .payloads import MAILGUN, SAID_PERMANENT, SENDGRID, TWILIO, copies
 from .strategies import (
     AS_OF,
     KINDS,
@@ -167,7 +167,7 @@ class _Writer:
             return
         is_refusing = dice.chance(75)
         kind = dice.of((REFUSING if is_refusing else QUIET)[source])
-        if is_refusing:
+        if is_refusing or kind in SAID_PERMANENT:
             at = max(at, self._after_echoes)
         element = self._element(source, kind, uid, contact, at)
         received = (element.at or at) + timedelta(seconds=dice.of((0, 0, 0.3, 600, 432_000)))

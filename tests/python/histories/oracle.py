@@ -19,7 +19,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from .world import CHANNELS, Copy, Event, Rules
@@ -29,6 +29,8 @@ Table = dict[str, dict[str, Any]]
 CONSENT = ("complaint", "unsubscribe")
 #: Why a mailbox took nothing; every other class is the sender's fault or passing trouble.
 OF_MAILBOX = ("mailbox_full", "mailbox_disabled", "invalid_address")
+#: How long after a bounce its entry is made, and how far two clocks differ.
+WITH_A_BOUNCE, AT_ONCE = timedelta(hours=24), timedelta(minutes=1)
 #: What begins the count of soft bounces anew.
 SIGNS = ("delivered", "open", "click", "subscribe", "reactivate")
 
@@ -329,8 +331,31 @@ class State:
     def _plain_acts(self) -> Iterator[Act]:
         for standing in self.events:
             reason = self._reason_of(standing.event)
-            if reason is not None and not standing.event.is_echo:
+            is_act = not standing.event.is_echo and not self.repeats_a_softened_bounce(standing)
+            if reason is not None and is_act:
                 yield self._act(standing, reason)
+
+    def _softened_bounces(self, like: Standing) -> list[datetime]:
+        """When the same platform called a failure of the same address permanent, and it was not."""
+        return [
+            e.at
+            for e in self.events
+            if e.event.event_type == "soft_bounce"
+            and e.event.said_type == "bounce"
+            and (e.event.source, e.event.channel) == (like.event.source, like.event.channel)
+            and e.address == like.address
+        ]
+
+    def repeats_a_softened_bounce(self, standing: Standing) -> bool:
+        """An entry of a platform's list that was made with such a bounce; a refusal after one."""
+        if standing.event.event_type != "bounce" or standing.address is None:
+            return False
+        if standing.event.is_echo:
+            return any(at <= standing.at for at in self._softened_bounces(standing))
+        return standing.event.is_list_entry and any(
+            at - AT_ONCE <= standing.at <= at + WITH_A_BOUNCE
+            for at in self._softened_bounces(standing)
+        )
 
     def _repeated_soft_bounces(self) -> Iterator[Act]:
         """Soft bounces of a mailbox, each with those before it since the last sign of life."""
@@ -433,6 +458,8 @@ class State:
         about: dict[tuple[str, str, str | None, str | None], list[Act]] = defaultdict(list)
         for standing in self.events:
             reason = self._reason_of(standing.event)
+            if self.repeats_a_softened_bounce(standing):
+                continue
             if reason is not None and standing.event.is_echo:
                 echo = self._act(standing, reason)
                 about[

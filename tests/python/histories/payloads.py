@@ -77,10 +77,17 @@ SENDGRID: dict[str, tuple[Body, str, bool]] = {
 #: Soft bounces that the mailbox itself makes.
 OF_MAILBOX = {"full", "bounce_full", "soft_bounce"}
 #: What the platform calls a bounce.
-SAID_PERMANENT = {"bounce_full", "bounce_unauthenticated"}
+SAID_PERMANENT = {"bounce_full", "bounce_unauthenticated", "hard_bounce_unauthenticated"}
+#: What a platform says of its own list.
+LIST_ENTRIES = {"suppressed_bounce"}
 # kind -> (fields, name of the field that holds the time, event type)
 POSTMARK: dict[str, tuple[Body, str, str]] = {
     "hard_bounce": ({"RecordType": "Bounce", "Type": "HardBounce"}, "BouncedAt", "bounce"),
+    "hard_bounce_unauthenticated": (
+        {"RecordType": "Bounce", "Type": "HardBounce", "Details": "smtp;550 5.7.26 no SPF"},
+        "BouncedAt",
+        "soft_bounce",
+    ),
     "soft_bounce": ({"RecordType": "Bounce", "Type": "SoftBounce"}, "BouncedAt", "soft_bounce"),
     "bounce_unsubscribe": (
         {"RecordType": "Bounce", "Type": "Unsubscribe"},
@@ -275,7 +282,9 @@ def _postmark_events(e: Element, n: int) -> tuple[Event, ...]:
             timestamp=e.at,
             topic=STREAMS[e.topic or 0],
             source_of_change=body.get("Origin"),
+            is_list_entry=e.kind in LIST_ENTRIES,
             bounce_class="mailbox_full" if e.kind in OF_MAILBOX else None,
+            said_type="bounce" if e.kind in SAID_PERMANENT else None,
         ),
     )
 

@@ -100,6 +100,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "postmark": (
         *(
             "hard_bounce",
+            "hard_bounce_unauthenticated",
             "soft_bounce",
             "bounce_unsubscribe",
             "bounce_subscribe",
@@ -174,6 +175,7 @@ EMAIL_SEQUELS = (
         ("sendgrid", "dropped_spam"),
     ),
     *(("mailgun", "suppress_bounce"), ("sendgrid", "group_resubscribe"), ("segment", "identify")),
+    *(("postmark", "suppressed_bounce"), ("postmark", "hard_bounce_unauthenticated")),
 )
 SMS_SEQUELS = (
     *(
@@ -229,6 +231,19 @@ SCENES = (
         crowd=2,
         copies=70,
     ),
+    # Bounces that are the sender's fault, and what platforms do about them.
+    Scene(
+        platforms=("postmark", "postmark", "sendgrid"),
+        kinds={
+            "postmark": (
+                *("hard_bounce_unauthenticated", "suppressed_bounce", "suppressed_bounce"),
+                *("hard_bounce", "suppressed_by_staff", "reactivated", "reactivated"),
+            ),
+            "sendgrid": ("bounce_unauthenticated", "dropped_bounced", "bounce"),
+        },
+        crowd=1,
+        moments=2,
+    ),
     # Who was mailed, and who reacted.
     Scene(
         platforms=("sendgrid", "email_log", "email_log", "segment"),
@@ -262,7 +277,7 @@ SCENES = (
             copies=40,
         ),
     )
-    * 2,
+    * 4,
     # Devices that move.
     Scene(
         platforms=("segment",),

@@ -453,6 +453,57 @@ def test_a_bounce_that_names_only_a_contact_reaches_nothing(told: Told) -> None:
     assert told.listed == set()
 
 
+# --- what platforms do about a bounce that counts as a soft one
+
+
+def softened(told: Told, at: datetime, **fields: Any) -> None:
+    told.that("soft_bounce", at, e="a", said_type="bounce", **fields)
+
+
+@pytest.mark.parametrize("second", [-60, 0, 1, 86_400])
+def test_an_entry_that_is_made_with_a_softened_bounce_is_its_echo(told: Told, second: int) -> None:
+    told.that("bounce", day(5, second), e="a", is_list_entry=True)
+    assert told.listed == {"a"}
+    softened(told, day(5))
+    assert told.listed == set()
+
+
+@pytest.mark.parametrize("second", [-61, 86_401])
+def test_an_entry_of_another_time_is_a_bounce(told: Told, second: int) -> None:
+    softened(told, day(5))
+    told.that("bounce", day(5, second), e="a", is_list_entry=True)
+    assert told.listed == {"a"}
+
+
+def test_an_entry_of_another_platform_a_second_bounce_and_one_of_entries_alone_count(
+    told: Told,
+) -> None:
+    softened(told, day(5))
+    told.that("bounce", day(5, 1), e="a", is_list_entry=True)
+    told.that("bounce", day(5, 2), e="b", is_list_entry=True)
+    assert told.listed == {"b"}
+    told.that("bounce", day(5, 1), e="a", is_list_entry=True, source="postmark")
+    assert told.listed == {"a", "b"}
+    told.that("delivered", day(6), e="a")
+    assert told.listed == {"b"}
+    told.that("bounce", day(7), e="a")
+    assert told.listed == {"a", "b"}
+
+
+def test_a_refusal_after_a_softened_bounce_of_its_platform_is_its_echo(told: Told) -> None:
+    softened(told, day(5))
+    told.that("bounce", day(40), e="a", is_echo=True)
+    assert told.listed == set()
+    told.that("bounce", day(41), e="a", is_echo=True, source="mailgun")
+    assert told.listed == {"a"}
+
+
+def test_a_refusal_before_any_softened_bounce_counts(told: Told) -> None:
+    told.that("bounce", day(4), e="a", is_echo=True)
+    softened(told, day(5))
+    assert told.listed == {"a"}
+
+
 # --- soft bounces
 
 

@@ -107,6 +107,11 @@ def assert_every_rule_is_met(world: World, rules: Rules) -> None:
         standing_in = {act.event_id for act in state.acts} & echoes
         seen["echoes that add nothing"] += len(echoes - standing_in)
         seen["echoes that count"] += len(standing_in)
+        repeating = [e for e in state.events if state.repeats_a_softened_bounce(e)]
+        entries = [e for e in state.events if e.event.is_list_entry]
+        seen["entries that repeat a soft bounce"] += len([e for e in entries if e in repeating])
+        seen["entries that count"] += len([e for e in entries if e not in repeating])
+        seen["refusals that repeat a soft bounce"] += sum(e.event.is_echo for e in repeating)
         seen["crowded contacts"] += len(state.crowded)
         seen["lists"] += len(state.suppression_list())
         for row in state.states.values():
@@ -119,6 +124,9 @@ def assert_every_rule_is_met(world: World, rules: Rules) -> None:
     expected = [
         "echoes that add nothing",
         "echoes that count",
+        "entries that repeat a soft bounce",
+        "entries that count",
+        "refusals that repeat a soft bounce",
         "crowded contacts",
         "unengaged holds",
     ]

@@ -37,6 +37,8 @@ class Event:
     source_of_change: str | None = None
     is_machine: bool = False
     is_echo: bool = False
+    #: A bounce that is an entry of the platform's own list.
+    is_list_entry: bool = False
     #: Of a bounce, why.
     bounce_class: str | None = None
     #: What the platform calls it, where its class makes something else of it.

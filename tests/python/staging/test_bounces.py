@@ -121,6 +121,43 @@ def test_a_bounce_has_its_class(landed: Landed, source: str, body: str) -> None:
     assert landed.column("bounce_class", source, body) == CLASSES[source][body]
 
 
+@pytest.mark.parametrize(
+    ("source", "body", "softened", "entries"),
+    [
+        ("postmark", "hard_bounce", [False], [False]),
+        ("postmark", "hard_bounce_without_authentication", [True], [False]),
+        ("postmark", "soft_dmarcpolicy", [False], [False]),
+        ("postmark", "suppression_hard_bounce", [False], [True]),
+        ("postmark", "suppression_after_a_bounce_without_authentication", [False], [True]),
+        ("postmark", "suppression_by_admin", [False], [False]),
+        (
+            *("mandrill", "hard_bounce_without_authentication_and_its_entry"),
+            *([True, False], [False, True]),
+        ),
+        ("mandrill", "list_change_renews_an_entry", [False] * 5, [True, *[False] * 4]),
+        ("mailgun", "failed_permanent_unauthenticated", [True], [False]),
+    ],
+)
+def test_an_entry_of_a_list_is_told_from_the_bounce_that_it_was_made_with(
+    landed: Landed, source: str, body: str, softened: list[bool], entries: list[bool]
+) -> None:
+    assert landed.column("is_softened", source, body) == softened
+    assert landed.column("is_list_entry", source, body) == entries
+
+
+def test_an_entry_that_was_made_with_a_softened_bounce_is_none_of_the_bounces(
+    landed: Landed,
+) -> None:
+    """The two reports of one bounce that Postmark and Mandrill send are at most a second apart."""
+    apart = landed.warehouse.rows(
+        "select entries.source from main.events as entries inner join main.events as bounces"
+        " using (source, channel, address)"
+        " where entries.is_list_entry and bounces.is_softened and address = 'b2@example.org'"
+        " and entries.effective_at - bounces.effective_at = interval 1 second order by 1"
+    )
+    assert [row["source"] for row in apart] == ["mandrill", "postmark"]
+
+
 def test_whatever_bounced_has_a_class_and_nothing_else_has(landed: Landed) -> None:
     wrong = landed.warehouse.rows(
         "select source, provider_event, event_type, bounce_class from main.events"

@@ -28,6 +28,16 @@ EVENTS = {
     "hard_bounce": [
         event("email", "bounce", "hard_bounce", "noa@example.org"),
     ],
+    "hard_bounce_without_authentication_and_its_entry": [
+        event("email", "soft_bounce", "hard_bounce", "b2@example.org"),
+        event(
+            "email",
+            "bounce",
+            "blacklist/add/hard-bounce",
+            "b2@example.org",
+            at="2026-05-02 07:15:31",
+        ),
+    ],
     "inbound_names_our_own_address": [
         event("email", "other", "inbound"),
     ],
@@ -76,14 +86,15 @@ EVENTS = {
     "list_add_without_ts": [
         event("email", "unsubscribe", "blacklist/add/unsub", "ana@example.org"),
     ],
-    "list_change_is_an_echo": [
-        event("email", "bounce", "blacklist/change/hard-bounce", "noa@example.org", is_echo=True),
-        event("email", "unsubscribe", "blacklist/change/unsub", "ivy@example.net", is_echo=True),
-        event("email", "block", "blacklist/change/custom", "ivy@example.net", is_echo=True),
-        event("email", "complaint", "blacklist/change/spam", "ivy@example.net", is_echo=True),
-        event(
-            "email", "soft_bounce", "blacklist/change/soft-bounce", "ivy@example.net", is_echo=True
-        ),
+    "list_change_renews_an_entry": [
+        event("email", "bounce", "blacklist/change/hard-bounce", "noa@example.org"),
+        event("email", "unsubscribe", "blacklist/change/unsub", "ivy@example.net"),
+        event("email", "block", "blacklist/change/custom", "ivy@example.net"),
+        event("email", "complaint", "blacklist/change/spam", "ivy@example.net"),
+        event("email", "soft_bounce", "blacklist/change/soft-bounce", "ivy@example.net"),
+    ],
+    "list_change_without_ts": [
+        event("email", "unsubscribe", "blacklist/change/unsub", "ivy@example.net"),
     ],
     "list_entry_ran_out": [
         event("email", "other", "blacklist/expired/hard-bounce", "noa@example.org"),
@@ -96,6 +107,18 @@ EVENTS = {
     ],
     "list_remove_without_ts": [
         event("email", "reactivate", "blacklist/remove/custom", "ana@example.org", at=None),
+    ],
+    "lists_by_their_newer_names": [
+        event("email", "unsubscribe", "blacklist/add/unsub", "ivy@example.net"),
+        event("email", "bounce", "blacklist/add/hard-bounce", "noa@example.org"),
+        event(
+            "email",
+            "reactivate",
+            "blacklist/remove/hard-bounce",
+            "noa@example.org",
+            at="2026-05-02 07:15:31",
+        ),
+        event("email", "other", "whitelist/add", "mia@example.org", at="2026-05-02 07:15:31"),
     ],
     "no_time": [
         event("email", "unsubscribe", "unsub", "mia@example.org", at=None),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,9 +35,9 @@ def seed(name: str, *rows: str) -> str:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     meanings = [
-        f"{source},{name},*,{event_type},false,"
+        f"{source},{name},*,{event_type},false,false,"
         if channel
-        else f"{source},track,{name},{event_type},false,"
+        else f"{source},track,{name},{event_type},false,false,"
         for source, name, event_type, channel in TRACKS
     ]
     tracks = [f"{source},{name},{channel}" for source, name, _, channel in TRACKS if channel]
@@ -121,3 +123,11 @@ def test_an_opt_out_that_names_no_channel_is_quarantined_and_fails_a_test(built:
 @pytest.mark.parametrize(("name", "channel"), [trait[1:3] for trait in TRAITS])
 def test_a_trait_named_in_the_seed_refuses(built: Warehouse, name: str, channel: str) -> None:
     assert channels(built, name, "identify") == [(channel, "c-2", False)]
+
+
+def test_what_the_seed_is_shipped_with_is_not_taken_for_the_teams_own() -> None:
+    """`status` warns of a team's own tracks that never came, and of no other (shipped_tracks)."""
+    text = (ROOT / "macros" / "names.sql").read_text(encoding="utf-8")
+    shipped = re.findall(r"'([^']+)'", text.split("macro shipped_tracks()")[1])
+    with (ROOT / "seeds" / "track_names.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["name"] for row in csv.DictReader(file)} == set(shipped)

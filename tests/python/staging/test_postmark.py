@@ -133,6 +133,16 @@ EVENTS = {
             topic="broadcast",
         ),
     ],
+    "suppression_after_a_bounce_without_authentication": [
+        event(
+            "email",
+            "bounce",
+            "subscriptionchange/hardbounce/recipient",
+            "b2@example.org",
+            topic="broadcast",
+            at="2026-05-02 07:15:31",
+        ),
+    ],
     "suppression_by_admin": [
         event(
             "email",

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 import duckdb
 import jinja2
+import yaml
 
 from sync.profile import load_target
 from sync.warehouse import open_warehouse
@@ -56,12 +57,15 @@ TABLES = {
     "int_deltas": "delta_id text, destination text, channel text, scope text, address text,"
     " contact_id text, external_id text, email text, phone text, push_token_type text,"
     " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"
-    " kept_topics text, traits text",
+    " kept_topics text, traits text, suppressed_at timestamp",
     "events": "source text, event_type text, provider_event text, topic text,"
     " received_at timestamp, loaded_at timestamp",
     "quarantined_deliveries": "source text, reason text, received_at timestamp",
+    "provider_events": "source text, provider_event text",
+    "bounce_classes": "source text, pattern text",
+    "track_names": "source text, name text",
     "possible_opt_outs": "source text, channel text, received_at timestamp",
-    "int_events_unioned": "source text, provider_event text, is_unmapped boolean",
+    "int_events_unioned": "source text, provider_event text, topic text, is_unmapped boolean",
     "int_events_latest": "source text, channel text, platform_id text, external_id text,"
     " event_type text, is_own boolean, first_received_at timestamp, last_at timestamp",
     "int_platform_ids": "channel text, platform_id text",
@@ -97,6 +101,7 @@ where not exists (
 """
 
 
+_VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
 STATUS = sorted((ROOT / "models" / "marts" / "status").glob("*.sql"))
 
 
@@ -113,7 +118,7 @@ def status_views(schema: str, engine: str) -> Iterator[str]:
     # What reads another of them comes after it.
     for path in sorted(STATUS, key=_readers):
         view = _JINJA.from_string(path.read_text(encoding="utf-8"), globals=macros)
-        text = view.render(ref=ref, source=source)
+        text = view.render(ref=ref, source=source, var=_VARS.get)
         yield f"create or replace view {schema}.{path.stem} as {text}"
 
 
@@ -130,7 +135,8 @@ _JINJA = jinja2.Environment(extensions=["jinja2.ext.do"], undefined=jinja2.Stric
 def _macros(engine: str) -> dict[str, Any]:
     """The project's macros of instants and types, each with the body of the engine."""
     text = "".join(
-        (ROOT / "macros" / name).read_text(encoding="utf-8") for name in ("clock.sql", "types.sql")
+        (ROOT / "macros" / name).read_text(encoding="utf-8")
+        for name in ("clock.sql", "types.sql", "names.sql")
     )
 
     class Adapter:

@@ -15,6 +15,7 @@ from tests.python.sync.world import KEY, SandboxClient
 on_duckdb = pytest.mark.parametrize("warehouse", ["duckdb"], indirect=True)
 ANN, WORK, BEN = "ann.secret@example.com", "ann.work@example.com", "+14155550123"
 PHONE, TABLET = "eT0k:APA91bPhone", "eT0k:APA91bTablet"
+BENS_PHONE = "eT0k:APA91bBen"
 ANN_ID, BEN_ID = profile_id(ANN), "01JBENPROFILE"
 PHONE_ID, NUMBER_ID = "1c9f0c55-0001-4a00-8b00-0000000000a1", "1c9f0c55-0001-4a00-8b00-0000000000b1"
 
@@ -53,6 +54,7 @@ def land_before_the_links(warehouse: Warehouse) -> None:
     opt_outs = [
         klaviyo("unsubscribed_from_email_marketing", ANN_ID, "2026-03-01T00:00:00+00:00"),
         klaviyo("unsubscribed_from_sms_marketing", BEN_ID, "2026-03-02T00:00:00+00:00"),
+        klaviyo("unsubscribed_from_push_marketing", BEN_ID, "2026-03-05T00:00:00+00:00"),
     ]
     warehouse.land("klaviyo", {"data": opt_outs})
     # The sample of OneSignal's own page: flat, and without the token. Ann has two devices.
@@ -96,6 +98,7 @@ def test_what_names_a_platforms_id_waits_for_its_address_and_counts_from_its_own
     assert waiting(warehouse, sandbox) == {
         ("klaviyo", "email"): 1,
         ("klaviyo", "sms"): 1,
+        ("klaviyo", "push"): 1,
         ("onesignal", "push"): 1,
         ("onesignal", "sms"): 1,
     }
@@ -113,7 +116,13 @@ def test_what_names_a_platforms_id_waits_for_its_address_and_counts_from_its_own
         "id,identifier,device_type,notification_types,external_user_id\n"
         f"{PHONE_ID},{PHONE},1,,c-1\n{NUMBER_ID},+15551230011,14,,\n"
     )
+    # What Klaviyo's Get Push Tokens says.
+    (warehouse.directory / "tokens.csv").write_text(
+        f"klaviyo_profile_id,push_token,enablement_status\n{BEN_ID},{BENS_PHONE},AUTHORIZED\n"
+    )
+    says_nothing = ("--column", "push_status=enablement_status", "--word", "AUTHORIZED=nothing")
     assert run(warehouse, sandbox, "backfill", "klaviyo.csv", "onesignal.csv").returncode == 0
+    assert run(warehouse, sandbox, "backfill", "tokens.csv", *says_nothing).returncode == 0
     warehouse.build()
     by_id = ("unsubscribe", "2026-03-01", "c-1")
     refused = {
@@ -122,6 +131,7 @@ def test_what_names_a_platforms_id_waits_for_its_address_and_counts_from_its_own
         WORK: by_id,
         PHONE: ("unsubscribe", "2026-03-03", "c-1"),
         BEN: ("unsubscribe", "2026-03-02", None),
+        BENS_PHONE: ("unsubscribe", "2026-03-05", None),
         "+15551230011": ("unsubscribe", "2026-03-04", None),
     }
     assert listed(warehouse) == refused
@@ -144,7 +154,7 @@ def test_what_names_a_platforms_id_waits_for_its_address_and_counts_from_its_own
     del refused[ANN], refused[WORK]
     assert listed(warehouse) == refused
     # What the exports were read from is the operator's own.
-    for file in ("klaviyo.csv", "onesignal.csv"):
+    for file in ("klaviyo.csv", "onesignal.csv", "tokens.csv"):
         (warehouse.directory / file).unlink()
     forget = ("forget", "c-1", "--yes")
     key = {"CONTACT_SYNC_FORGET_KEY": "a key of the tests, long enough"}

@@ -130,7 +130,7 @@ def test_a_complaint_is_ended_by_no_other_reason(sandbox: SandboxClient, reason:
         (["COMPLAINT", BEFORE + 1, "m-1"], "rejected"),
         (["COMPLAINT", AFTER, "m-1"], "rejected"),
         (["COMPLAINT", None, "m-1"], "rejected"),
-        # Ours, whose date is that of a push.
+        # Whose it is nobody knows: we do not know when we told it.
         (["COMPLAINT", AFTER], "confirmed"),
         (["BOUNCE", AFTER, "m-1"], "confirmed"),
     ],
@@ -140,6 +140,30 @@ def test_an_act_of_consent_ends_what_was_filed_before_it(
 ) -> None:
     sandbox.fill({"account": [[ONE, *entry]]}, "ses")
     (outcome,) = told(sandbox, "release", back(reason=reason))
+    assert outcome.result == result
+    assert bool(sandbox.lists("ses")["account"]) == (result == "rejected")
+
+
+@pytest.mark.parametrize(
+    ("filed", "sent", "result"),
+    [
+        # Ours, by a push that was late, or whose clock is another.
+        (timedelta(days=1), timedelta(days=1), "confirmed"),
+        (timedelta(days=1), timedelta(days=1, minutes=-60), "confirmed"),
+        (timedelta(days=1), timedelta(days=1, minutes=60), "confirmed"),
+        (timedelta(days=1), timedelta(days=1, minutes=61), "rejected"),
+        # Somebody else's, before the consent and after it.
+        (timedelta(days=-1), timedelta(days=-30), "confirmed"),
+        (timedelta(days=1), timedelta(days=-30), "rejected"),
+        (timedelta(0), timedelta(days=-30), "rejected"),
+    ],
+)
+def test_what_no_message_is_behind_is_ours_if_it_is_as_old_as_our_call(
+    sandbox: SandboxClient, filed: timedelta, sent: timedelta, result: str
+) -> None:
+    at = (BACK + filed).replace(tzinfo=UTC).timestamp()
+    sandbox.fill({"account": [[ONE, "COMPLAINT", at]]}, "ses")
+    (outcome,) = told(sandbox, "release", back()._replace(suppressed_at=BACK + sent))
     assert outcome.result == result
     assert bool(sandbox.lists("ses")["account"]) == (result == "rejected")
 

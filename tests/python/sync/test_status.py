@@ -40,8 +40,10 @@ def busy(world: World, sandbox: SandboxClient) -> World:
     world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON', null)")
     world.sql(
         "insert into int_events_unioned values"
-        " ('postmark', 'Surprise', true), ('postmark', 'Bounce/HardBounce', false)"
+        " ('postmark', 'Surprise', null, true), ('postmark', 'Bounce/HardBounce', null, false),"
+        " ('sendgrid', 'group_unsubscribe', '55', false), ('segment', 'track/left', null, false)"
     )
+    world.sql("insert into track_names values ('segment', 'left us'), ('segment', 'sms sent')")
     world.sql(
         "insert into int_contact_addresses values ('email', 'one', false)"
         + ", ('email', 'shared', true)" * 51
@@ -76,6 +78,9 @@ def test_every_section_as_json(busy: World) -> None:
         {"source": "postmark", "provider_event": "Surprise", "events": 1}
     ]
     assert status["unlisted_topics"] == [{"source": "sendgrid", "topic": "77", "events": 1}]
+    assert status["unmatched_rows"] == [
+        {"seed": "track_names", "source": "segment", "name": "left us", "why": "never came"}
+    ]
     assert status["waiting_opt_outs"] == [
         {
             "source": "klaviyo",
@@ -104,6 +109,7 @@ def test_every_section_as_text(busy: World) -> None:
         "Webhook requests of the last 30 days",
         "malformed JSON",
         "Surprise",
+        "left us",
         "seeds/provider_events.csv",
         "seeds/topics.csv",
         "docs/platform-ids.md",
@@ -181,6 +187,7 @@ def test_what_is_urgent_is_said_first_and_then_all_that_was_found(busy: World) -
         ("rejected", 1),
         ("unknown_events", 1),
         ("unlisted_topics", 1),
+        ("unmatched_rows", 1),
     ]
 
 
