@@ -300,5 +300,5 @@ def read_status(
     destinations = [row["destination"] for row in enabled]
     findings = [Finding(**row) for row in rows]
     if run is not None and has_died(run):
-        findings.insert(0, Finding("run_died", 1, 1, None))
+        findings.insert(0, Finding("run_died", 1, True, 1, None))
     return Status(findings, run, build, sections, unready(destinations, environment))
