@@ -14,9 +14,10 @@ BIN := $(VENV)/bin
 # Two steps into the same environment: make demo needs the first alone.
 DEMO_STAMP := $(VENV)/.installed-demo
 STAMP := $(VENV)/.installed
-EXTRAS := fcm,ses,backfill,report,alert,bigquery,receiver,google-function,aws-lambda,sandbox,dev
-# What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM and SES and send alerts, too).
-CLOUD_EXTRAS := receiver fcm ses bigquery google-function aws-lambda alert
+EXTRAS := fcm,ses,backfill,report,alert,metrics,bigquery,receiver,google-function,aws-lambda,sandbox,dev
+# What runs in the cloud: the receiver as a function or image, and jobs on BigQuery (they push to FCM and SES and send alerts and
+# metrics, too).
+CLOUD_EXTRAS := receiver fcm ses bigquery google-function aws-lambda alert metrics
 INSTALL := PYTHON="$(PYTHON)" scripts/install.sh
 # Tools of the tests that cannot share .venv: a BigQuery emulator and GoogleSQL's analyzer.
 TOOLS := .tools

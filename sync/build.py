@@ -22,7 +22,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO, Any, Final
 
-from sync.errors import BuildFailed, BuildWaits
+from sync.errors import BuildFailed, BuildWaits, SyncError
+from sync.metrics.measures import BUILD_DURATION, BUILDS
 
 _LOG_BYTES: Final = 5_000_000
 _LOOK_EVERY: Final = 0.2
@@ -58,6 +59,16 @@ class Ran:
     is_ok: bool
     said: str
     nodes: Sequence[Mapping[str, Any]]
+
+
+def measure(selection: str, done: Built | SyncError) -> None:
+    """Counts a build by what it did, or why it did not. selection: what was asked for."""
+    if isinstance(done, Built):
+        BUILDS.add(1, selection=done.selection, outcome="ok")
+        BUILD_DURATION.add(done.seconds, selection=done.selection)
+    else:
+        outcome = "waited" if isinstance(done, BuildWaits) else "failed"
+        BUILDS.add(1, selection=selection, outcome=outcome)
 
 
 #: Runs dbt with arguments while the lock file is held, and writes what it says to the log.

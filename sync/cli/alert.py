@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.cli.main import cli
+from sync.cli.measured import measured
 from sync.cli.options import Project, warehouse_options
 from sync.errors import ConfigError
 from sync.terminal import counted, echo
@@ -22,6 +23,7 @@ _HINT = "`apprise -vv --body test URL` says why."
 @cli.command()
 @warehouse_options
 @click.option("--dry-run", is_flag=True, help="Print what would be told; tell and write nothing.")
+@measured()
 def alert(project: Project, dry_run: bool) -> None:
     """Tell people when an incident begins, again after 24 hours, and when it has ended.
 
@@ -45,6 +47,7 @@ def alert(project: Project, dry_run: bool) -> None:
     """
     from sync.alerts.channels import VARIABLE, read_channels
     from sync.alerts.tell import tell
+    from sync.metrics.state import measure_state
 
     channels = read_channels(os.environ)
     if dry_run:
@@ -57,6 +60,7 @@ def alert(project: Project, dry_run: bool) -> None:
         )
     done = tell(project.open(read_only=False), channels, project.target.name)
     print_done(done)
+    measure_state(project.target)
     sys.exit(1 if done.failed else 0)
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import click
 
 from sync.cli.main import cli
+from sync.cli.measured import measured
 from sync.cli.options import DURATION, Project, profile_options, publish_option
 from sync.errors import SyncError
 from sync.terminal import echo
@@ -23,6 +24,7 @@ SELECTIONS = ("frequent", "daily", "weekly", "everything")
 @click.option("--wait", type=DURATION, default="5m", help="How long to wait for another build.")
 @click.option("--full-refresh", is_flag=True, help="Make every table anew from all that landed.")
 @publish_option
+@measured()
 def build(
     project: Project, selection: str, wait: timedelta, full_refresh: bool, publish: bool
 ) -> None:
@@ -44,20 +46,25 @@ def build(
       contact-sync build
       contact-sync build daily --wait 30m
     """
-    from sync.build import build, dbt_command
+    from sync.build import build, dbt_command, measure
 
     place = project.place()
-    done = build(
-        selection,
-        project=place.project,
-        lock=place.lock,
-        options=[*place.options, *(["--full-refresh"] if full_refresh else [])],
-        wait=wait,
-        announce=lambda text: echo(text, err=True),
-        waiting=lambda text: echo(text, err=True) if text else None,
-        dbt=dbt_command,
-        database=place.database,
-    )
+    try:
+        done = build(
+            selection,
+            project=place.project,
+            lock=place.lock,
+            options=[*place.options, *(["--full-refresh"] if full_refresh else [])],
+            wait=wait,
+            announce=lambda text: echo(text, err=True),
+            waiting=lambda text: echo(text, err=True) if text else None,
+            dbt=dbt_command,
+            database=place.database,
+        )
+    except SyncError as error:
+        measure(selection, error)
+        raise
+    measure(selection, done)
     echo(str(done))
     if publish and place.database is not None:
         from sync.warehouse.published import publish as publish_copy

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.cli.main import cli, stop_on_signals
+from sync.cli.measured import measured
 from sync.cli.options import (
     Project,
     guard_options,
@@ -47,6 +48,7 @@ _SHOWN_ADDRESSES = 3
 @click.option("--dry-run", is_flag=True, help="Print the requests, send and record nothing.")
 @guard_options
 @output_option
+@measured()
 def push(
     project: Project,
     destinations: tuple[str, ...],
@@ -59,7 +61,9 @@ def push(
 ) -> None:
     """Send what is pending to the platforms, and record each answer in the ledger.
 
-    A run that is cut off loses nothing: what is not recorded is sent again by the next one.
+    A run that is cut off loses nothing: what is not recorded is sent again by the next one. Where
+    OTEL_EXPORTER_OTLP_ENDPOINT is set, it sends metrics when it ends (docs/metrics.md; the extra
+    `metrics`).
 
     \b
     Exit codes:
@@ -79,6 +83,7 @@ def push(
     from sync.delivery.push import push
     from sync.delivery.report import Options
     from sync.delivery.shard import Shard
+    from sync.metrics.state import measure_state
     from sync.progress import make_progress
 
     warehouse = project.open(read_only=dry_run)
@@ -101,6 +106,7 @@ def push(
     # After the push: what ends that as well is said once, by it.
     if unseen is not None:
         click.echo(f"Error: nobody looked for the forgotten who may be back: {unseen}", err=True)
+    measure_state(project.target)
     # Ctrl-C ends as shells expect it, SIGTERM with the code of design section 8.
     is_interrupted = signal.SIGINT in signals and report.exit_code == 143
     unlooked = 0 if unseen is None else unseen.exit_code

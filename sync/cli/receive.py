@@ -8,6 +8,7 @@ import re
 import click
 
 from sync.cli.main import cli
+from sync.cli.measured import measured
 from sync.cli.options import ParsedType, Project, profile_options, receiver_options, shortened
 from sync.extras import needs
 
@@ -33,6 +34,7 @@ def _size(text: str) -> int:
     default="16MB",
     help="Larger bodies are answered 413.",
 )
+@measured(is_long=True)
 def receive(
     project: Project, host: str, port: int, unsigned: tuple[str, ...], body_limit: int
 ) -> None:
@@ -42,6 +44,7 @@ def receive(
     files below CONTACT_SYNC_LANDING, or BigQuery. Each source has its secret in
     <SOURCE>_WEBHOOK_SECRET, several separated by blanks while one is replaced; without one it is
     refused. PUBLIC_URL: scheme and host that the platforms call, for those that sign it.
+    CONTACT_SYNC_METRICS_TOKEN: turns on GET /metrics, for Prometheus (docs/metrics.md).
 
     \b
     Example:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.cli.main import cli, stop_on_signals
+from sync.cli.measured import measured
 from sync.cli.options import (
     DURATION,
     ParsedType,
@@ -73,6 +74,7 @@ def _moment(text: str, *, is_weekly: bool) -> Moment:
 )
 @guard_options
 @publish_option
+@measured(is_long=True)
 def run(
     project: Project,
     host: str,
@@ -91,8 +93,9 @@ def run(
     platforms' lists within seconds. Builds run in a process of their own; a build or a platform
     that fails is tried again, and never stops the receiver. What each part does is said in a line,
     at GET /healthz and in `contact-sync status`. Where CONTACT_SYNC_ALERT_URLS is set, it tells
-    people what is wrong, as `contact-sync alert` does. SIGTERM or Ctrl-C ends it within 30 s;
-    nothing that was answered is lost.
+    people what is wrong, as `contact-sync alert` does; where OTEL_EXPORTER_OTLP_ENDPOINT is set,
+    it sends metrics every minute (docs/metrics.md). SIGTERM or Ctrl-C ends it within 30 s; nothing
+    that was answered is lost.
 
     \b
     Exit codes:

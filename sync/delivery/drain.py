@@ -6,7 +6,7 @@ import itertools
 import logging
 import random
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -18,6 +18,7 @@ from sync.delivery.ledger import LedgerWriter
 from sync.delivery.lock import Tally
 from sync.destinations.base import Action, Destination, Item, Outcome, Response
 from sync.errors import NeedsPerson, Stopped, SyncError, UnexpectedAnswer, UnknownScope
+from sync.metrics.measures import ITEMS, is_sent
 from sync.redaction import redact
 from sync.warehouse.base import Warehouse
 from sync.warehouse.spool import Spool
@@ -238,6 +239,7 @@ class Drain:
         with self._lock:
             for outcome in outcomes:
                 self._count(outcome)
+        self._measure((outcome.item, outcome.result) for outcome in outcomes)
 
     def _count(self, outcome: Outcome) -> None:
         tally = self.tally
@@ -248,6 +250,19 @@ class Drain:
             done = {"suppress": "suppressed", "release": "released", "subscribe": "subscribed"}
             name = done[outcome.item.action]
             setattr(tally, name, getattr(tally, name) + 1)
+
+    def _measure(self, settled: Iterable[tuple[Item, str]]) -> None:
+        if not is_sent():
+            return
+        counts = Counter((item.channel, item.action, outcome) for item, outcome in settled)
+        for (channel, action, outcome), items in counts.items():
+            ITEMS.add(
+                items,
+                destination=self._destination.name,
+                channel=channel,
+                action=action,
+                outcome=outcome,
+            )
 
     def _deliver(self, batch: Sequence[Item], doubt: Doubt) -> Iterator[Outcome]:
         ended_by = self._ended.get((batch[0].channel, batch[0].scope))
@@ -298,6 +313,7 @@ class Drain:
         kept = [item for item in items if item.delta_id in wanted]
         with self._lock:
             self.tally.withdrawn += len(items) - len(kept)
+        self._measure((item, "withdrawn") for item in items if item.delta_id not in wanted)
         self._advance(len(items) - len(kept))
         return kept
 

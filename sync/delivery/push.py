@@ -44,6 +44,7 @@ from sync.errors import (
     WarehouseBusy,
     WarehouseUnavailable,
 )
+from sync.metrics.measures import GUARD_STOPS, PUSHES
 from sync.warehouse.base import RunRow, Warehouse
 from sync.warehouse.spool import Snapshot, Spool
 
@@ -380,6 +381,16 @@ def _end(warehouse: Warehouse, jobs: Sequence[_Job]) -> None:
     except SyncError as error:
         for job in jobs:
             job.part.error = job.part.error or error
+    for job in jobs:
+        _measure(job.part)
+
+
+def _measure(part: Part) -> None:
+    PUSHES.add(1, destination=part.destination, status=part.status)
+    if isinstance(part.error, GuardStop):
+        GUARD_STOPS.add(1, destination=part.destination, held="everything")
+    elif part.held is not None:
+        GUARD_STOPS.add(1, destination=part.destination, held="releases")
 
 
 def _status(part: Part) -> str:

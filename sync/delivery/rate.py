@@ -69,11 +69,13 @@ class Schedule:
         burst: int = 2,
         limits: Sequence[Limit] = (),
         clock: Callable[[], float] = time.monotonic,
+        moved: Callable[[float], None] = lambda _: None,
     ) -> None:
         """calls_per_second: None for no spacing. burst: calls that may start at once when late.
 
-        limits: hold whatever the burst.
+        limits: hold whatever the burst. moved: told by how many seconds each `move` put it off.
         """
+        self._moved = moved
         self._limits = tuple(limits)
         self._windows: dict[tuple[Limit, str], Window] = {}
         self._clock = clock
@@ -127,7 +129,10 @@ class Schedule:
     def move(self, seconds: float) -> None:
         """No call starts within so many seconds, whoever makes it."""
         with self._lock:
-            self._not_before = max(self._not_before, self._clock() + seconds)
+            now = self._clock()
+            before = max(self._not_before, now)
+            self._not_before = max(before, now + seconds)
+            self._moved(self._not_before - before)
 
     def _windows_of(self, request: Request) -> list[Window]:
         now = self._clock()

@@ -27,6 +27,7 @@ from sync.landing.delivery import Landed, NotLanded, Sink, TooLarge
 from sync.receiver import sources
 from sync.receiver.bodies import Bodies, Body
 from sync.receiver.counts import Counts
+from sync.receiver.exposition import CONTENT_TYPE, text_of
 from sync.receiver.lander import Lander
 from sync.receiver.request import Delivery, Refused
 from sync.receiver.settings import Settings, secret_variable
@@ -71,7 +72,7 @@ class Receiver:
     ) -> None:
         """fetch: GET of a URL, for schemes that need a certificate. slowest_body: seconds.
 
-        parts: the states of what else runs in this process, for /healthz.
+        parts: the states of what else runs in this process, for /healthz and /metrics.
         """
         self._parts = parts
         self._settings = settings
@@ -125,6 +126,27 @@ class Receiver:
         parts = self._parts()
         told = {"status": status, **({"parts": parts} if parts else {})}
         return JSONResponse(told, 200 if trouble is None else 503)
+
+    async def metrics(self, request: Request) -> Response:
+        """GET /metrics: the counts, for Prometheus, by whoever has its token.
+
+        Platforms reach this address, so that it is not there without one.
+        """
+        if not self._settings.metrics_tokens:
+            return Response("Not Found", 404, media_type="text/plain")
+        if not carries_bearer(self._delivery(request), self._settings.metrics_tokens):
+            return JSONResponse(
+                {"error": "the token is missing or wrong"}, 401, {"WWW-Authenticate": "Bearer"}
+            )
+        can_land = self._lander.trouble is None
+        return Response(
+            text_of(self.answered, self._parts(), can_land=can_land), media_type=CONTENT_TYPE
+        )
+
+    @property
+    def answered(self) -> dict[tuple[str, str], int]:
+        """The requests that were answered since the start, by source and class of status."""
+        return dict(self._counts.totals)
 
     async def close(self) -> None:
         """Writes what is still to be written."""
@@ -266,6 +288,7 @@ def create_app(receiver: Receiver) -> Starlette:
         routes=[
             Route("/webhooks/{source}", receiver.webhook, methods=methods),
             Route("/healthz", receiver.health, methods=["GET"]),
+            Route("/metrics", receiver.metrics, methods=["GET"]),
         ],
         lifespan=lifespan,
     )

@@ -21,14 +21,16 @@ class Counts:
 
     def __init__(self, lander: Lander) -> None:
         self._lander = lander
-        self._counts: Counter[tuple[str, str]] = Counter()
+        #: Answers since the start, by source and class of status.
+        self.totals: Counter[tuple[str, str]] = Counter()
+        self._written: Counter[tuple[str, str]] = Counter()
         self._due: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
 
     def add(self, source: str, status: int) -> None:
         """Counts one answer."""
-        self._counts[source, f"{status // 100}xx"] += 1
+        self.totals[source, f"{status // 100}xx"] += 1
         loop = asyncio.get_running_loop()
         if self._due is None or self._loop is not loop:
             self._loop = loop
@@ -40,7 +42,8 @@ class Counts:
 
     async def flush(self) -> None:
         """Writes what was counted since the last time; keeps it where that fails."""
-        counts, self._counts = self._counts, Counter()
+        counts = self.totals - self._written
+        self._written = self.totals.copy()
         now = datetime.now(UTC)
         rows = [RequestCount(*key, requests, now) for key, requests in sorted(counts.items())]
         if not rows:
@@ -48,5 +51,5 @@ class Counts:
         try:
             await self._lander.in_thread(self._lander.sink.write_counts, rows)
         except Exception as error:
-            self._counts += counts
+            self._written -= counts
             log.warning("The counts of requests were not written: %s", type(error).__name__)

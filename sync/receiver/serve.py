@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from sync.errors import ConfigError, Unreachable
 from sync.landing.delivery import Sink
 from sync.landing.sinks import open_sink
+from sync.metrics.measures import REQUESTS
 from sync.profile import load_target
 from sync.receiver import sources
 from sync.receiver.app import Receiver, create_app
@@ -99,7 +100,12 @@ def make_server(
 def _app(
     settings: Settings, sink: Sink, parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict
 ) -> Starlette:
-    return create_app(Receiver(settings, sink, fetch=_fetcher(settings), parts=parts))
+    receiver = Receiver(settings, sink, fetch=_fetcher(settings), parts=parts)
+    REQUESTS.read = lambda: [
+        (number, {"source": source, "status_class": status_class})
+        for (source, status_class), number in receiver.answered.items()
+    ]
+    return create_app(receiver)
 
 
 def _fetcher(settings: Settings) -> Callable[[str], bytes]:

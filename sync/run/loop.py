@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from sync.build import measure
 from sync.clock import duration
 from sync.errors import BuildWaits, SyncError, WarehouseBusy
 from sync.run.builder import Builder
@@ -136,12 +137,14 @@ class Loop:
                 self.woken.set()
             if not stop.is_set():
                 # Else it was ended; the next run does it again.
+                measure(selection, error)
                 self._failed(selection, error)
         else:
             self._retries[selection].succeeded()
             self._last_failed = False
             self._has_built, self._seen, self._recorded = True, seen, recorded
             self._built_at = time.monotonic()
+            measure(selection, built)
             self._note(built.selection, began)
             self._parts.say("build", "idle", str(built))
             self._pusher.ask()

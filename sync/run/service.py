@@ -15,10 +15,12 @@ from typing import Final
 from sync.alerts.channels import Channel
 from sync.delivery.guard import Limits
 from sync.errors import SyncError
+from sync.metrics.measures import is_sent
 from sync.place import Place
 from sync.profile import landing_directory
 from sync.run.alerter import Alerter
 from sync.run.builder import Builder
+from sync.run.gauger import Gauger
 from sync.run.landing import signature
 from sync.run.loop import Loop, Times
 from sync.run.parts import Parts, alone
@@ -29,9 +31,10 @@ from sync.warehouse.base import Warehouse
 log = logging.getLogger(__name__)
 
 #: Seconds from the word to end: a build that takes longer is ended, and made again by the next
-#: run; what waits for its file has the rest. Less than the 30 that a user was told.
+#: run; what waits for its file has the rest. Less than the 30 that a user was told, also with what
+#: metrics take at the end.
 _BUILD_PATIENCE: Final = 15.0
-_PATIENCE: Final = 27.0
+_PATIENCE: Final = 26.0
 
 
 #: Makes what serves until it is ended, and what ends it. Given: called when something landed, and
@@ -112,6 +115,13 @@ def _run(
     landing = landing_directory()
     looks = (lambda: signature(landing)) if is_local else None
     alerter = Alerter(channels, place.target.name, opened, parts) if channels else None
+    gauger = Gauger(opened) if is_sent() else None
+    lookers = [one for one in (alerter, gauger) if one is not None]
+
+    def has_ended() -> None:
+        for one in lookers:
+            one.ask()
+
     loop = Loop(
         builder,
         pusher,
@@ -119,7 +129,7 @@ def _run(
         times,
         looks,
         database=place.database if is_published else None,
-        has_ended=alerter.ask if alerter else lambda: None,
+        has_ended=has_ended,
     )
     end_receiver, join_receiver = _receive(server, loop, parts, stop)
 
@@ -131,8 +141,8 @@ def _run(
         # What was answered is landed; what comes later, the platform sends again.
         end_receiver()
         pusher.end()
-        if alerter:
-            alerter.end()
+        for one in lookers:
+            one.end()
         builder.stop(_BUILD_PATIENCE)
 
     ending = threading.Thread(target=end, name="end", daemon=True)
@@ -145,8 +155,8 @@ def _run(
         deadline = asked_at[0] + _PATIENCE
         join_receiver(deadline)
         pusher.join(deadline)
-        if alerter:
-            alerter.join(deadline)
+        for one in lookers:
+            one.join(deadline)
         for name in ("build", "push", "publish", "alert"):
             if name in parts.as_json():
                 parts.say(name, "stopped")

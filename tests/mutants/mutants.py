@@ -973,4 +973,31 @@ MUTANTS = [
             "::test_what_a_channel_did_not_take_it_is_told_by_the_next_run",
         ),
     ),
+    Mutant(
+        "metrics are cumulative unless a variable says delta",
+        "sync/metrics/otlp.py",
+        'is_delta=not environment.get(_TEMPORALITY, "").strip()',
+        "is_delta=False",
+        (
+            "tests/python/sync/test_metrics.py"
+            "::test_a_push_tells_what_its_report_says_and_what_is_left[duckdb]",
+        ),
+    ),
+    Mutant(
+        "what OpenTelemetry's library says of a header is printed",
+        "sync/metrics/otlp.py",
+        "[logging.NullHandler()], False",
+        "[], True",
+        ("tests/python/sync/test_metrics.py::test_headers_that_cannot_be_read_are_not_printed",),
+    ),
+    Mutant(
+        "the receiver's counts are shown without the token",
+        "sync/receiver/app.py",
+        "        if not carries_bearer(self._delivery(request), self._settings.metrics_tokens):\n",
+        "        if not self._settings.metrics_tokens:\n",
+        (
+            "tests/python/receiver/test_metrics.py"
+            "::test_a_receiver_counts_for_prometheus_and_for_opentelemetry",
+        ),
+    ),
 ]

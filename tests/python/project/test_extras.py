@@ -23,7 +23,9 @@ sys.meta_path.insert(0, Gone)
 """
 
 
-def run_without(package: str, directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_without(
+    package: str, directory: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """`contact-sync` where importing the package fails, as it does where it is not installed."""
     (directory / "sitecustomize.py").write_text(GONE.format(package=package))
     (directory / "profiles.yml").write_text((PROJECT / "profiles.example.yml").read_text())
@@ -35,6 +37,7 @@ def run_without(package: str, directory: Path, *arguments: str) -> subprocess.Co
             **os.environ,
             "CONTACT_SYNC_ALERT_URLS": "json://127.0.0.1",
             "PYTHONPATH": os.pathsep.join([str(directory), str(PROJECT)]),
+            **environment,
         },
         capture_output=True,
         text=True,
@@ -74,6 +77,19 @@ def test_a_command_names_the_extra_it_needs(
     assert f"pip install 'contact-sync[{extra}]'" in done.stderr
     assert f"({package}" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_command_does_its_own_work_where_the_extra_of_metrics_is_missing(tmp_path: Path) -> None:
+    place = "OTEL_EXPORTER_OTLP_ENDPOINT"
+    done = run_without("opentelemetry.exporter", tmp_path, "alert", **{place: "http://127.0.0.1:9"})
+    first, *rest = done.stderr.splitlines()
+    assert first == (
+        f"Error: {place} needs an extra (opentelemetry.exporter cannot be imported): "
+        "pip install 'contact-sync[metrics]'"
+    )
+    plain = run_without("opentelemetry.exporter", tmp_path, "alert")
+    assert (done.returncode, rest) == (plain.returncode, plain.stderr.splitlines())
+    assert "contact_sync.duckdb" in plain.stderr
 
 
 @pytest.mark.parametrize("package", ["google.auth", "cryptography"])

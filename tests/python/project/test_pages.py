@@ -133,7 +133,7 @@ def test_every_requirement_of_the_cloud_has_hashes_and_the_version_of_the_constr
     assert {name: pins[name] for name in pins if name != "tzdata"}.items() <= everything.items()
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    chosen = ("receiver", "fcm", "bigquery", "google-function", "aws-lambda", "alert")
+    chosen = ("receiver", "fcm", "bigquery", "google-function", "aws-lambda", "alert", "metrics")
     for needed in (*project["dependencies"], *(one for name in chosen for one in extras[name])):
         assert canonicalize_name(Requirement(needed).name) in pins, needed
     assert "://" not in text

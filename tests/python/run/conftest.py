@@ -20,6 +20,7 @@ import pytest
 
 from sync.sandbox.server import running
 from tests.python.conftest import ROOT, Warehouse, new_built_warehouse, shared
+from tests.python.sync.collector import Collector, collecting
 from tests.python.sync.real import cli, environment_of
 from tests.python.sync.world import KEY, SandboxClient, wait_until
 
@@ -28,6 +29,17 @@ from tests.python.sync.world import KEY, SandboxClient, wait_until
 def sandbox() -> Iterator[SandboxClient]:
     with running(rate=0, environment={"SENDGRID_API_KEY": KEY}) as url:
         yield SandboxClient(url)
+
+
+#: With which /metrics of a run is read.
+METRICS_TOKEN = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """Hears of what the shared run measures."""
+    with collecting() as found:
+        yield found
 
 
 @dataclass
@@ -66,6 +78,12 @@ class Run:
             found: dict[str, Any] = json.loads(answer.read())
         return found
 
+    def metrics(self) -> str:
+        bearer = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        request = urllib.request.Request(f"{self.url}/metrics", headers=bearer)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(answer.read(), "utf-8")
+
     def wait_for(self, part: str, state: str) -> None:
         wait_until(
             lambda: self.health()["parts"].get(part, {}).get("state") == state,
@@ -99,7 +117,7 @@ def _parsed(warehouse: Warehouse) -> Path:
     return target
 
 
-def start(warehouse: Warehouse, sandbox: SandboxClient, *options: str) -> Run:
+def start(warehouse: Warehouse, sandbox: SandboxClient, *options: str, **environment: str) -> Run:
     log = warehouse.directory / f"run-{len(list(warehouse.directory.glob('run-*')))}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -118,6 +136,7 @@ def start(warehouse: Warehouse, sandbox: SandboxClient, *options: str) -> Run:
                 "SENDGRID_BASE_URL": f"{sandbox.url}/sendgrid",
                 "SENDGRID_RATE": "0",
                 "CONTACT_SYNC_RETRY_WAIT": "0.01",
+                **environment,
             },
             stdout=out,
             stderr=out,
@@ -126,8 +145,10 @@ def start(warehouse: Warehouse, sandbox: SandboxClient, *options: str) -> Run:
 
 
 @contextmanager
-def running_run(warehouse: Warehouse, sandbox: SandboxClient, *options: str) -> Iterator[Run]:
-    run = start(warehouse, sandbox, *options)
+def running_run(
+    warehouse: Warehouse, sandbox: SandboxClient, *options: str, **environment: str
+) -> Iterator[Run]:
+    run = start(warehouse, sandbox, *options, **environment)
     try:
         yield run
     finally:
@@ -147,11 +168,18 @@ def pushed_once(warehouse: Warehouse, sandbox: SandboxClient) -> Warehouse:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxClient) -> Iterator[Run]:
+def run(
+    tmp_path_factory: pytest.TempPathFactory, sandbox: SandboxClient, collector: Collector
+) -> Iterator[Run]:
     """One run for all tests that do not end it."""
     empty = new_built_warehouse(tmp_path_factory.mktemp("running"))
     warehouse = pushed_once(empty, sandbox)
-    with running_run(warehouse, sandbox) as one:
+    measured = {
+        **collector.environment,
+        "OTEL_METRIC_EXPORT_INTERVAL": "500",
+        "CONTACT_SYNC_METRICS_TOKEN": METRICS_TOKEN,
+    }
+    with running_run(warehouse, sandbox, **measured) as one:
         yield one
 
 

@@ -15,6 +15,7 @@ import pytest
 from sync.run.parts import Parts, read
 from sync.warehouse.published import copy_of, is_current
 from tests.python.conftest import Warehouse, new_built_warehouse
+from tests.python.sync.collector import Collector
 from tests.python.sync.real import cli
 from tests.python.sync.real import run as command
 from tests.python.sync.world import SandboxClient, wait_until
@@ -32,6 +33,30 @@ def test_a_refusal_is_on_the_platforms_list_without_a_schedule(run: Run) -> None
 
     wait_until(lambda: states() == expected, "each part is done")
     assert run.health()["status"] == "ok"
+
+
+def test_its_builds_pushes_and_requests_are_measured_while_it_runs(
+    run: Run, collector: Collector
+) -> None:
+    run.wait_until_listed(run.complain("measured"))
+    wanted = {
+        "contact_sync.push.items": ("sendgrid", "confirmed"),
+        "contact_sync.builds": ("frequent", "ok"),
+        "contact_sync.receiver.requests": ("sendgrid", "2xx"),
+    }
+    attributes = {
+        "contact_sync.push.items": ("destination", "outcome"),
+        "contact_sync.builds": ("selection", "outcome"),
+        "contact_sync.receiver.requests": ("source", "status_class"),
+    }
+    wait_until(
+        lambda: all(
+            collector.sums(name, *attributes[name]).get(key, 0) >= 1 for name, key in wanted.items()
+        ),
+        "all of it is told",
+    )
+    assert 'contact_sync_receiver_requests_total{source="sendgrid"' in run.metrics()
+    assert 'contact_sync_run_failing{part="build"} 0\n' in run.metrics()
 
 
 def test_readers_get_a_copy_that_shows_it(run: Run) -> None:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from tests.python.conftest import ROOT, project_with_seeds
+from tests.python.sync.collector import collecting
 from tests.python.sync.real import environment_of
 from tests.python.sync.world import wait_until
 
@@ -29,19 +30,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def start(project: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(project: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "sync", "build", *arguments],
         cwd=project,
-        env=environment_of(project),
+        env={**environment_of(project), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def run(project: Path, *arguments: str) -> tuple[int, str, str]:
-    process = start(project, *arguments)
+def run(project: Path, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    process = start(project, *arguments, **environment)
     out, errors = process.communicate(timeout=300)
     return process.returncode, out, errors
 
@@ -57,21 +58,29 @@ def another_build(project: Path) -> Iterator[None]:
 
 
 def test_a_build_whose_turn_does_not_come_ends_with_4_and_one_sentence(project: Path) -> None:
-    with another_build(project):
-        code, out, errors = run(project, "--wait", "0.3s")
+    with another_build(project), collecting() as collector:
+        code, out, errors = run(project, "--wait", "0.3s", **collector.environment)
     assert (code, out) == (4, "")
+    assert [(one.name, one.attributes) for one in collector.points()] == [
+        ("contact_sync.builds", {"selection": "frequent", "outcome": "waited"})
+    ]
     assert "gave up after 0.3 s, the daily build of process 77" in errors
     assert not (project / "target").exists()
 
 
 def test_a_build_waits_its_turn_and_then_says_in_one_line_what_it_did(project: Path) -> None:
-    with another_build(project):
-        process = start(project, "everything")
-        assert process.stderr is not None
-        said = process.stderr.readline()
-        assert "waits for the daily build of process 77" in said
-    out, errors = process.communicate(timeout=300)
+    with collecting() as collector:
+        with another_build(project):
+            process = start(project, "everything", **collector.environment)
+            assert process.stderr is not None
+            said = process.stderr.readline()
+            assert "waits for the daily build of process 77" in said
+        out, errors = process.communicate(timeout=300)
     assert process.returncode == 0, out + errors
+    counted, took = collector.points()
+    assert counted.attributes == {"selection": "everything", "outcome": "ok"}
+    assert (took.name, took.unit, took.value) == ("contact_sync.build.duration", "s", 1)
+    assert took.seconds > 0
     assert (errors, out.count("\n")) == ("", 1)
     assert out.startswith("everything build: ok, ")
     assert "Done. PASS=" in (project / "logs" / "build.log").read_text()
