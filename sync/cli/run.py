@@ -94,7 +94,8 @@ def run(
     that fails is tried again, and never stops the receiver. What each part does is said in a line,
     at GET /healthz and in `contact-sync status`. Where CONTACT_SYNC_ALERT_URLS is set, it tells
     people what is wrong, as `contact-sync alert` does; where OTEL_EXPORTER_OTLP_ENDPOINT is set,
-    it sends metrics every minute (docs/metrics.md). SIGTERM or Ctrl-C ends it within 30 s; nothing
+    it sends metrics every minute (docs/metrics.md); where CONTACT_SYNC_REPORT_TOKEN is set, GET
+    /report shows the page of `contact-sync report`. SIGTERM or Ctrl-C ends it within 30 s; nothing
     that was answered is lost.
 
     \b
@@ -123,10 +124,12 @@ def run(
     if not no_receiver:
         needs_receiver()
         from sync.receiver.settings import read_settings
+        from sync.run.page import Page
         from sync.run.receiver import server_of
 
         settings = read_settings(os.environ, unsigned=unsigned)
-        server = server_of(settings, place.target, place.project, host=host, port=port)
+        page = Page(place) if settings.report_tokens else None
+        server = server_of(settings, place.target, place.project, host=host, port=port, page=page)
     channels = read_channels(os.environ)
     stop, _ = stop_on_signals()
     times = Times(daily, weekly, least)

@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from sync.errors import Unreachable
+from sync.errors import SyncError, Unreachable
 from sync.landing.delivery import Landed, NotLanded, Sink, TooLarge
 from sync.receiver import sources
 from sync.receiver.bodies import Bodies, Body
@@ -32,7 +32,7 @@ from sync.receiver.lander import Lander
 from sync.receiver.request import Delivery, Refused
 from sync.receiver.settings import Settings, secret_variable
 from sync.receiver.sources.base import Source
-from sync.receiver.verification import Context, carries_bearer
+from sync.receiver.verification import Context, carries_bearer, carries_secret
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,14 @@ _SLOWEST_BODY = 30.0
 # Of one reason and source, one line in so many seconds.
 _QUIET = 60.0
 _UNKNOWN = "unknown"
+_ASK_FOR_PASSWORD = {"WWW-Authenticate": 'Basic realm="contact-sync"'}
+# The page needs nothing but its own styles, and nobody keeps it.
+_OF_THE_PAGE = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 _TOO_MANY_BODIES = "too many bodies at once"
 
 
@@ -69,12 +77,15 @@ class Receiver:
         lander: Lander | None = None,
         slowest_body: float = _SLOWEST_BODY,
         parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
+        page: Callable[[], str] | None = None,
     ) -> None:
         """fetch: GET of a URL, for schemes that need a certificate. slowest_body: seconds.
 
-        parts: the states of what else runs in this process, for /healthz and /metrics.
+        parts: the states of what else runs in this process, for /healthz and /metrics. page: makes
+        the HTML of /report, by a thread of its own; None: there is none.
         """
         self._parts = parts
+        self._page = page
         self._settings = settings
         self._lander = lander or Lander(sink)
         self._counts = Counts(self._lander)
@@ -142,6 +153,20 @@ class Receiver:
         return Response(
             text_of(self.answered, self._parts(), can_land=can_land), media_type=CONTENT_TYPE
         )
+
+    async def report(self, request: Request) -> Response:
+        """GET /report of `contact-sync run`: the page, for whoever has its token."""
+        tokens = self._settings.report_tokens
+        if self._page is None or not tokens:
+            return Response("Not Found", 404, media_type="text/plain")
+        if not carries_secret(self._delivery(request), tokens):
+            return JSONResponse({"error": "the token is missing or wrong"}, 401, _ASK_FOR_PASSWORD)
+        threads = self._threads.setdefault("/report", ThreadPoolExecutor(1, "report"))
+        try:
+            html = await asyncio.get_running_loop().run_in_executor(threads, self._page)
+        except SyncError as error:
+            return JSONResponse({"error": str(error)}, 503, {"Retry-After": "60"})
+        return HTMLResponse(html, headers=_OF_THE_PAGE)
 
     @property
     def answered(self) -> dict[tuple[str, str], int]:
@@ -289,6 +314,7 @@ def create_app(receiver: Receiver) -> Starlette:
             Route("/webhooks/{source}", receiver.webhook, methods=methods),
             Route("/healthz", receiver.health, methods=["GET"]),
             Route("/metrics", receiver.metrics, methods=["GET"]),
+            Route("/report", receiver.report, methods=["GET"]),
         ],
         lifespan=lifespan,
     )
@@ -325,10 +351,10 @@ def _good(source: Source) -> Response:
 
 
 def _bad(source: Source, trouble: Answer) -> Response:
-    headers = {}
+    headers: dict[str, str] = {}
     if trouble.status == 401:
         # Amazon SNS sends the password of a URL only when it is asked.
-        headers["WWW-Authenticate"] = 'Basic realm="contact-sync"'
+        headers |= _ASK_FOR_PASSWORD
     elif trouble.status == source.busy_status:
         headers["Retry-After"] = "5"
     elif trouble.status == 405:

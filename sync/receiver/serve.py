@@ -54,10 +54,12 @@ def make_server(
     host: str,
     port: int,
     parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
+    page: Callable[[], str] | None = None,
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     """What serves, and what ends it from another thread; it listens already.
 
-    parts: what else /healthz tells. Raises ConfigError where the address cannot be used.
+    parts: what else /healthz tells. page: makes what /report shows. Raises ConfigError where the
+    address cannot be used.
     """
     import uvicorn
 
@@ -77,7 +79,7 @@ def make_server(
     sys.stdout.write("\n".join(_introduction(settings, sink, address)) + "\n")
     sys.stdout.flush()
     config = uvicorn.Config(
-        _app(settings, sink, parts),
+        _app(settings, sink, parts, page),
         # Its warnings come once a bad request, and tell nothing that the counts do not.
         log_level="error",
         http=Protocol,
@@ -98,9 +100,12 @@ def make_server(
 
 
 def _app(
-    settings: Settings, sink: Sink, parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict
+    settings: Settings,
+    sink: Sink,
+    parts: Callable[[], Mapping[str, Mapping[str, str]]] = dict,
+    page: Callable[[], str] | None = None,
 ) -> Starlette:
-    receiver = Receiver(settings, sink, fetch=_fetcher(settings), parts=parts)
+    receiver = Receiver(settings, sink, fetch=_fetcher(settings), parts=parts, page=page)
     REQUESTS.read = lambda: [
         (number, {"source": source, "status_class": status_class})
         for (source, status_class), number in receiver.answered.items()

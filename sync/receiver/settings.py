@@ -11,6 +11,7 @@ from sync.receiver import sources
 
 RELAY_VARIABLE = "RELAY_WEBHOOK_SECRET"
 METRICS_VARIABLE = "CONTACT_SYNC_METRICS_TOKEN"
+REPORT_VARIABLE = "CONTACT_SYNC_REPORT_TOKEN"
 UNSIGNED_VARIABLE = "CONTACT_SYNC_ALLOW_UNSIGNED"
 #: More than any platform sends, Mailgun's forms with attachments excepted.
 BODY_LIMIT = 16 * 1024 * 1024
@@ -30,7 +31,8 @@ class Settings:
     unsigned: sources that are believed without any secret. public_url: scheme, host and perhaps a
     path before /webhooks, as platforms call it; None: as each request says. body_limit: bytes.
     connections, connections_per_address: how many may be open; of an address 0: the usual share.
-    metrics_tokens: with which /metrics is read; without one there is none.
+    metrics_tokens, report_tokens: with which /metrics and /report are read; without one there is
+    none.
     sns_url: where Amazon's certificates are fetched from instead of their own host (tests).
     """
 
@@ -43,6 +45,7 @@ class Settings:
     connections: int = 2_000
     connections_per_address: int = 0
     metrics_tokens: tuple[str, ...] = field(default=(), repr=False)
+    report_tokens: tuple[str, ...] = field(default=(), repr=False)
 
 
 def read_settings(
@@ -75,6 +78,7 @@ def read_settings(
         connections=_number(environment, CONNECTIONS_VARIABLE, 2_000, least=1),
         connections_per_address=_number(environment, PER_ADDRESS_VARIABLE, 0, least=0),
         metrics_tokens=_checked(METRICS_VARIABLE, environment, _long_enough),
+        report_tokens=_checked(REPORT_VARIABLE, environment, _long_enough),
     )
 
 

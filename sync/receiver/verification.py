@@ -134,10 +134,20 @@ def carries_bearer(delivery: Delivery, secrets: Sequence[str]) -> bool:
     return scheme.lower() == "bearer" and any(matches)
 
 
+def carries_secret(delivery: Delivery, secrets: Sequence[str]) -> bool:
+    """Whether `Authorization` holds one of the secrets, as Bearer or as a browser's password."""
+    matches = [is_same(given, one) for given in _of_authorization(delivery) for one in secrets]
+    return any(matches)
+
+
 def _presented(delivery: Delivery) -> Iterator[str]:
     for value in (delivery.headers.get("x-webhook-secret"), delivery.query.get("secret")):
         if value:
             yield value
+    yield from _of_authorization(delivery)
+
+
+def _of_authorization(delivery: Delivery) -> Iterator[str]:
     authorization = delivery.headers.get("authorization", "").strip()
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() == "bearer":

@@ -13,7 +13,13 @@ from sync.run.sink import TellingSink, may_refuse
 
 
 def server_of(
-    settings: Settings, target: Target, project: Path, *, host: str, port: int
+    settings: Settings,
+    target: Target,
+    project: Path,
+    *,
+    host: str,
+    port: int,
+    page: Callable[[], str] | None,
 ) -> Callable[
     [Callable[[], None], Callable[[], Mapping[str, Mapping[str, str]]]],
     tuple[Callable[[], None], Callable[[], None]],
@@ -32,6 +38,7 @@ def server_of(
             sink,
             host=host,
             port=port,
+            page=page,
             parts=lambda: {
                 name: {"state": part["state"], "since": part["since"]}
                 for name, part in parts().items()

@@ -6,6 +6,8 @@ import re
 import signal
 from pathlib import Path
 
+import pytest
+
 from sync.receiver.exposition import text_of
 from tests.python.receiver import signing
 from tests.python.receiver.server import Server, receiving
@@ -70,9 +72,10 @@ def test_a_receiver_counts_for_prometheus_and_for_opentelemetry(tmp_path: Path) 
     assert sum(text.count('"sendgrid"') for text in map(Path.read_text, counts)) == 1
 
 
-def test_without_its_token_there_is_no_page(receiver: Server) -> None:
+@pytest.mark.parametrize("path", ["/metrics", "/report"])
+def test_without_its_token_there_is_no_page(receiver: Server, path: str) -> None:
     for headers in ({}, {"Authorization": f"Bearer {signing.RELAY_SECRET}"}):
-        answer = receiver.send("GET", "/metrics", headers=headers)
+        answer = receiver.send("GET", path, headers=headers)
         assert (answer.status, answer.text) == (404, "Not Found")
 
 

@@ -33,6 +33,7 @@ def sandbox() -> Iterator[SandboxClient]:
 
 #: With which /metrics of a run is read.
 METRICS_TOKEN = "0123456789abcdef"
+REPORT_TOKEN = "of-the-report-01"
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +179,7 @@ def run(
         **collector.environment,
         "OTEL_METRIC_EXPORT_INTERVAL": "500",
         "CONTACT_SYNC_METRICS_TOKEN": METRICS_TOKEN,
+        "CONTACT_SYNC_REPORT_TOKEN": REPORT_TOKEN,
     }
     with running_run(warehouse, sandbox, **measured) as one:
         yield one

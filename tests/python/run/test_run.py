@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections import Counter
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 
 from sync.run.parts import Parts, read
@@ -20,7 +22,16 @@ from tests.python.sync.real import cli
 from tests.python.sync.real import run as command
 from tests.python.sync.world import SandboxClient, wait_until
 
-from .conftest import Run, ledger, open_elsewhere, pushed_once, running_run, start
+from .conftest import (
+    METRICS_TOKEN,
+    REPORT_TOKEN,
+    Run,
+    ledger,
+    open_elsewhere,
+    pushed_once,
+    running_run,
+    start,
+)
 
 
 def test_a_refusal_is_on_the_platforms_list_without_a_schedule(run: Run) -> None:
@@ -70,6 +81,23 @@ def test_readers_get_a_copy_that_shows_it(run: Run) -> None:
             [address],
         ).fetchall()
     assert ("complaint", "confirmed") in found
+
+
+def test_the_report_is_shown_to_whoever_has_its_token(run: Run) -> None:
+    run.wait_until_listed(run.complain("reported"))
+    wait_until(lambda: is_current(run.warehouse.database), "the copy is made")
+    for password in ("", "another-password-1", METRICS_TOKEN):
+        refused = httpx.get(f"{run.url}/report", auth=("anybody", password), timeout=60)
+        assert refused.status_code == 401
+        assert "Basic" in refused.headers["WWW-Authenticate"]
+        assert "opt-out" not in refused.text
+    shown = httpx.get(f"{run.url}/report", auth=("anybody", REPORT_TOKEN), timeout=60)
+    assert shown.status_code == 200, shown.text
+    assert "<h2>Is every opt-out obeyed?</h2>" in re.sub(r"<h2[^>]*>", "<h2>", shown.text)
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in shown.headers["Content-Security-Policy"]
+    bearer = {"Authorization": f"Bearer {REPORT_TOKEN}"}
+    assert httpx.get(f"{run.url}/report", headers=bearer, timeout=60).text == shown.text
 
 
 def test_what_another_command_lands_is_built_too(run: Run, sandbox: SandboxClient) -> None:
