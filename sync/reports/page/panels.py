@@ -16,9 +16,9 @@ class Panel:
     """A part of the page.
 
     question: what it answers. sql: {marts} stands for the schema of the models, {month} and {week}
-    for the instants 30 and 7 days ago, {length} for 10 (days) or 7 (months). columns: names in the
-    rows, and what people read. empty: said where there is no row. hint: what to do. chart: of the
-    rows.
+    for the instants 30 and 7 days ago, {month_day} for the day 30 days ago, {length} for 10 (days)
+    or 7 (months). columns: names in the rows, and what people read. empty: said where there is no
+    row. hint: what to do. chart: of the rows.
     """
 
     key: str
@@ -134,7 +134,7 @@ PANELS: tuple[Panel, ...] = (
                 sum(complaints) as complained,
                 sum(unsubscribes) as left_by
             from {marts}.deliverability_daily
-            where date_day >= date({month})
+            where date_day >= {month_day}
             group by source
         )
         select
@@ -170,7 +170,7 @@ PANELS: tuple[Panel, ...] = (
         """
         select date_day, source, provider, metric, level, per_million, warn, fail, sent
         from {marts}.deliverability_alerts
-        where date_day >= date({month})
+        where date_day >= {month_day}
         order by date_day desc, source, provider, metric
         """,
         {
@@ -195,7 +195,7 @@ PANELS: tuple[Panel, ...] = (
         """
         select source, bounce_class, event_type, sum(addresses) as bounced
         from {marts}.deliverability_bounces
-        where date_day >= date({month})
+        where date_day >= {month_day}
         group by source, bounce_class, event_type
         order by sum(addresses) desc, source, bounce_class, event_type
         """,

@@ -94,6 +94,7 @@ def questions(*, has_many_days: bool) -> list[str]:
     places = {
         "{week}": _literal(utc_now() - timedelta(days=7)),
         "{month}": _literal(utc_now() - timedelta(days=30)),
+        "{month_day}": f"date '{utc_now() - timedelta(days=30):%Y-%m-%d}'",
         "{length}": "7" if has_many_days else "10",
     }
     return [_with(places, panel.sql) for panel in PANELS]
@@ -135,7 +136,8 @@ def _with(places: Mapping[str, str], sql: str) -> str:
 
 
 def _literal(instant: datetime) -> str:
-    return f"timestamp '{instant:%Y-%m-%d %H:%M:%S}'"
+    # With its zone: a BigQuery project may have another one as its own.
+    return f"timestamp '{instant:%Y-%m-%d %H:%M:%S}+00'"
 
 
 @cache
