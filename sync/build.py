@@ -24,6 +24,7 @@ from typing import IO, Any, Final
 
 from sync.errors import BuildFailed, BuildWaits, SyncError
 from sync.metrics.measures import BUILD_DURATION, BUILDS
+from sync.profile import dbt_variable
 
 _LOG_BYTES: Final = 5_000_000
 _LOOK_EVERY: Final = 0.2
@@ -97,7 +98,7 @@ def build(
     BuildFailed where something of it failed. Where views and seeds are of other code, everything is
     built.
     """
-    log = (logs or Path(os.environ.get("DBT_LOG_PATH") or project / "logs")) / "build.log"
+    log = (logs or Path(dbt_variable("LOG_PATH") or project / "logs")) / "build.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     handler = RotatingFileHandler(log, maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8")
     turn = _Turn(selection, time.monotonic() + wait.total_seconds(), wait, waiting)
@@ -223,7 +224,7 @@ def dbt_command(arguments: Sequence[str], held: IO[str], log: logging.Handler) -
     """dbt as a command of its own. On SIGTERM it ends first, then this process."""
     options = dict(pairwise(arguments))
     of_project = Path(options["--project-dir"]) / "target"
-    target = options.get("--target-path") or os.environ.get("DBT_TARGET_PATH") or of_project
+    target = options.get("--target-path") or dbt_variable("TARGET_PATH") or of_project
     results = Path(target) / "run_results.json"
     results.unlink(missing_ok=True)
     said = []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sync.profile import Target
+from sync.profile import Target, dbt_variable
 from sync.warehouse import open_warehouse
 
 
@@ -38,5 +37,5 @@ class Place:
         if self.database is not None:
             return Path(f"{self.database}.{name}")
         # Of each target one, as their builds and runs have nothing to do with each other.
-        logs = Path(os.environ.get("DBT_LOG_PATH") or self.project / "logs")
+        logs = Path(dbt_variable("LOG_PATH") or self.project / "logs")
         return logs / f"{self.target.name}.{name}"

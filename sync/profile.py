@@ -22,6 +22,11 @@ class Target:
     settings: Mapping[str, Any] = field(repr=False)
 
 
+def dbt_variable(name: str) -> str | None:
+    """What dbt reads from the environment: DBT_ENGINE_<name>, else DBT_<name> (dbt-core 1.11)."""
+    return os.environ.get(f"DBT_ENGINE_{name}") or os.environ.get(f"DBT_{name}") or None
+
+
 def landing_directory() -> Path:
     """Where deliveries land, and are read from, with a DuckDB target."""
     return Path(os.environ.get("CONTACT_SYNC_LANDING") or "landing")
@@ -36,7 +41,7 @@ def load_target(
     Raises ProfileError where dbt would not find its way either.
     """
     path, name, profile = _profile(profiles_dir, project_directory(project_dir))
-    wanted = target or os.environ.get("DBT_TARGET") or _render(profile.get("target"), path)
+    wanted = target or dbt_variable("TARGET") or _render(profile.get("target"), path)
     chosen = str(wanted or "default")
     outputs = profile["outputs"]
     if chosen not in outputs:
@@ -96,18 +101,16 @@ def project_variable(name: str, project_dir: Path | None) -> str | None:
 
 def project_directory(given: Path | None) -> Path:
     """Where dbt_project.yml is: --project-dir, DBT_PROJECT_DIR, this folder or one above it."""
-    if given is None and os.environ.get("DBT_PROJECT_DIR"):
-        given = Path(os.environ["DBT_PROJECT_DIR"])
-    if given is not None:
-        return given.absolute()
+    named = given or dbt_variable("PROJECT_DIR")
+    if named is not None:
+        return Path(named).absolute()
     here = Path.cwd()
     return next((p for p in (here, *here.parents) if (p / "dbt_project.yml").is_file()), here)
 
 
 def _profiles_file(given: Path | None) -> Path:
-    if given is None and os.environ.get("DBT_PROFILES_DIR"):
-        given = Path(os.environ["DBT_PROFILES_DIR"])
-    candidates = [given] if given is not None else [Path.cwd(), Path.home() / ".dbt"]
+    named = given or dbt_variable("PROFILES_DIR")
+    candidates = [Path(named)] if named is not None else [Path.cwd(), Path.home() / ".dbt"]
     for directory in candidates:
         if (directory / "profiles.yml").is_file():
             return directory / "profiles.yml"
@@ -119,6 +122,9 @@ def _profiles_file(given: Path | None) -> Path:
 
 
 def _profile_name(project: Path, profiles: Mapping[str, Any], path: Path) -> str:
+    chosen = dbt_variable("PROFILE")
+    if chosen is not None:
+        return chosen
     if (project / "dbt_project.yml").is_file():
         name = _read_yaml(project / "dbt_project.yml").get("profile")
         if name:

@@ -114,17 +114,17 @@ def _simulated(
     variables: dict[str, Any],
     rows: int,
 ) -> Simulated:
-    import os
     import shutil
 
     from sync.clock import utc_now
+    from sync.profile import dbt_variable
     from sync.scratch import new_folder
     from sync.simulation.project import as_it_stands, of_revision, with_seeds
     from sync.simulation.scratch import scratch
     from sync.simulation.simulate import simulate
 
     place = project.place()
-    logs = Path(os.environ.get("DBT_LOG_PATH") or place.project / "logs")
+    logs = Path(dbt_variable("LOG_PATH") or place.project / "logs")
     folder = new_folder()
     try:
         before = as_it_stands(place.project, folder / "before")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from sync.privacy.landing import erase_files, erase_logs, erase_rows
 from sync.privacy.person import Person, counts, find_person
 from sync.privacy.returns import statement_of
 from sync.privacy.tables import erase_tables
-from sync.profile import Target, landing_directory
+from sync.profile import Target, dbt_variable, landing_directory
 from sync.progress import QUIET, Steps
 from sync.warehouse.base import Warehouse
 from sync.warehouse.published import withdraw
@@ -104,4 +103,4 @@ def _withdraw_copies(warehouse: Warehouse) -> None:
 
 def _log_folder() -> Path:
     """Where dbt writes its log."""
-    return Path(os.environ.get("DBT_LOG_PATH") or "logs")
+    return Path(dbt_variable("LOG_PATH") or "logs")

@@ -26,7 +26,10 @@ contact_sync:
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory and home, and none of dbt's variables."""
-    for name in ("DBT_PROFILES_DIR", "DBT_PROJECT_DIR", "DBT_TARGET", "CHOSEN", "FILE", "PROJECT"):
+    for name in ("PROFILES_DIR", "PROJECT_DIR", "PROFILE", "TARGET"):
+        monkeypatch.delenv(f"DBT_{name}", raising=False)
+        monkeypatch.delenv(f"DBT_ENGINE_{name}", raising=False)
+    for name in ("CHOSEN", "FILE", "PROJECT"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "work").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -77,6 +80,41 @@ def test_the_project_says_which_profile(elsewhere: Path) -> None:
         load_target(target=None, profiles_dir=None, project_dir=None)
     (elsewhere / "work" / "dbt_project.yml").write_text("profile: another\n", encoding="utf-8")
     assert load_target(target=None, profiles_dir=None, project_dir=None).name == "x"
+
+
+@pytest.mark.parametrize("prefix", ["DBT_", "DBT_ENGINE_"])
+def test_dbts_own_variables_choose_what_dbt_chooses_by_them(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    two = "another:\n  target: a\n  outputs: {a: {type: duckdb}, b: {type: duckdb}}\n"
+    write(elsewhere / "profiles", TEXT + two)
+    (elsewhere / "project").mkdir()
+    (elsewhere / "project" / "dbt_project.yml").write_text(
+        "name: p\nprofile: contact_sync\nmodel-paths: []\n", encoding="utf-8"
+    )
+    # What stands before it is outdone by the newer name.
+    monkeypatch.setenv("DBT_TARGET", "duckdb")
+    chosen = {"PROFILES_DIR": "profiles", "PROJECT_DIR": "project"}
+    for name, folder in chosen.items():
+        monkeypatch.setenv(prefix + name, str(elsewhere / folder))
+    monkeypatch.setenv(f"{prefix}PROFILE", "another")
+    monkeypatch.setenv(f"{prefix}TARGET", "b")
+    assert load_target(target=None, profiles_dir=None, project_dir=None).name == "b"
+    assert dbts_own_target() == ("another", "b")
+
+
+def dbts_own_target() -> tuple[str, str]:
+    """The profile and the target that dbt finds by the environment alone."""
+    from dbt.cli.flags import Flags
+    from dbt.cli.main import cli
+    from dbt.config.runtime import load_profile
+    from dbt.flags import set_flags
+
+    of_dbt = cli.make_context("dbt", ["parse"])
+    flags = Flags(cli.commands["parse"].make_context("parse", [], parent=of_dbt))
+    set_flags(flags)  # type: ignore[no-untyped-call]
+    profile = load_profile(str(flags.PROJECT_DIR), flags.VARS, flags.PROFILE, flags.TARGET)
+    return profile.profile_name, profile.target_name
 
 
 def test_the_example_profile_of_the_project_can_be_used(elsewhere: Path) -> None:
