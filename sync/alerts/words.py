@@ -110,7 +110,7 @@ RULES: Final[Mapping[str, Words]] = {
     ),
     "deliverability": Words(
         "rates of bounces, complaints or opt-outs that are too high: {value}",
-        "no rate of yesterday or today is too high",
+        "no rate of the last 24 hours is too high",
         "Look at deliverability_alerts, or `contact-sync report`.",
     ),
 }

@@ -19,6 +19,12 @@ source_measures as (
 
 ),
 
+rate_measures as (
+
+    select * from {{ ref('alert_rate_measures') }}
+
+),
+
 opt_out_measures as (
 
     select * from {{ ref('alert_opt_out_measures') }}
@@ -94,6 +100,10 @@ measures as (
     union all
 
     select * from source_measures
+
+    union all
+
+    select * from rate_measures
 
     union all
 

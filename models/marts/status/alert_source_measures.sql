@@ -30,13 +30,6 @@ quarantined as (
 
 ),
 
-alerts as (
-
-    select * from {{ ref('deliverability_alerts') }}
-    where level = 'fail'
-
-),
-
 arrivals as (
 
     select
@@ -104,20 +97,6 @@ readings as (
 
 ),
 
--- The newest day of which there is mail enough to judge, if it is yesterday or today.
-bad_days as (
-
-    select
-        source,
-        count(*) as rates,
-        cast(date_day as {{ dbt.type_timestamp() }}) as since
-    from alerts
-    where date_day >= {{ to_date(hours_ago(24)) }}
-    group by source, date_day
-    qualify row_number() over (partition by source order by date_day desc) = 1
-
-),
-
 measures as (
 
     select
@@ -163,17 +142,6 @@ measures as (
         elements as volume,
         since
     from readings
-
-    union all
-
-    select
-        'deliverability' as rule,
-        source as subject,
-        rates as value,
-        1 as factor,
-        null as volume,
-        since
-    from bad_days
 
 )
 

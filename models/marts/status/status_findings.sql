@@ -3,7 +3,7 @@
     'no_build', 'build_failed', 'build_old', 'opt_outs_waiting', 'opt_outs_rejected', 'opt_outs_unlinked', 'pushes_guarded', 'pushes_failed'
 {%- endset -%}
 {#- What could not be read, or nobody has judged, may be an opt-out that no figure counts. -#}
-{%- set hiding -%} 'possible_opt_outs', 'quarantined', 'unknown_events' {%- endset -%}
+{%- set hiding -%} 'possible_opt_outs', 'quarantined', 'unknown_events', 'unmatched_rows', 'requests_5xx' {%- endset -%}
 
 with
 

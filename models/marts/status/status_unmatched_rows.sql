@@ -20,11 +20,14 @@ topics as (
 
 ),
 
--- The team's own: what a specification names may well never come.
+-- The team's own, as staging reads them: what a specification names may well never come.
 own_tracks as (
 
-    select * from {{ ref('track_names') }}
-    where name not in {{ shipped_tracks() }}
+    select
+        source,
+        lower(trim(name)) as name
+    from {{ ref('track_names') }}
+    where lower(trim(name)) not in {{ shipped_tracks() }}
 
 ),
 

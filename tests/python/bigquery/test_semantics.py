@@ -219,6 +219,9 @@ def test_data_tests_find_nothing(both: Both) -> None:
 
 #: This build has nothing for them: test_unit_tests.py runs their unit tests in GoogleSQL.
 EMPTY = {
+    "alert_push_measures",
+    "alert_rate_measures",
+    "alert_source_measures",
     "backfill_conflicts",
     "deliverability_alerts",
     "int_cross_channel_reasons",
@@ -242,6 +245,7 @@ EMPTY = {
     "status_requests",
     "status_runs",
     "status_unknown",
+    "status_unmatched_rows",
 }
 
 

@@ -58,7 +58,8 @@ TABLES = {
     " contact_id text, external_id text, email text, phone text, push_token_type text,"
     " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"
     " kept_topics text, traits text, suppressed_at timestamp",
-    "events": "source text, event_type text, provider_event text, topic text,"
+    "events": "source text, event_type text, provider_event text, topic text, channel text,"
+    " address text, is_echo boolean, is_own boolean, effective_at timestamp,"
     " received_at timestamp, loaded_at timestamp",
     "quarantined_deliveries": "source text, reason text, received_at timestamp",
     "provider_events": "source text, provider_event text",
@@ -85,7 +86,8 @@ TABLES_OF_ALERTS = {
     " value integer, told_at timestamp",
     "alert_rules": "rule text, threshold integer, minimum integer, minutes integer,"
     " enabled boolean, note text",
-    "deliverability_alerts": "source text, level text, date_day date",
+    "deliverability_thresholds": "metric text, source text, provider text, fail integer,"
+    " minimum_volume integer",
 }
 
 VIEW = """
@@ -118,7 +120,7 @@ def status_views(schema: str, engine: str) -> Iterator[str]:
     # What reads another of them comes after it.
     for path in sorted(STATUS, key=_readers):
         view = _JINJA.from_string(path.read_text(encoding="utf-8"), globals=macros)
-        text = view.render(ref=ref, source=source, var=_VARS.get)
+        text = view.render(ref=ref, source=source, var=_VARS.__getitem__)
         yield f"create or replace view {schema}.{path.stem} as {text}"
 
 
@@ -136,7 +138,7 @@ def _macros(engine: str) -> dict[str, Any]:
     """The project's macros of instants and types, each with the body of the engine."""
     text = "".join(
         (ROOT / "macros" / name).read_text(encoding="utf-8")
-        for name in ("clock.sql", "types.sql", "names.sql")
+        for name in ("clock.sql", "types.sql", "names.sql", "aggregate.sql")
     )
 
     class Adapter:
@@ -150,7 +152,7 @@ def _macros(engine: str) -> dict[str, Any]:
     }
     module = _JINJA.from_string(text, globals=context).module
     ours = {name: macro for name, macro in vars(module).items() if not name.startswith("_")}
-    return {**ours, "dbt": SimpleNamespace(type_timestamp=lambda: "timestamp")}
+    return {**ours, "dbt": SimpleNamespace(type_string=lambda: "string")}
 
 
 def destination_errors() -> list[dict[str, Any]]:
@@ -345,7 +347,6 @@ contact_sync:
             "integer": "INT64",
             "boolean": "BOOL",
             "timestamp": "TIMESTAMP",
-            "date": "DATE",
         }
         fields = [bigquery.SchemaField(name, kinds[kind]) for name, kind in columns.items()]
         self.client.create_table(bigquery.Table(f"{self.project}.{_qualified(table)}", fields))

@@ -1,0 +1,101 @@
+{%- set metrics = {
+    'bounces': ('bounce', 'sent'), 'complaints': ('complaint', 'delivered'), 'unsubscribes': ('unsubscribe', 'delivered'),
+} %}
+{#- A retried webhook may name another event id: of one message it has the same second. -#}
+{%- set message = 'concat(address, cast(effective_at as ' ~ dbt.type_string() ~ '))' %}
+
+with
+
+-- By when they were loaded, which is never before they happened: events are partitioned by that.
+events as (
+
+    select * from {{ ref('events') }}
+    where
+        loaded_at > {{ hours_ago(24) }}
+        and effective_at > {{ hours_ago(24) }}
+        and channel = 'email'
+        and address is not null
+        and not is_echo
+        and not is_own
+        and coalesce(provider_event not like 'list/%', true)
+
+),
+
+thresholds as (
+
+    select * from {{ ref('deliverability_thresholds') }}
+    where provider = '*'
+
+),
+
+-- As deliverability_daily counts, of the last 24 hours in place of a day.
+counted as (
+
+    select
+        source,
+        count(distinct case when event_type = 'sent' then {{ message }} end) as reported_sent,
+        count(distinct case when event_type = 'delivered' then {{ message }} end) as delivered,
+        {%- for event_type, _ in metrics.values() %}
+        count(distinct case when event_type = '{{ event_type }}' then address end) as {{ event_type }}_addresses,
+        min(case when event_type = '{{ event_type }}' then effective_at end) as first_{{ event_type }}_at{{ ',' if not loop.last }}
+        {%- endfor %}
+    from events
+    group by source
+
+),
+
+volumes as (
+
+    select
+        *,
+        greatest(reported_sent, delivered + bounce_addresses) as sent
+    from counted
+
+),
+
+rates as (
+
+    {% for metric, (event_type, of) in metrics.items() -%}
+    select
+        source,
+        '{{ metric }}' as metric,
+        sent,
+        first_{{ event_type }}_at as first_at,
+        {{ per_million(event_type ~ '_addresses', of) }} as per_million
+    from volumes
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
+
+),
+
+-- Of several rows that fit the one that names the source decides.
+judged as (
+
+    select
+        rates.source,
+        rates.first_at,
+        rates.per_million >= thresholds.fail as is_too_high
+    from rates
+    inner join thresholds
+        on
+            rates.metric = thresholds.metric
+            and (thresholds.source = '*' or rates.source = thresholds.source)
+    where rates.sent >= thresholds.minimum_volume
+    qualify
+        row_number() over (
+            partition by rates.source, rates.metric
+            order by case when thresholds.source = '*' then 1 else 0 end
+        ) = 1
+
+)
+
+select
+    'deliverability' as rule,
+    source as subject,
+    count(*) as value,
+    cast(1 as {{ type_int64() }}) as factor,
+    cast(null as {{ type_int64() }}) as volume,
+    min(first_at) as since
+from judged
+where is_too_high
+group by source
