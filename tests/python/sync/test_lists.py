@@ -210,7 +210,7 @@ def test_a_row_that_nobody_can_read_stops_no_other(
 
 @pytest.fixture(scope="module")
 def two_streams(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    """What dbt built of one opt-out where two of Postmark's streams are told; no test builds again."""
+    """One opt-out, built where two of Postmark's streams are told; no test builds again."""
     directory = tmp_path_factory.mktemp("streams")
     warehouse = new_built_warehouse(directory)
     rows = "postmark,email,{},suppression,all,marketing,false,false,true\n"
