@@ -57,6 +57,9 @@ coalesce(
         and coalesce({{ event }}.provider_event not like 'list/%', true))
 {%- endmacro %}
 
+{#- Predicate: what happened since at the address of such a bounce is read, too: it ends the count, or proves that the platform let it go. -#}
+{% macro is_followed_bounce(event) -%} ({{ event }}.is_softened or {{ is_mailbox_bounce(event) }}) {%- endmacro %}
+
 {#- Since when int_soft_bounces reads what was loaded, as a literal: the last complete build, or the oldest of the soft bounces that
     came since. -#}
 {% macro soft_bounces_from(since) -%}
@@ -64,7 +67,7 @@ coalesce(
     {%- if not has_news('events') -%}{{ return(since) }}{%- endif -%}
     {%- set oldest = answers_of(
         "select cast(min(effective_at) as " ~ dbt.type_string() ~ ") from " ~ table_of('events') ~ " as told where loaded_at > " ~ since
-        ~ " and " ~ is_mailbox_bounce('told')
+        ~ " and " ~ is_followed_bounce('told')
     )[0] -%}
     {{ return(utc_literal([noted('build')[0] or '1970-01-01', oldest] | select | min)) }}
 {%- endmacro %}

@@ -345,13 +345,15 @@ def _filed_at(entry: Mapping[str, Any]) -> datetime | None:
 
 
 def _is_ours(item: Item, entry: Mapping[str, Any]) -> bool:
-    """Whether we filed an entry: no message is behind it, and it is as old as our call."""
+    """Whether we filed an entry: no message is behind it, and it is as old as our call. In doubt
+    it is a refusal of the person's.
+    """
     attributes = entry.get("Attributes")
     if isinstance(attributes, dict) and attributes.get("MessageId"):
         return False
     filed_at, suppressed_at = _filed_at(entry), item.suppressed_at
     if filed_at is None or suppressed_at is None:
-        return True
+        return False
     return abs(filed_at - suppressed_at.replace(tzinfo=UTC)) <= _OUR_CALL
 
 

@@ -394,8 +394,8 @@ MUTANTS = [
     Mutant(
         "an entry of a platform's list is a bounce, whatever it was made with",
         "models/intermediate/suppression/int_listed_bounces.sql",
-        "where explained.event_id is null",
-        "where true or explained.event_id is null",
+        "    bounced_before.event_id is null\n    or",
+        "    true\n    or",
         unit_tests(
             "an_entry_that_was_made_with_a_softened_bounce_is_its_echo_and_any_other_is_a_bounce"
         ),
@@ -406,14 +406,21 @@ MUTANTS = [
         "'softened.effective_at', 24, 'hour'",
         "'softened.effective_at', 2400, 'hour'",
         unit_tests(
-            "an_entry_that_was_made_with_a_softened_bounce_is_its_echo_and_any_other_is_a_bounce"
+            "an_entry_without_a_time_of_its_own_counts_at_its_arrival_and_may_come_a_day_later"
         ),
     ),
     Mutant(
+        "an entry after the platform freed the address repeats the bounce from before",
+        "models/intermediate/suppression/int_listed_bounces.sql",
+        "    or let_go_since.event_id is not null\n",
+        "",
+        unit_tests("an_entry_after_the_platform_freed_the_address_is_another_bounce"),
+    ),
+    Mutant(
         "a refusal to send after a bounce that counts as a soft one is a bounce",
-        "models/intermediate/suppression/int_address_reasons.sql",
-        "not (events.is_echo and coalesce(softened.first_at <= events.first_at, false))",
-        "not (events.is_echo and coalesce(softened.first_at <= events.first_at, false) and false)",
+        "models/intermediate/suppression/int_listed_bounces.sql",
+        "when entries.is_echo then softened.effective_at <= entries.effective_at",
+        "when entries.is_echo then false",
         unit_tests("a_refusal_to_send_after_a_bounce_that_counts_as_a_soft_one_is_its_echo"),
     ),
     Mutant(

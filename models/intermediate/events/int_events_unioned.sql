@@ -238,8 +238,8 @@ select
     source_of_change,
     is_machine,
     is_echo,
-    -- What says itself why it is there is judged by that.
-    is_list_entry and final_type = 'bounce' and not is_echo as is_list_entry,
+    -- What says itself why it is there is judged by that; where only an id is named, no bounce of its address is known.
+    is_list_entry and final_type = 'bounce' and address is not null as is_list_entry,
     event_timestamp,
     {{ to_second('case when event_timestamp < received_at then event_timestamp else received_at end') }} as effective_at
 from unloaded

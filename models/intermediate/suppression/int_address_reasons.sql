@@ -103,24 +103,6 @@ repeated as (
 
 ),
 
--- What a platform called a bounce and is none, the first of each.
-softened as (
-
-    select
-        soft_bounces.source,
-        soft_bounces.channel,
-        soft_bounces.address,
-        min(soft_bounces.effective_at) as first_at
-    from soft_bounces
-    inner join changed_addresses
-        on
-            soft_bounces.channel = changed_addresses.channel
-            and soft_bounces.address = changed_addresses.address
-    where soft_bounces.is_softened
-    group by soft_bounces.source, soft_bounces.channel, soft_bounces.address
-
-),
-
 told as (
 
     select
@@ -134,16 +116,7 @@ told as (
         case when events.is_echo then events.first_received_at else events.last_received_at end as received_at,
         case when events.is_echo then events.first_source_of_change else events.last_source_of_change end as source_of_change
     from events
-    left join softened
-        on
-            events.event_type = 'bounce'
-            and events.source = softened.source
-            and events.channel = softened.channel
-            and events.address = softened.address
-    where
-        events.address is not null
-        -- A refusal to send after such a bounce is its echo.
-        and not (events.is_echo and coalesce(softened.first_at <= events.first_at, false))
+    where events.address is not null
 
     union all
 
@@ -152,7 +125,7 @@ told as (
         listed_bounces.address,
         'bounce' as event_type,
         listed_bounces.source,
-        false as is_echo,
+        listed_bounces.is_echo,
         listed_bounces.effective_at,
         listed_bounces.event_id,
         listed_bounces.received_at,

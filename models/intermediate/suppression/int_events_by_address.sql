@@ -14,6 +14,7 @@ links as (
 listed_bounces as (
 
     select * from {{ ref('int_listed_bounces') }}
+    where not is_echo
 
 ),
 

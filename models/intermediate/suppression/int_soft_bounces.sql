@@ -50,7 +50,7 @@ soft_bounces as (
         address
     from events
     where
-        {{ is_mailbox_bounce('events') }}
+        {{ is_followed_bounce('events') }}
         {%- if is_incremental() %}
         and loaded_at > {{ since }}
         {%- endif %}
@@ -70,7 +70,7 @@ followed_addresses as (
         channel,
         address
     from {{ this }} as known
-    where {{ is_mailbox_bounce('known') }}
+    where {{ is_followed_bounce('known') }}
     {%- else -%}
     group by channel, address
     {%- endif %}

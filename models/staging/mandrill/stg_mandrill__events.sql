@@ -86,7 +86,10 @@ events as (
         *,
         case
             when provider_event in ('blacklist', 'whitelist') then coalesce(action_word || '/' || reject_word, action_word)
-        end as provider_subtype
+        end as provider_subtype,
+        -- A renewal is another act than the entry's first.
+        case when action_word = 'change' then reject_last_event_at end as renewed_at,
+        case when coalesce(action_word, '') <> 'change' then listed_at end as made_at
     from named
 
 )
@@ -105,10 +108,10 @@ select
     end as shape_error,
     provider_event,
     provider_subtype,
-    -- The id is the message's and the same on all its events; an entry of a list is known by the time that it was made.
+    -- The id is the message's and the same on all its events; an entry of a list is known by the time that it was made or renewed.
     {{ key_of([
         'provider_event', 'coalesce(event_message_id, message_id)', 'lower(trim(email))', 'url', 'ip', 'provider_subtype', 'subaccount',
-        'reject_expires_at', event_instant('coalesce(event_time, listed_at)'),
+        'reject_expires_at', event_instant(first_time(['renewed_at', 'event_time', 'made_at'])),
     ]) }} as event_key,
     'email' as channel,
     custom_id as external_id_raw,
@@ -129,8 +132,7 @@ select
     diagnosis as bounce_code,
     cast(null as {{ dbt.type_string() }}) as source_of_change,
     false as is_machine,
-    -- Lists often give no time of the change: that of a new entry is when it was made, of one that was renewed when that happened.
-    {{ first_time([
-        'event_time', "case when action_word = 'add' then listed_at when action_word = 'change' then reject_last_event_at end",
-    ]) }} as happened_at_raw
+    -- Lists often give no time of the change: that of a new entry is when it was made. An edited detail is told as a renewal, at a time
+    -- of its own, too: what happened last is the act.
+    {{ first_time(['renewed_at', 'event_time', "case when action_word = 'add' then made_at end"]) }} as happened_at_raw
 from events

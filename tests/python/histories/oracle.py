@@ -29,8 +29,9 @@ Table = dict[str, dict[str, Any]]
 CONSENT = ("complaint", "unsubscribe")
 #: Why a mailbox took nothing; every other class is the sender's fault or passing trouble.
 OF_MAILBOX = ("mailbox_full", "mailbox_disabled", "invalid_address")
-#: How long after a bounce its entry is made, and how far two clocks differ.
-WITH_A_BOUNCE, AT_ONCE = timedelta(hours=24), timedelta(minutes=1)
+#: How long after a bounce its entry is made, or arrives without a time; how far clocks differ.
+WITH_A_BOUNCE, BY_ARRIVAL = timedelta(hours=1), timedelta(hours=24)
+AT_ONCE = timedelta(minutes=1)
 #: What begins the count of soft bounces anew.
 SIGNS = ("delivered", "open", "click", "subscribe", "reactivate")
 
@@ -347,15 +348,33 @@ class State:
         ]
 
     def repeats_a_softened_bounce(self, standing: Standing) -> bool:
-        """An entry of a platform's list that was made with such a bounce; a refusal after one."""
-        if standing.event.event_type != "bounce" or standing.address is None:
+        """An entry of a platform's list that was made with such a bounce, or a refusal for one; not
+        where the platform had let the address go in between.
+        """
+        event = standing.event
+        if not event.is_list_entry or event.event_type != "bounce" or standing.address is None:
             return False
-        if standing.event.is_echo:
-            return any(at <= standing.at for at in self._softened_bounces(standing))
-        return standing.event.is_list_entry and any(
-            at - AT_ONCE <= standing.at <= at + WITH_A_BOUNCE
-            for at in self._softened_bounces(standing)
-        )
+        counts_at_arrival = standing.at == standing.received_at.replace(microsecond=0)
+        after = BY_ARRIVAL if counts_at_arrival else WITH_A_BOUNCE
+        for bounced in self._softened_bounces(standing):
+            if event.is_echo:
+                fits = bounced <= standing.at
+            else:
+                fits = bounced - AT_ONCE <= standing.at <= bounced + after
+            if fits and not any(bounced < at < standing.at for at in self._let_go(standing)):
+                return True
+        return False
+
+    def _let_go(self, like: Standing) -> list[datetime]:
+        """When the same platform reached the same address, or took it off its list."""
+        return [
+            e.at
+            for e in self.events
+            if e.event.event_type in ("delivered", "open", "click", "reactivate")
+            and self._is_sign(e.event)
+            and (e.event.source, e.event.channel) == (like.event.source, like.event.channel)
+            and e.address == like.address
+        ]
 
     def _repeated_soft_bounces(self) -> Iterator[Act]:
         """Soft bounces of a mailbox, each with those before it since the last sign of life."""

@@ -78,8 +78,8 @@ SENDGRID: dict[str, tuple[Body, str, bool]] = {
 OF_MAILBOX = {"full", "bounce_full", "soft_bounce"}
 #: What the platform calls a bounce.
 SAID_PERMANENT = {"bounce_full", "bounce_unauthenticated", "hard_bounce_unauthenticated"}
-#: What a platform says of its own list.
-LIST_ENTRIES = {"suppressed_bounce"}
+#: What a platform says of its own list of bounces.
+LIST_ENTRIES = {"suppressed_bounce", "dropped_bounced"}
 # kind -> (fields, name of the field that holds the time, event type)
 POSTMARK: dict[str, tuple[Body, str, str]] = {
     "hard_bounce": ({"RecordType": "Bounce", "Type": "HardBounce"}, "BouncedAt", "bounce"),
@@ -262,6 +262,7 @@ def _sendgrid_events(e: Element, n: int) -> tuple[Event, ...]:
             topic=TOPICS[e.topic] if e.topic is not None else None,
             is_machine=e.is_machine,
             is_echo=is_echo,
+            is_list_entry=e.kind in LIST_ENTRIES,
             bounce_class="mailbox_full" if e.kind in OF_MAILBOX else None,
             said_type="bounce" if e.kind in SAID_PERMANENT else None,
         ),

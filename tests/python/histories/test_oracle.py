@@ -460,19 +460,52 @@ def softened(told: Told, at: datetime, **fields: Any) -> None:
     told.that("soft_bounce", at, e="a", said_type="bounce", **fields)
 
 
-@pytest.mark.parametrize("second", [-60, 0, 1, 86_400])
-def test_an_entry_that_is_made_with_a_softened_bounce_is_its_echo(told: Told, second: int) -> None:
-    told.that("bounce", day(5, second), e="a", is_list_entry=True)
+@pytest.mark.parametrize(
+    ("second", "arrival"),
+    [(-60, 0), (0, 0), (1, 7200), (3600, 3600), (3600, 7200), (3601, 3601), (86_400, 86_400)],
+)
+def test_an_entry_that_is_made_with_a_softened_bounce_is_its_echo(
+    told: Told, second: int, arrival: int
+) -> None:
+    """An hour where it has a time of its own, a day where it counts at its arrival."""
+    entry = day(5, second)
+    told.that("bounce", entry, e="a", is_list_entry=True, received=day(5, arrival))
     assert told.listed == {"a"}
     softened(told, day(5))
     assert told.listed == set()
 
 
-@pytest.mark.parametrize("second", [-61, 86_401])
-def test_an_entry_of_another_time_is_a_bounce(told: Told, second: int) -> None:
+@pytest.mark.parametrize(
+    ("second", "arrival"), [(-61, 0), (3601, 3602), (7200, 90_000), (86_401, 86_401)]
+)
+def test_an_entry_of_another_time_is_a_bounce(told: Told, second: int, arrival: int) -> None:
     softened(told, day(5))
-    told.that("bounce", day(5, second), e="a", is_list_entry=True)
+    entry = day(5, second)
+    told.that("bounce", entry, e="a", is_list_entry=True, received=day(5, arrival))
     assert told.listed == {"a"}
+
+
+@pytest.mark.parametrize("sign", ["delivered", "open", "click", "reactivate"])
+@pytest.mark.parametrize("is_echo", [False, True])
+def test_an_entry_or_a_refusal_after_the_platform_let_the_address_go_is_another_bounce(
+    told: Told, sign: str, is_echo: bool
+) -> None:
+    softened(told, day(5))
+    told.that("bounce", day(5, 1200), e="a", is_list_entry=True, is_echo=is_echo)
+    told.that(sign, day(5), e="a")
+    told.that(sign, day(5, 600), e="a", source="mailgun")
+    told.that(sign, day(5, 600), e="b")
+    assert told.listed == set()
+    told.that(sign, day(5, 600), e="a")
+    assert told.listed == {"a"}
+
+
+def test_an_entry_that_repeats_a_second_softened_bounce_is_its_echo(told: Told) -> None:
+    softened(told, day(5))
+    told.that("delivered", day(6), e="a")
+    softened(told, day(7))
+    told.that("bounce", day(30), e="a", is_list_entry=True, is_echo=True)
+    assert told.listed == set()
 
 
 def test_an_entry_of_another_platform_a_second_bounce_and_one_of_entries_alone_count(
@@ -490,17 +523,22 @@ def test_an_entry_of_another_platform_a_second_bounce_and_one_of_entries_alone_c
     assert told.listed == {"a", "b"}
 
 
-def test_a_refusal_after_a_softened_bounce_of_its_platform_is_its_echo(told: Told) -> None:
+def test_a_refusal_for_the_list_of_bounces_repeats_a_softened_one_and_any_other_word_counts(
+    told: Told,
+) -> None:
     softened(told, day(5))
-    told.that("bounce", day(40), e="a", is_echo=True)
+    told.that("bounce", day(40), e="a", is_echo=True, is_list_entry=True)
     assert told.listed == set()
-    told.that("bounce", day(41), e="a", is_echo=True, source="mailgun")
+    told.that("bounce", day(41), e="a", is_echo=True)
     assert told.listed == {"a"}
 
 
-def test_a_refusal_before_any_softened_bounce_counts(told: Told) -> None:
-    told.that("bounce", day(4), e="a", is_echo=True)
+@pytest.mark.parametrize(("on", "source"), [(4, "sendgrid"), (41, "mailgun")])
+def test_a_refusal_before_any_softened_bounce_and_one_of_another_platform_count(
+    told: Told, on: int, source: str
+) -> None:
     softened(told, day(5))
+    told.that("bounce", day(on), e="a", is_echo=True, is_list_entry=True, source=source)
     assert told.listed == {"a"}
 
 

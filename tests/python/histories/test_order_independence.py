@@ -108,7 +108,7 @@ def assert_every_rule_is_met(world: World, rules: Rules) -> None:
         seen["echoes that add nothing"] += len(echoes - standing_in)
         seen["echoes that count"] += len(standing_in)
         repeating = [e for e in state.events if state.repeats_a_softened_bounce(e)]
-        entries = [e for e in state.events if e.event.is_list_entry]
+        entries = [e for e in state.events if e.event.is_list_entry and not e.event.is_echo]
         seen["entries that repeat a soft bounce"] += len([e for e in entries if e in repeating])
         seen["entries that count"] += len([e for e in entries if e not in repeating])
         seen["refusals that repeat a soft bounce"] += sum(e.event.is_echo for e in repeating)

@@ -37,7 +37,7 @@ class Event:
     source_of_change: str | None = None
     is_machine: bool = False
     is_echo: bool = False
-    #: A bounce that is an entry of the platform's own list.
+    #: A bounce that only says that the address is on the platform's own list of bounces.
     is_list_entry: bool = False
     #: Of a bounce, why.
     bounce_class: str | None = None

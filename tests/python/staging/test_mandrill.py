@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.python.staging.bodies import Landed, bodies, event
+from tests.python.staging.bodies import AT, Landed, bodies, event
 
 SOURCE = "mandrill"
+FEBRUARY = "2026-02-03 07:15:30"
 
 EVENTS = {
     "allow_list": [
@@ -92,6 +93,20 @@ EVENTS = {
         event("email", "block", "blacklist/change/custom", "ivy@example.net"),
         event("email", "complaint", "blacklist/change/spam", "ivy@example.net"),
         event("email", "soft_bounce", "blacklist/change/soft-bounce", "ivy@example.net"),
+    ],
+    "list_change_of_a_detail": [
+        event("email", "unsubscribe", "blacklist/change/unsub", "ivy@example.net", at=FEBRUARY),
+        event("email", "block", "blacklist/change/custom", "ivy@example.net"),
+    ],
+    "list_change_twice_without_ts": [
+        event(
+            *("email", "unsubscribe", "blacklist/change/unsub", "ivy@example.net"),
+            at="2026-02-02 07:15:30",
+        ),
+        event(
+            *("email", "unsubscribe", "blacklist/change/unsub", "ivy@example.net"),
+            at="2026-04-02 07:15:30",
+        ),
     ],
     "list_change_without_ts": [
         event("email", "unsubscribe", "blacklist/change/unsub", "ivy@example.net"),
@@ -181,6 +196,15 @@ def test_two_clicks_in_one_second_are_two(landed: Landed) -> None:
 def test_a_removal_without_a_time_happened_when_it_arrived(landed: Landed) -> None:
     body = "list_remove_without_ts"
     assert landed.column("effective_at", SOURCE, body) == landed.column("received_at", SOURCE, body)
+
+
+def test_two_renewals_of_one_entry_are_two_acts_each_at_its_own_time(landed: Landed) -> None:
+    body = "list_change_twice_without_ts"
+    assert len(set(landed.column("event_id", SOURCE, body))) == 2
+
+
+def test_an_edited_detail_is_no_newer_than_what_happened_last(landed: Landed) -> None:
+    assert landed.column("at", SOURCE, "list_change_of_a_detail") == [FEBRUARY, AT]
 
 
 def test_the_reason_of_a_bounce_is_the_description(landed: Landed) -> None:

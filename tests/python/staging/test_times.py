@@ -216,15 +216,19 @@ def simple_bodies() -> Iterator[Body]:
     yield Body("twilio", "all", {"MessageStatus": "failed", "ErrorCode": "21610", **to}, "failed")
 
 
+_OTHERS = "other entries changed or removed"
+
+
 def mandrill_bodies() -> Iterator[Body]:
     message = {"event": "unsub", "_id": "1", "msg": {"_id": "1", "email": "mia@example.org"}}
     yield Body("mandrill", "messages", [message], "unsub", landed=form_of_mandrill)
-    for action, events in (
-        ("add", "entries added to a list"),
-        ("change", "entries changed or removed"),
-        ("remove", "entries changed or removed"),
-    ):
-        for kind, entry in (("blacklist", "reject"), ("whitelist", "entry")):
+    for kind, entry in (("blacklist", "reject"), ("whitelist", "entry")):
+        changed = "entries of the denylist that changed" if kind == "blacklist" else _OTHERS
+        for action, events in (
+            ("add", "entries added to a list"),
+            ("change", changed),
+            ("remove", _OTHERS),
+        ):
             listed = {"type": kind, "action": action, entry: {"email": "mia@example.org"}}
             yield Body("mandrill", events, [listed], kind, entry, landed=form_of_mandrill)
 

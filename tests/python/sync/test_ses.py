@@ -35,7 +35,7 @@ def person(address: str = ONE, row: Row = ACCOUNT, **values: object) -> Item:
 
 def back(reason: str = "unsubscribe") -> Item:
     """Somebody to be released."""
-    return person(action="release", event_timestamp=BACK, reason=reason)
+    return person(action="release", event_timestamp=BACK, reason=reason, suppressed_at=None)
 
 
 def told(sandbox: SandboxClient, verb: str, *items: Item) -> list[Outcome]:
@@ -130,8 +130,9 @@ def test_a_complaint_is_ended_by_no_other_reason(sandbox: SandboxClient, reason:
         (["COMPLAINT", BEFORE + 1, "m-1"], "rejected"),
         (["COMPLAINT", AFTER, "m-1"], "rejected"),
         (["COMPLAINT", None, "m-1"], "rejected"),
-        # Whose it is nobody knows: we do not know when we told it.
-        (["COMPLAINT", AFTER], "confirmed"),
+        # Whose it is nobody knows, for we do not know when we told it: a refusal.
+        (["COMPLAINT", AFTER], "rejected"),
+        (["COMPLAINT", BEFORE], "confirmed"),
         (["BOUNCE", AFTER, "m-1"], "confirmed"),
     ],
 )

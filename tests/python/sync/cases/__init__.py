@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sync.clock import utc_now
 from sync.destinations.base import Item
 from tests.python.sync.world import item
 
@@ -76,6 +77,7 @@ class Case:
             "email": email,
             "phone": address if row.channel == "sms" else None,
             "reason": "unsubscribe",
+            "suppressed_at": utc_now(),
         }
         if self.is_profile:
             attribute = {
