@@ -112,14 +112,14 @@ def _match_by_name(
 BaseAdapter._make_match = _match_by_name  # type: ignore[assignment, method-assign]
 
 _compile_graph = Compiler.compile
-_graphs: dict[tuple[int, bool], tuple[Manifest, Graph]] = {}
+_graphs: dict[tuple[int, int, bool], tuple[Manifest, Graph]] = {}
 
 
 def _graph_once(
     compiler: Compiler, manifest: Manifest, write: bool = True, add_test_edges: bool = False
 ) -> Graph:
-    """What depends on what is in the manifest, which is parsed once."""
-    key = (id(manifest), add_test_edges)
+    """What depends on what is in the manifest, which is parsed once; a query inline is one more."""
+    key = (id(manifest), len(manifest.nodes), add_test_edges)
     if key not in _graphs:
         # Kept with its manifest, or another one could come to have the same id.
         _graphs[key] = (manifest, _compile_graph(compiler, manifest, write, add_test_edges))

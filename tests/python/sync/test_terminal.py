@@ -45,7 +45,8 @@ def test_no_cell_of_a_csv_is_a_formula_and_a_phone_number_stays_one() -> None:
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_a_platforms_word_cannot_write_on_the_operators_terminal(world: World, output: str) -> None:
     world.sql(
-        "insert into int_events_unioned values ('sendgrid', 'x\x1b[2J\u202e', true)",
+        "insert into int_events_unioned (source, provider_event, is_unmapped)"
+        " values ('sendgrid', 'x\x1b[2J\u202e', true)",
     )
     done = world.cli("status", "--all", "--output", output)
     assert done.returncode == 0, done.stderr
