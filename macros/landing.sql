@@ -193,6 +193,7 @@
 {% macro check_landing() -%}
     {%- set lost = changed_parts('lost') -%}
     {%- set told = lost[:5] | join(', ') ~ (' and ' ~ (lost | length - 5) ~ ' more' if lost | length > 5 else '') -%}
+    {%- set told = told ~ adapter.dispatch('landing_place')() -%}
     {%- if lost and flags.FULL_REFRESH and flags.WHICH in ('build', 'run') -%}
         {{ exceptions.raise_compiler_error(
             "A full refresh would forget the refusals in what was taken once and is gone from the landing: " ~ told
@@ -206,6 +207,12 @@
     {%- endif -%}
     {%- do graph.update({'lost_parts': lost}) -%}
 {%- endmacro %}
+
+{#- Where a build looked for what landed, as a message ends. -#}
+{% macro duckdb__landing_place() -%}
+    {{ return(". It looked in the folder " ~ env_var('CONTACT_SYNC_LANDING', 'landing') ~ ", which CONTACT_SYNC_LANDING names") }}
+{%- endmacro %}
+{% macro bigquery__landing_place() -%}{{ return('') }}{%- endmacro %}
 
 {#- For `dbt run-operation archive_landing --args '{before: 2026-01-01}'` or `{like: contacts/%}`: says that parts of days
     before that date, or so named, and now gone from the landing, were archived on purpose. Builds go on without them;

@@ -32,6 +32,8 @@ _LOOK_EVERY: Final = 0.2
 _CODE_CHANGED: Final = "Run `dbt build` once"
 # What it says of landing files that lie where none is read (macros/raw.sql).
 _NOT_READ: Final = "landing files are not read"
+# And where it lacks files that it has read before: nothing is pushed on such a build.
+_LACKS_FILES: Final = "is recorded as not ok"
 # How DuckDB says who has the file.
 _HELD: Final = re.compile(
     r"Could not set lock on file.*?(?:held in (?P<by>.+?\(PID \d+\))|$)", re.M
@@ -116,6 +118,8 @@ def build(
     for line in ran.said.splitlines():
         if _NOT_READ in line:
             announce(line)
+        if _LACKS_FILES in line:
+            raise BuildFailed(f"{selection} build: not ok\n{line.strip()}\nAll of it: {log}")
     if ran.is_ok:
         return Built(selection, seconds, Counter(node["status"] for node in ran.nodes), log)
     if holder := _HELD.search(ran.said):

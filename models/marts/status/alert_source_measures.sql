@@ -24,9 +24,9 @@ quarantined as (
 
     select
         source,
-        received_at
+        coalesce(received_at, loaded_at) as received_at
     from {{ ref('quarantined_deliveries') }}
-    where received_at > {{ hours_ago(24) }}
+    where coalesce(received_at, loaded_at) > {{ hours_ago(24) }}
 
 ),
 

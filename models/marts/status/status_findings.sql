@@ -54,8 +54,10 @@ counts as (
 
 quarantined as (
 
-    select * from {{ ref('quarantined_deliveries') }}
-    where received_at > {{ hours_ago(168) }}
+    -- What says no time of its own counts from when it was loaded.
+    select coalesce(received_at, loaded_at) as received_at
+    from {{ ref('quarantined_deliveries') }}
+    where coalesce(received_at, loaded_at) > {{ hours_ago(168) }}
 
 ),
 

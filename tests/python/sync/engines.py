@@ -61,7 +61,8 @@ TABLES = {
     "events": "source text, event_type text, provider_event text, topic text, channel text,"
     " address text, is_echo boolean, is_own boolean, effective_at timestamp,"
     " received_at timestamp, loaded_at timestamp",
-    "quarantined_deliveries": "source text, reason text, received_at timestamp",
+    "quarantined_deliveries": "source text, reason text, received_at timestamp,"
+    " loaded_at timestamp",
     "provider_events": "source text, provider_event text",
     "bounce_classes": "source text, pattern text",
     "track_names": "source text, name text",

@@ -123,6 +123,23 @@ def test_a_build_starved_by_a_reader_says_who_reads(project: Path) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_build_that_lacks_files_it_has_read_is_not_ok_and_says_where_it_looked(
+    project: Path,
+) -> None:
+    file = project / "landing" / "contacts" / "day.ndjson"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"external_id": "c-1", "email": "ann@example.org"}\n')
+    assert run(project)[0] == 0
+    text = file.read_text()
+    file.unlink()
+    code, out, errors = run(project)
+    assert (code, out) == (1, "")
+    assert "frequent build: not ok" in errors
+    assert "contacts/day.ndjson" in errors
+    assert "It looked in the folder landing, which CONTACT_SYNC_LANDING names" in errors
+    file.write_text(text)
+
+
 def test_sigterm_ends_dbt_first(project: Path) -> None:
     log = project / "logs" / "build.log"
     before = log.read_text().count("START")

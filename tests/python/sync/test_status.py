@@ -37,7 +37,9 @@ def busy(world: World, sandbox: SandboxClient) -> World:
         "insert into raw.webhook_requests values ('sendgrid', '2xx', 40, null),"
         " ('sendgrid', '2xx', 2, null), ('sendgrid', '5xx', 1, null), ('unknown', '4xx', 3, null)"
     )
-    world.sql("insert into quarantined_deliveries values ('mailgun', 'malformed JSON', null)")
+    world.sql(
+        "insert into quarantined_deliveries (source, reason) values ('mailgun', 'malformed JSON')"
+    )
     world.sql(
         "insert into int_events_unioned values"
         " ('postmark', 'Surprise', null, true), ('postmark', 'Bounce/HardBounce', null, false),"
