@@ -77,6 +77,15 @@ repeated_keys as (
 )
 {%- endmacro %}
 
+{#- Whether an event is of a message: an echo, our own change and an entry of an adopted list are not. -#}
+{% macro is_of_mail() -%}
+    channel = 'email'
+        and address is not null
+        and not is_echo
+        and not is_own
+        and coalesce(provider_event not like 'list/%', true)
+{%- endmacro %}
+
 {#- How many of a million, rounded, as a whole number: rates compare exactly on every engine. Null where there is nothing to divide by. -#}
 {% macro per_million(number, of) -%}
     cast(round({{ number }} * 1000000 / nullif({{ of }}, 0)) as {{ type_int64() }})

@@ -118,7 +118,7 @@ def build(
     for line in ran.said.splitlines():
         if _NOT_READ in line:
             announce(line)
-        if _LACKS_FILES in line:
+        if ran.is_ok and _LACKS_FILES in line:
             raise BuildFailed(f"{selection} build: not ok\n{line.strip()}\nAll of it: {log}")
     if ran.is_ok:
         return Built(selection, seconds, Counter(node["status"] for node in ran.nodes), log)

@@ -124,11 +124,14 @@ def run(
     if not no_receiver:
         needs_receiver()
         from sync.receiver.settings import read_settings
-        from sync.run.page import Page
         from sync.run.receiver import server_of
 
         settings = read_settings(os.environ, unsigned=unsigned)
-        page = Page(place) if settings.report_tokens else None
+        page = None
+        if settings.report_tokens:
+            from sync.run.page import Page
+
+            page = Page(place)
         server = server_of(settings, place.target, place.project, host=host, port=port, page=page)
     channels = read_channels(os.environ)
     stop, _ = stop_on_signals()

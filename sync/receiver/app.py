@@ -161,7 +161,9 @@ class Receiver:
             return Response("Not Found", 404, media_type="text/plain")
         if not carries_secret(self._delivery(request), tokens):
             return JSONResponse({"error": "the token is missing or wrong"}, 401, _ASK_FOR_PASSWORD)
-        threads = self._threads.setdefault("/report", ThreadPoolExecutor(1, "report"))
+        if "/report" not in self._threads:
+            self._threads["/report"] = ThreadPoolExecutor(1, "report")
+        threads = self._threads["/report"]
         try:
             html = await asyncio.get_running_loop().run_in_executor(threads, self._page)
         except SyncError as error:

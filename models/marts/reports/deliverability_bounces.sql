@@ -1,16 +1,11 @@
 with
 
--- As in deliverability_daily: an entry of a platform's list is no bounce of a message.
 bounces as (
 
     select * from {{ ref('events') }}
     where
-        channel = 'email'
-        and address is not null
-        and not is_echo
-        and not is_own
+        {{ is_of_mail() }}
         and event_type in ('bounce', 'soft_bounce')
-        and coalesce(provider_event not like 'list/%', true)
 
 ),
 

@@ -7,12 +7,8 @@ events as (
 
     select * from {{ ref('events') }}
     where
-        channel = 'email'
-        and address is not null
-        and not is_echo
-        and not is_own
+        {{ is_of_mail() }}
         and event_type in ('sent', 'delivered', 'open', 'click', 'bounce', 'soft_bounce', 'complaint', 'unsubscribe')
-        and coalesce(provider_event not like 'list/%', true)
 
 ),
 

@@ -13,11 +13,7 @@ events as (
     where
         loaded_at > {{ hours_ago(24) }}
         and effective_at > {{ hours_ago(24) }}
-        and channel = 'email'
-        and address is not null
-        and not is_echo
-        and not is_own
-        and coalesce(provider_event not like 'list/%', true)
+        and {{ is_of_mail() }}
 
 ),
 

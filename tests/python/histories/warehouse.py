@@ -32,8 +32,9 @@ MARTS = {"suppression_list": ("channel", "address"), "contact_profiles": ("conta
 
 
 class Warehouse:
-    """A fresh DuckDB file and landing directory under `home`, built by the dbt project at
-    `project`.
+    """A DuckDB file and landing directory under `home`, built by the dbt project at `project`.
+
+    Nothing has landed; without vars its tables and views are there, and empty.
     """
 
     def __init__(self, home: Path, project: Path = ROOT, **dbt_vars: Any) -> None:
