@@ -13,6 +13,7 @@ from typing import Any
 
 import dbt.compilation
 from dbt.adapters.base.impl import BaseAdapter
+from dbt.artifacts.resources.types import NodeType
 from dbt.artifacts.resources.v1.components import InjectedCTE
 from dbt.clients.jinja import MacroGenerator
 from dbt.compilation import Compiler
@@ -20,6 +21,8 @@ from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt.graph.graph import Graph
+from dbt.graph.selector import ResourceTypeSelector
+from dbt.graph.selector_spec import SelectionCriteria, SelectionSpec
 from dbt_common.clients.jinja import MacroFuzzEnvironment
 from dbt_common.events.base_types import BaseEvent, DebugLevel, InfoLevel
 from dbt_common.events.event_manager import EventManager
@@ -129,6 +132,30 @@ def _graph_once(
 
 
 Compiler.compile = _graph_once  # type: ignore[assignment, method-assign]
+
+
+_select = ResourceTypeSelector.get_selected
+_selected: dict[tuple[Graph, frozenset[NodeType], str], frozenset[str]] = {}
+
+
+def _text_of(spec: SelectionSpec) -> str:
+    if isinstance(spec, SelectionCriteria):
+        return repr(spec)
+    parts = ", ".join(map(_text_of, spec.components))
+    return f"{type(spec).__name__}({spec.indirect_selection}: {parts})"
+
+
+def _select_once(
+    selector: ResourceTypeSelector, spec: SelectionSpec, warn_on_no_nodes: bool = True
+) -> set[str]:
+    """dbt asks every node for every part of a selection, three times a run."""
+    key = (selector.full_graph, frozenset(selector.resource_types), _text_of(spec))
+    if key not in _selected:
+        _selected[key] = frozenset(_select(selector, spec, warn_on_no_nodes))
+    return set(_selected[key])
+
+
+ResourceTypeSelector.get_selected = _select_once  # type: ignore[assignment, method-assign]
 
 
 def _add_macros(builder: MacroNamespaceBuilder, macros: Iterable[Macro], ctx: Any) -> None:
