@@ -50,7 +50,7 @@ help: ## Print this list
 	@echo
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "New here? 'make demo' shows the whole loop in about a minute. Then 'make test'."
+	@echo "New here? 'make demo' shows the whole loop in a minute or two. Then 'make test'."
 
 setup: $(STAMP) ## Install everything into .venv (the other targets do it by themselves)
 	@echo "Ready: $(BIN)/contact-sync, $(BIN)/dbt"

@@ -22,5 +22,5 @@ def needs(what: str, extra: str) -> Iterator[None]:
             raise
         raise ConfigError(
             f"{what} needs an extra ({error.name} cannot be imported): "
-            f"pip install 'contact-sync[{extra}]'"
+            f"pip install 'contact-sync[{extra}]', or `make setup` in a checkout"
         ) from None

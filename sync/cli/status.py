@@ -97,11 +97,16 @@ def _print_section(section: Section, rows: list[dict[str, Any]], *, is_whole: bo
 
 
 def _brief(rows: list[Row], is_whole: bool) -> list[Row]:
-    return rows if is_whole else rows[:_BRIEF]
+    return rows[:_BRIEF] if _is_cut(len(rows), is_whole) else rows
+
+
+def _is_cut(number: int, is_whole: bool) -> bool:
+    """One or two more rows take no more room than the line that says that they are left out."""
+    return not is_whole and number > _BRIEF + 2
 
 
 def _print_rest(number: int, is_whole: bool) -> None:
-    if not is_whole and number > _BRIEF:
+    if _is_cut(number, is_whole):
         echo(f"... and {number - _BRIEF} more: --all")
 
 

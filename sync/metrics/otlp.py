@@ -42,7 +42,7 @@ def sending(environment: Mapping[str, str], *, is_long: bool) -> Iterator[None]:
     try:
         sender = _sender(environment, is_long=is_long)
     except ConfigError as error:
-        echo(f"Error: {error}", err=True)
+        echo(f"Warning: {error}", err=True)
         sender = None
     if sender is None:
         yield

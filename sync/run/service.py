@@ -114,12 +114,14 @@ def _run(
     is_local = place.target.engine == "duckdb"
     landing = landing_directory()
     looks = (lambda: signature(landing)) if is_local else None
-    alerter = Alerter(channels, place.target.name, opened, parts) if channels else None
-    gauger = Gauger(opened) if is_sent() else None
-    lookers = [one for one in (alerter, gauger) if one is not None]
+    lookouts = []
+    if channels:
+        lookouts.append(Alerter(channels, place.target.name, opened, parts).start())
+    if is_sent():
+        lookouts.append(Gauger(opened).start())
 
     def has_ended() -> None:
-        for one in lookers:
+        for one in lookouts:
             one.ask()
 
     loop = Loop(
@@ -141,7 +143,7 @@ def _run(
         # What was answered is landed; what comes later, the platform sends again.
         end_receiver()
         pusher.end()
-        for one in lookers:
+        for one in lookouts:
             one.end()
         builder.stop(_BUILD_PATIENCE)
 
@@ -155,7 +157,7 @@ def _run(
         deadline = asked_at[0] + _PATIENCE
         join_receiver(deadline)
         pusher.join(deadline)
-        for one in lookers:
+        for one in lookouts:
             one.join(deadline)
         for name in ("build", "push", "publish", "alert"):
             if name in parts.as_json():

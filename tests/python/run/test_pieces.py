@@ -272,8 +272,8 @@ def test_it_tells_what_is_wrong_beside_all_else_and_a_channel_that_fails_stops_n
     with open_inbox() as inbox:
         inbox.status = 500
         channels = read_channels({VARIABLE: inbox.url})
-        alerter = Alerter(
-            channels, "prod", lambda: DuckDbWarehouse(database), parts, pause=0.01, longest=60
+        alerter = Alerter(channels, "prod", lambda: DuckDbWarehouse(database), parts).start(
+            pause=0.01, longest=60
         )
         wait_until(
             lambda: ("alert", "failing", "no message was taken by json 1") in said, "it fails"

@@ -172,7 +172,7 @@ def test_a_run_reads_what_waits_after_a_build_and_again_where_it_could_not(
             raise troubles.pop(0)
         return world.warehouse()
 
-    gauger = Gauger(opened, pause=0.0)
+    gauger = Gauger(opened).start(pause=0.0)
     gauger.ask()
     # The first trouble is none, and it looks again by itself.
     wait_until(lambda: len(troubles) == 1, "it looked twice")
@@ -186,6 +186,7 @@ def test_a_run_reads_what_waits_after_a_build_and_again_where_it_could_not(
     assert waiting["sendgrid", "suppress"] == 1
     assert [record.message for record in caplog.records] == [
         "What is pending was not measured: no table",
+        "gauges: a fault of contact-sync itself",
         "What is pending was not measured: a fault of contact-sync itself (ValueError)",
     ]
 
