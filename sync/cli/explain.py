@@ -243,7 +243,7 @@ def _print_timeline(timeline: Sequence[Mapping[str, Any]]) -> None:
                 row["channel"],
                 row["event_type"],
                 row["provider_event"],
-                row["address"],
+                row["address"] or _named(row),
                 row["external_id"],
                 row["topic"],
                 _marks(row),
@@ -251,6 +251,11 @@ def _print_timeline(timeline: Sequence[Mapping[str, Any]]) -> None:
             for row in shown
         ],
     )
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    """The addresses of an event that is about no channel: whom a profile says that they are."""
+    return " ".join(row[name] for name in ("email", "phone", "push_token") if row[name])
 
 
 def _marks(row: Mapping[str, Any]) -> str:

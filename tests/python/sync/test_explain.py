@@ -121,7 +121,14 @@ def land(warehouse: Warehouse) -> dict[str, str]:
         "properties": {"channel": "email", "new_status": "unsubscribed"},
         "timestamp": AT_MAY,
     }
-    preferences = [preference, {**preference, "messageId": "of-nine", "userId": "c-9"}]
+    profile = {
+        "type": "identify",
+        "messageId": "of-seven",
+        "userId": "c-7",
+        "traits": {"email": "new@example.com"},
+        "timestamp": AT_MAY,
+    }
+    named = [preference, {**preference, "messageId": "of-nine", "userId": "c-9"}, profile]
     block = {
         "event": "suppress",
         "channel": "email",
@@ -132,7 +139,7 @@ def land(warehouse: Warehouse) -> dict[str, str]:
     }
     return {
         "simple": warehouse.land("sendgrid", simple),
-        "named": warehouse.land("segment", preferences),
+        "named": warehouse.land("segment", named),
         "block": warehouse.land("operator", {"statements": [block]}),
     }
 
@@ -354,7 +361,9 @@ def test_the_screen_says_it_in_words(people: People) -> None:
     assert "unsubscribe since 2026-05-01 02:00:00" in text
     assert "policy   unsubscribe (consent): precedence 2, suppresses same" in text
     assert "ends by  only the person's own subscribe" in text
-    assert "Timeline" in text
+    _, _, timeline = text.partition("Timeline")
+    (profile,) = [line for line in timeline.splitlines() if "identify" in line]
+    assert "new@example.com" in profile, "whom a profile says that they are"
     assert "At the platforms" in text
 
 
