@@ -384,7 +384,7 @@ MUTANTS = [
     ),
     Mutant(
         "what arrives in between does not begin the count of soft bounces anew",
-        "models/intermediate/suppression/int_address_reasons.sql",
+        "models/intermediate/suppression/int_repeated_bounces.sql",
         "sum(case when soft_bounces.event_type = 'soft_bounce' then 0 else 1 end)",
         "sum(case when soft_bounces.event_type = 'soft_bounce' then 0 else 0 end)",
         unit_tests(
