@@ -93,6 +93,13 @@ unmatched_rows as (
 
 ),
 
+postmaster_rows as (
+
+    select * from {{ ref('postmaster_rows') }}
+    where error is not null
+
+),
+
 contacts_over_address_limit as (
 
     select * from {{ ref('status_contacts_over_address_limit') }}
@@ -292,6 +299,14 @@ findings as (
         count(*) as items,
         null as since
     from contacts_over_address_limit
+
+    union all
+
+    select
+        'postmaster_unread' as finding,
+        count(*) as items,
+        null as since
+    from postmaster_rows
 
 )
 
