@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sync.alerts.channels import Channel
-from sync.alerts.tell import tell
+from sync.alerts.tell import Run, tell
 from sync.errors import SyncError, WarehouseBusy
 from sync.run.parts import Parts
 from sync.warehouse.base import Warehouse
@@ -31,15 +31,20 @@ class Alerter:
         target: str,
         open_warehouse: Callable[[], Warehouse],
         parts: Parts,
+        run: Run,
         *,
         pause: float = _PAUSE,
         longest: float = _LONGEST,
     ) -> None:
-        """target: of the dbt profile. pause, longest: seconds between two looks."""
+        """target: of the dbt profile. run: this one, as local_run says.
+
+        pause, longest: seconds between two looks.
+        """
         self._channels = channels
         self._target = target
         self._open = open_warehouse
         self._parts = parts
+        self._run_here = run
         self._pause = pause
         self._longest = longest
         self._asked = threading.Event()
@@ -68,7 +73,7 @@ class Alerter:
 
     def _look(self) -> None:
         try:
-            done = tell(self._open(), self._channels, self._target)
+            done = tell(self._open(), self._channels, self._target, self._run_here)
         except WarehouseBusy as error:
             # A build has the file: nothing is wrong.
             self._parts.say("alert", "waiting", str(error))

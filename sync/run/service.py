@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sync.alerts.channels import Channel
+from sync.alerts.tell import local_run
 from sync.delivery.guard import Limits
 from sync.errors import SyncError
 from sync.metrics.measures import is_sent
@@ -114,7 +115,9 @@ def _run(
     is_local = place.target.engine == "duckdb"
     landing = landing_directory()
     looks = (lambda: signature(landing)) if is_local else None
-    alerter = Alerter(channels, place.target.name, opened, parts) if channels else None
+    alerter = None
+    if channels:
+        alerter = Alerter(channels, place.target.name, opened, parts, local_run(place))
     gauger = Gauger(opened) if is_sent() else None
     lookers = [one for one in (alerter, gauger) if one is not None]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sync.alerts.channels import VARIABLE, read_channels
+from sync.alerts.tell import Run
 from sync.delivery.guard import Limits
 from sync.delivery.report import Part as Outcome
 from sync.errors import GuardStop
@@ -273,7 +274,13 @@ def test_it_tells_what_is_wrong_beside_all_else_and_a_channel_that_fails_stops_n
         inbox.status = 500
         channels = read_channels({VARIABLE: inbox.url})
         alerter = Alerter(
-            channels, "prod", lambda: DuckDbWarehouse(database), parts, pause=0.01, longest=60
+            channels,
+            "prod",
+            lambda: DuckDbWarehouse(database),
+            parts,
+            Run("", has_died=False),
+            pause=0.01,
+            longest=60,
         )
         wait_until(
             lambda: ("alert", "failing", "no message was taken by json 1") in said, "it fails"
