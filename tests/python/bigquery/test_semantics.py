@@ -189,7 +189,8 @@ def plain(value: Any) -> Any:
 
 #: They count what differs by design: lines that cannot be read, objects where text belongs.
 COUNTS = {
-    "alert_source_measures", "status_findings", "status_quarantined", "status_unknown_events",
+    "alert_source_measures", "findings_of_sources", "status_findings", "status_quarantined",
+    "status_unknown_events",
 }  # fmt: skip
 
 
@@ -230,6 +231,7 @@ EMPTY = {
     "alert_source_measures",
     "backfill_conflicts",
     "deliverability_alerts",
+    "findings_of_builds",
     "int_cross_channel_reasons",
     "int_desired_profiles",
     "int_events_corrected",

@@ -128,7 +128,11 @@ def status_views(schema: str, engine: str) -> Iterator[str]:
 
 def _readers(path: Path) -> list[bool]:
     text = path.read_text(encoding="utf-8")
-    return ["ref('alert_" in text.replace("alert_rules", ""), "ref('status_" in text]
+    return [
+        "ref('findings_" in text,
+        "ref('alert_" in text.replace("alert_rules", ""),
+        "ref('status_" in text,
+    ]
 
 
 #: As dbt renders, with the macros that such a view may use.
