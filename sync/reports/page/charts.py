@@ -61,19 +61,21 @@ def draw(chart: Chart) -> str:
     return str(vl_convert.vegalite_to_svg(spec))
 
 
-def lag(rows: Rows) -> Chart:
-    """95 % of the opt-outs of each platform were confirmed within so many seconds."""
+def lag(rows: Rows) -> Chart | None:
+    """95 % of the opt-outs of each platform were confirmed within so many seconds; None before the
+    first was.
+    """
     found = [
         {"name": _short(f"{row['destination']} {row['channel']}"), "seconds": row["p95_seconds"]}
         for row in rows
         if row["p95_seconds"] is not None
     ]
+    if not found:
+        return None
     found.sort(key=lambda one: -int(one["seconds"]))
     values = [{**one, "seconds": max(one["seconds"], 1)} for one in found[:_MOST_BARS]]
     left_out = f"; the {len(values)} slowest are shown" if len(found) > len(values) else ""
-    told = "".join(
-        f"; the slowest is {one['name']}, {one['seconds']:,} seconds" for one in values[:1]
-    )
+    told = f"; the slowest is {values[0]['name']}, {values[0]['seconds']:,} seconds"
     return Chart(
         {
             "height": {"step": 22},

@@ -18,7 +18,8 @@ class Panel:
     question: what it answers. sql: {marts} stands for the schema of the models, {month} and {week}
     for the instants 30 and 7 days ago, {month_day} for the day 30 days ago, {length} for 10 (days)
     or 7 (months). columns: names in the rows, and what people read. empty: said where there is no
-    row; "": without rows the panel is not shown. hint: what to do. chart: of the rows.
+    row; "": without rows the panel is not shown. hint: what to do. chart: of the rows; None where
+    they have nothing to draw.
     """
 
     key: str
@@ -28,7 +29,7 @@ class Panel:
     columns: Mapping[str, str]
     empty: str
     hint: str = ""
-    chart: Callable[[Rows], charts.Chart] | None = None
+    chart: Callable[[Rows], charts.Chart | None] | None = None
 
 
 #: In the order of the page.
