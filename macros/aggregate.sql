@@ -90,3 +90,23 @@ repeated_keys as (
 {% macro per_million(number, of) -%}
     cast(round({{ number }} * 1000000 / nullif({{ of }}, 0)) as {{ type_int64() }})
 {%- endmacro %}
+
+{#- A rate that is written as a number from 0 to 1, of a million; null where it is none. Params: text. Why: a cast that fails is null by another name. -#}
+{% macro rate_per_million(text) %}{{ return(adapter.dispatch('rate_per_million')(text)) }}{% endmacro %}
+{% macro bigquery__rate_per_million(text) -%}
+    case when safe_cast({{ text }} as float64) between 0 and 1 then cast(round(safe_cast({{ text }} as float64) * 1000000) as int64) end
+{%- endmacro %}
+{% macro duckdb__rate_per_million(text) -%}
+    case when try_cast({{ text }} as double) between 0 and 1 then cast(round(try_cast({{ text }} as double) * 1000000) as bigint) end
+{%- endmacro %}
+
+{#- The statistics of Postmaster Tools that deliverability_gmail shows, each by the name that its query gives it and the column. -#}
+{% macro postmaster_metrics() -%}
+    {{ return({
+        'spam_rate': 'spam_per_million',
+        'delivery_error_rate': 'delivery_errors_per_million',
+        'spf_success_rate': 'spf_per_million',
+        'dkim_success_rate': 'dkim_per_million',
+        'dmarc_success_rate': 'dmarc_per_million',
+    }) }}
+{%- endmacro %}

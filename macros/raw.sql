@@ -102,11 +102,20 @@
     ]) }}
 {%- endmacro %}
 
+{#- What Google's Postmaster Tools says of a domain's mail: text on every engine, as the API's objects came. -#}
+{% macro postmaster_table(text) -%}
+    {%- set columns = [] -%}
+    {%- for column in postmaster_columns() -%}{%- do columns.append(column ~ " " ~ text) -%}{%- endfor -%}
+    {{ return("create table if not exists " ~ raw_table('postmaster_daily') ~ " (" ~ columns | join(", ") ~ ")") }}
+{%- endmacro %}
+{% macro postmaster_columns() %}{{ return(['name', 'date', 'metric', 'value', 'queried_at']) }}{% endmacro %}
+
 {% macro duckdb__raw_tables() -%}
     {{ return([
         "create schema if not exists raw",
         "create table if not exists " ~ raw_table('landing_loaded')
         ~ " (relation varchar, landing_part varchar, fingerprint varchar, loaded_at timestamp)",
+        postmaster_table("varchar"),
     ] + ledger_tables("varchar", "bigint", "timestamp")) }}
 {%- endmacro %}
 
@@ -127,6 +136,7 @@
         ~ " push_token string, updated_at timestamp) partition by date(updated_at)",
         "create table if not exists " ~ raw_table('webhook_requests') ~ " (source string, status_class string, requests int64,"
         ~ " counted_at timestamp) partition by date(counted_at) options (partition_expiration_days = 30)",
+        postmaster_table("string"),
         "create table if not exists " ~ raw_table('landing_files')
         ~ " (invocation_id string, landing_part string, fingerprint string, noted_at timestamp)",
         "create table if not exists " ~ raw_table('landing_loaded')
@@ -186,6 +196,7 @@
     {%- if requests or not graph.get('has_landing_views') -%}
         {%- do run_query("create or replace table " ~ raw_table('webhook_requests') ~ " as " ~ landed_requests(requests)) -%}
     {%- endif -%}
+    {%- if looks_at_all_files() -%}{%- do load_postmaster(landing) -%}{%- endif -%}
     {%- if not files.pattern -%}
         {%- do exceptions.warn("No landing files below " ~ landing ~ " (CONTACT_SYNC_LANDING): there is nothing to read.") -%}
     {%- endif -%}
@@ -311,6 +322,25 @@
         where regexp_extract(filename, 'date=([0-9-]+)/', 1) >= '{{ (run_started_at - modules.datetime.timedelta(days=30)).strftime('%Y-%m-%d') }}'
     {%- else -%}
         select '' as source, '' as status_class, 0::bigint as requests, now()::timestamp as counted_at where false
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What was landed of Postmaster Tools (DuckDB): a table, for the command may run in another folder; as the daily run finds it,
+    since no list and no push needs it. -#}
+{% macro load_postmaster(landing) -%}
+    {%- set pattern = landed_files(landing, 'postmaster_daily')[0] -%}
+    {%- set files, rows = run_query(
+        "select (select count(*) from glob('" ~ pattern ~ "')), (select count(*) from " ~ raw_table('postmaster_daily') ~ ")"
+    ).rows[0] -%}
+    {%- if files or rows -%}
+        {%- set columns = postmaster_columns() | join(', ') -%}
+        {%- do run_query(
+            "begin; delete from " ~ raw_table('postmaster_daily') ~ (
+                "; insert into " ~ raw_table('postmaster_daily') ~ " (" ~ columns ~ ") select " ~ columns ~ " from read_json('" ~ pattern
+                ~ "', format = 'newline_delimited', ignore_errors = true, hive_partitioning = false, columns = {"
+                ~ columns.replace(',', ": 'VARCHAR',") ~ ": 'VARCHAR'})" if files else ""
+            ) ~ "; commit"
+        ) -%}
     {%- endif -%}
 {%- endmacro %}
 

@@ -33,6 +33,11 @@ RULES: Final[Mapping[str, Words]] = {
         "there is a newer build",
         "Nothing is pushed from it. Look whether the schedule, or `contact-sync run`, is at work.",
     ),
+    "run_died": Words(
+        "`contact-sync run` died",
+        "`contact-sync run` is at work, or was stopped",
+        "Start it again: nothing is received, built or pushed by it.",
+    ),
     "source_silent": Words(
         "nothing was received for {value} h (told from {threshold} h on, by its habit)",
         "it sends again, or has been silent for so long that silence is its habit",

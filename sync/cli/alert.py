@@ -28,10 +28,10 @@ def alert(project: Project, dry_run: bool) -> None:
     """Tell people when an incident begins, again after 24 hours, and when it has ended.
 
     What is one are the rows of seeds/alert_rules.csv: a source that is silent, requests that are
-    refused, a build that failed, an opt-out that waits. Messages go to the URLs of Apprise in
-    CONTACT_SYNC_ALERT_URLS (Slack, Teams, mail, PagerDuty ...: docs/alerts.md), and hold nobody's
-    address. Run it from cron; `contact-sync run` does it by itself. Needs the extra `alert`:
-    pip install 'contact-sync[alert]'.
+    refused, a build that failed, a `contact-sync run` that died here, an opt-out that waits.
+    Messages go to the URLs of Apprise in CONTACT_SYNC_ALERT_URLS (Slack, Teams, mail, PagerDuty
+    ...: docs/alerts.md), and hold nobody's address. Run it from cron; `contact-sync run` does it
+    by itself. Needs the extra `alert`: pip install 'contact-sync[alert]'.
 
     \b
     Exit codes:
@@ -46,7 +46,7 @@ def alert(project: Project, dry_run: bool) -> None:
       contact-sync alert --dry-run
     """
     from sync.alerts.channels import VARIABLE, read_channels
-    from sync.alerts.tell import tell
+    from sync.alerts.tell import local_run, tell
     from sync.metrics.state import measure_state
 
     channels = read_channels(os.environ)
@@ -58,7 +58,8 @@ def alert(project: Project, dry_run: bool) -> None:
             f"{VARIABLE} is not set: put one or more URLs of Apprise into it, with blanks between "
             "them (docs/alerts.md). --dry-run needs none."
         )
-    done = tell(project.open(read_only=False), channels, project.target.name)
+    run = local_run(project.place())
+    done = tell(project.open(read_only=False), channels, project.target.name, run)
     print_done(done)
     measure_state(project.target)
     sys.exit(1 if done.failed else 0)
@@ -78,11 +79,13 @@ def print_done(done: Done) -> None:
 
 
 def _print_dry(project: Project, channels: list[str]) -> None:
-    from sync.alerts.tell import look
+    from sync.alerts.tell import local_run, look
     from sync.alerts.words import message_of
 
     # Without a channel, all that holds is what a new one would be told.
-    news, _ = look(project.open(read_only=True), channels or ["a new channel"])
+    news, _ = look(
+        project.open(read_only=True), channels or ["a new channel"], local_run(project.place())
+    )
     for channel, items in news.items():
         for one in items:
             message = message_of(one, project.target.name)

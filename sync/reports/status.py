@@ -221,6 +221,10 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
         "{items:,} external ids name too many addresses",
         "Opt-ins and opt-outs do not pass along their links.",
     ),
+    "postmaster_unread": (
+        "{items:,} statistics of Postmaster Tools cannot be read",
+        "postmaster_rows says why (error): correct or remove them where they were loaded.",
+    ),
 }
 #: By the lowest severity among the findings.
 _LEVELS = {1: "act now", 2: "attention"}

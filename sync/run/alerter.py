@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from sync.alerts.channels import Channel
-from sync.alerts.tell import tell
+from sync.alerts.tell import Run, tell
 from sync.run.lookout import Lookout
 from sync.run.parts import Parts
 from sync.warehouse.base import Warehouse
@@ -28,12 +28,14 @@ class Alerter:
         target: str,
         open_warehouse: Callable[[], Warehouse],
         parts: Parts,
+        run: Run,
     ) -> None:
-        """target: of the dbt profile."""
+        """target: of the dbt profile. run: this one, as local_run says."""
         self._channels = channels
         self._target = target
         self._open = open_warehouse
         self._parts = parts
+        self._run = run
 
     def start(self, *, pause: float = _PAUSE, longest: float = _LONGEST) -> Lookout:
         """The thread that does it."""
@@ -41,7 +43,7 @@ class Alerter:
 
     def __call__(self) -> None:
         """Tells what is news."""
-        done = tell(self._open(), self._channels, self._target)
+        done = tell(self._open(), self._channels, self._target, self._run)
         if done.failed:
             self.failed(f"no message was taken by {', '.join(done.failed)}")
         else:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sync.alerts.channels import Channel
+from sync.alerts.tell import local_run
 from sync.delivery.guard import Limits
 from sync.errors import SyncError
 from sync.metrics.measures import is_sent
@@ -116,7 +117,8 @@ def _run(
     looks = (lambda: signature(landing)) if is_local else None
     lookouts = []
     if channels:
-        lookouts.append(Alerter(channels, place.target.name, opened, parts).start())
+        alerter = Alerter(channels, place.target.name, opened, parts, local_run(place))
+        lookouts.append(alerter.start())
     if is_sent():
         lookouts.append(Gauger(opened).start())
 

@@ -981,6 +981,37 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "a run that died is told to nobody",
+        "sync/alerts/tell.py",
+        "    if run.has_died:\n",
+        "    if run.has_died and not rules:\n",
+        (
+            "tests/python/sync/test_alert.py"
+            "::test_a_run_that_died_is_told_and_one_that_was_stopped_is_not",
+        ),
+    ),
+    Mutant(
+        "a machine ends the incident of a run on another one",
+        "sync/alerts/tell.py",
+        'if one.rule != "run_died" or one.subject == run.subject',
+        "if one.rule",
+        ("tests/python/sync/test_alert.py::test_of_a_run_elsewhere_this_machine_ends_no_incident",),
+    ),
+    Mutant(
+        "a rate that is no number from 0 to 1 is passed over",
+        "models/marts/reports/postmaster_rows.sql",
+        "when per_million is null then",
+        "when rate_text is null then",
+        unit_tests("a_statistic_without_a_day_a_domain_or_a_rate_is_named_and_not_shown"),
+    ),
+    Mutant(
+        "the report shows texts of any length",
+        "sync/reports/page/report.py",
+        "return text if len(text) <= longest else",
+        "return text if len(text) else",
+        ("tests/python/sync/test_report_size.py::test_a_page_full_of_long_names_is_small",),
+    ),
+    Mutant(
         "metrics are cumulative unless a variable says delta",
         "sync/metrics/otlp.py",
         'is_delta=not environment.get(_TEMPORALITY, "").strip()',

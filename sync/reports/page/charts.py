@@ -16,6 +16,9 @@ Rows = Sequence[Mapping[str, Any]]
 
 #: In the order of the policy: one colour each, whatever the rows hold.
 REASONS: Final = ("complaint", "unsubscribe", "bounce", "soft_bounces", "block", "unengaged")
+#: Bars of a chart at most, and characters of the names in it.
+_MOST_BARS: Final = 40
+_LONGEST: Final = 40
 #: Pixels: what a phone shows without shrinking the words much.
 _WIDTH: Final = 430
 #: Of an axis of names: room for the longest, whatever font the reader has.
@@ -58,15 +61,21 @@ def draw(chart: Chart) -> str:
     return str(vl_convert.vegalite_to_svg(spec))
 
 
-def lag(rows: Rows) -> Chart:
-    """95 % of the opt-outs of each platform were confirmed within so many seconds."""
-    values = [
-        {"name": f"{row['destination']} {row['channel']}", "seconds": max(row["p95_seconds"], 1)}
+def lag(rows: Rows) -> Chart | None:
+    """95 % of the opt-outs of each platform were confirmed within so many seconds; None before the
+    first was.
+    """
+    found = [
+        {"name": _short(f"{row['destination']} {row['channel']}"), "seconds": row["p95_seconds"]}
         for row in rows
         if row["p95_seconds"] is not None
     ]
-    slowest = max(values, key=lambda one: one["seconds"], default=None)
-    told = f"; the slowest is {slowest['name']}, {slowest['seconds']:,} seconds" if slowest else ""
+    if not found:
+        return None
+    found.sort(key=lambda one: -int(one["seconds"]))
+    values = [{**one, "seconds": max(one["seconds"], 1)} for one in found[:_MOST_BARS]]
+    left_out = f"; the {len(values)} slowest are shown" if len(found) > len(values) else ""
+    told = f"; the slowest is {values[0]['name']}, {values[0]['seconds']:,} seconds"
     return Chart(
         {
             "height": {"step": 22},
@@ -80,12 +89,14 @@ def lag(rows: Rows) -> Chart:
                     "field": "seconds",
                     "type": "quantitative",
                     "scale": {"type": "log", "domainMin": 1},
-                    "title": "95 % confirmed within (seconds)",
+                    "title": "95 % confirmed within (seconds)"
+                    + (f", the {len(values)} slowest" if left_out else ""),
                     "axis": {"tickCount": 4, "format": "~s"},
                 },
             },
         },
-        f"Bars: within how many seconds 95 % of the opt-outs were confirmed, by platform{told}.",
+        "Bars: within how many seconds 95 % of the opt-outs were confirmed, by platform"
+        f"{told}{left_out}.",
     )
 
 
@@ -175,3 +186,7 @@ def _vega(instant: datetime) -> dict[str, int]:
         "date": instant.day,
         "hours": instant.hour,
     }
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"

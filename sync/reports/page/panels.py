@@ -18,7 +18,8 @@ class Panel:
     question: what it answers. sql: {marts} stands for the schema of the models, {month} and {week}
     for the instants 30 and 7 days ago, {month_day} for the day 30 days ago, {length} for 10 (days)
     or 7 (months). columns: names in the rows, and what people read. empty: said where there is no
-    row. hint: what to do. chart: of the rows.
+    row; "": without rows the panel is not shown. hint: what to do. chart: of the rows; None where
+    they have nothing to draw.
     """
 
     key: str
@@ -28,7 +29,7 @@ class Panel:
     columns: Mapping[str, str]
     empty: str
     hint: str = ""
-    chart: Callable[[Rows], charts.Chart] | None = None
+    chart: Callable[[Rows], charts.Chart | None] | None = None
 
 
 #: In the order of the page.
@@ -160,7 +161,48 @@ PANELS: tuple[Panel, ...] = (
         },
         "No platform reported so much mail in the last 30 days.",
         "5,000 of a million are 0.5 %. Complaints and unsubscribes are of what was delivered. Gmail"
-        " reports no person's complaint: its rate is in Google's Postmaster Tools alone.",
+        " reports no person's complaint: its rate is in Google's Postmaster Tools alone"
+        " (docs/report.md says how to load it).",
+    ),
+    Panel(
+        "postmaster",
+        "What does Gmail say of our mail?",
+        "Google's Postmaster Tools of the last 30 days, by sending domain. Rates are of a million.",
+        """
+        select
+            domain,
+            max(date_day) as newest,
+            count(*) as days,
+            max(case when place = 1 then spam_per_million end) as spam,
+            max(spam_per_million) as worst_spam,
+            count(case when spam_per_million >= 1000 then 1 end) as days_from_1000,
+            count(case when spam_per_million >= 3000 then 1 end) as days_from_3000,
+            max(delivery_errors_per_million) as worst_errors,
+            min(dmarc_per_million) as least_dmarc
+        from (
+            select
+                *,
+                row_number() over (partition by domain order by date_day desc) as place
+            from {marts}.deliverability_gmail
+            where date_day >= {month_day}
+        ) as by_day
+        group by domain
+        order by worst_spam desc, domain
+        """,
+        {
+            "domain": "domain",
+            "newest": "newest day",
+            "days": "days",
+            "spam": "reported as spam on the newest",
+            "worst_spam": "on the worst day",
+            "days_from_1000": "days from 1,000 on",
+            "days_from_3000": "days from 3,000 on",
+            "worst_errors": "refused or put off, worst day",
+            "least_dmarc": "passed DMARC, worst day",
+        },
+        "",
+        "Google asks for less than 1,000 (0.1 %), and never 3,000 (0.3 %). Days of little mail are"
+        " left out by Google; deliverability_gmail has each day, SPF and DKIM.",
     ),
     Panel(
         "thresholds",

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 _MANY_DAYS: Final = 120
 #: Rows of a table; the page says how many more there are.
 _MOST_ROWS: Final = 200
+#: Characters of a name, and of what a platform said. What is longer ends in an ellipsis.
+_LONGEST: Final = 60
+_LONGEST_ERROR: Final = 300
 _DAYS: Final = "select count(distinct date_day) as days from {marts}.list_history"
 #: Columns whose words are a sender's or a platform's.
-_FROM_OUTSIDE: Final = ("source", "error")
+_FROM_OUTSIDE: Final = ("source", "error", "domain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,15 @@ class Filled:
     def shown(self) -> Sequence[Mapping[str, Any]]:
         """The rows of the table: the first ones."""
         return self.rows[:_MOST_ROWS]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a text of these is longer than what is shown of it."""
+        return any(
+            isinstance(row[name], str) and len(row[name]) > _longest(name)
+            for row in self.shown
+            for name in self.panel.columns
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +97,8 @@ def read_report(
         (history,) = warehouse.rows(_DAYS)
         queries = questions(has_many_days=history["days"] > _MANY_DAYS)
         found = warehouse.rows_of_each(queries)
-    filled = [_filled(*one) for one in zip(PANELS, queries, found, strict=True)]
-    return Report(status, filled, utc_now())
+    panels = [filled(*one) for one in zip(PANELS, queries, found, strict=True)]
+    return Report(status, panels, utc_now())
 
 
 def questions(*, has_many_days: bool) -> list[str]:
@@ -111,7 +123,8 @@ def render(report: Report) -> str:
     return _template().render(report=report, status=report.status)
 
 
-def _filled(panel: Panel, sql: str, rows: Sequence[Mapping[str, Any]]) -> Filled:
+def filled(panel: Panel, sql: str, rows: Sequence[Mapping[str, Any]]) -> Filled:
+    """A panel of these rows, with its chart drawn. sql: the query that found them."""
     chart = panel.chart(rows) if panel.chart is not None and rows else None
     return Filled(
         panel,
@@ -126,7 +139,9 @@ def _embedded(svg: str) -> str:
     """An SVG for a page: as wide as its column; what it shows is said beside it, once."""
     inner = re.sub(r"^<svg ", '<svg aria-hidden="true" focusable="false" ', svg)
     # Roles and labels of single marks would be read aloud one by one.
-    return re.sub(r' (role|aria-roledescription|aria-label)="[^"]*"', "", inner)
+    inner = re.sub(r' (role|aria-roledescription|aria-label)="[^"]*"', "", inner)
+    # A hundredth of a pixel is seen by nobody; more digits are a third of a drawing.
+    return re.sub(r'="[^"]*"', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), inner)
 
 
 def _with(places: Mapping[str, str], sql: str) -> str:
@@ -164,4 +179,10 @@ def _cell(value: Any, column: str = "") -> str:
         return value.isoformat()
     if isinstance(value, int):
         return f"{value:,}"
-    return redact(str(value)) if column in _FROM_OUTSIDE else str(value)
+    text = redact(str(value)) if column in _FROM_OUTSIDE else str(value)
+    longest = _longest(column)
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _longest(column: str) -> int:
+    return _LONGEST_ERROR if column == "error" else _LONGEST

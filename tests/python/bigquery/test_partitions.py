@@ -36,6 +36,8 @@ PARTITIONED: Mapping[str, str] = {
 }
 #: Views that pass a partition column on: they are judged where they are read.
 VIEWS = (*STAGING, "int_ledger_outcomes")
+#: What `contact-sync alert` reads every few minutes: of the events the partitions of a day.
+LOOKS = ("alert_rate_measures", "alert_source_measures")
 SITUATIONS = ("nothing new", "something new", "everything anew")
 #: Models whose predicates are taken away, one at a time.
 BROKEN = (
@@ -49,6 +51,8 @@ BROKEN = (
     ("int_ledger_recent", "pushed_at >= "),
     ("int_ledger_latest", "pushed_at >= "),
     ("int_pushed_addresses", "pushed_at >= "),
+    ("alert_rate_measures", "loaded_at > "),
+    ("alert_source_measures", "loaded_at > "),
 )
 
 Reads = Mapping[str, Sequence[Read]]
@@ -57,12 +61,13 @@ Reads = Mapping[str, Sequence[Read]]
 @dataclass(frozen=True)
 class Found:
     """Reads of the models of the selector `frequent` in each situation; of those of which a
-    predicate was taken away; of bounded selects from the views.
+    predicate was taken away; of bounded selects from the views; of the looks of `alert`.
     """
 
     frequent: Mapping[str, Reads]
     broken: Mapping[tuple[str, str], Reads]
     views: Reads
+    looks: Reads
 
 
 def problems(found: Reads) -> list[str]:
@@ -96,6 +101,8 @@ def found(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> F
         view = nodes["nothing new"][name]
         column = "pushed_at" if name == "int_ledger_outcomes" else "received_at"
         scripts["view", name] = f"select * from ({view}) where {column} > timestamp '2026-05-02'"
+    for name in LOOKS:
+        scripts["look", name] = nodes["nothing new"][name]
     texts = list(dict.fromkeys(map(timeless, scripts.values())))
     of_text = dict(zip(texts, reads(project.tables(), texts), strict=True))
     answers = {of: of_text[timeless(sql)] for of, sql in scripts.items()}
@@ -108,6 +115,7 @@ def found(bigquery_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> F
         },
         broken={(name, text): {name: answers[text, name]} for name, text in BROKEN},
         views={name: answers["view", name] for name in VIEWS},
+        looks={name: answers["look", name] for name in LOOKS},
     )
 
 
@@ -143,6 +151,12 @@ def test_every_history_is_read_somewhere(found: Found) -> None:
     }
     # Deliveries are read through the views alone, which are judged below.
     assert read >= PARTITIONED.keys() - OWN_DATES.keys() - {"webhook_deliveries"}
+
+
+def test_a_look_of_alert_reads_the_days_that_it_measures(found: Found) -> None:
+    assert problems(found.looks) == []
+    for name, of_look in found.looks.items():
+        assert "events" in {one.table for one in of_look}, name
 
 
 @pytest.mark.parametrize(("model", "predicate"), BROKEN)

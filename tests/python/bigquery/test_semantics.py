@@ -75,6 +75,10 @@ def land_everything(warehouse: Warehouse) -> None:
     opened = {"id": "7", "recipient_email": "noa@example.org", "open_date": "2026-08-30T10:00:00Z"}
     warehouse.land_rows("email_opens", [opened])
     warehouse.land_rows("contacts", CONTACTS)
+    spam = {"name": "domains/example.com/domainStats/x", "metric": "SPAM_RATE"}
+    may_2 = {"year": 2026, "month": 5, "day": 2}
+    for value in ({"floatValue": 1.2e-3}, {"doubleValue": 1.5e-5}, {"floatValue": "NaN"}, None):
+        warehouse.land_rows("postmaster_daily", [{**spam, "date": may_2, "value": value}])
     generator.land(warehouse.landing, events=EVENTS, seed=7, days=DAYS)
     story.land_first_days(warehouse.landing, start=generator.START, days=DAYS)
     story.land_second_day(warehouse.landing, start=generator.START, days=DAYS)
@@ -185,7 +189,8 @@ def plain(value: Any) -> Any:
 
 #: They count what differs by design: lines that cannot be read, objects where text belongs.
 COUNTS = {
-    "alert_source_measures", "status_findings", "status_quarantined", "status_unknown_events",
+    "alert_source_measures", "findings_of_sources", "status_findings", "status_quarantined",
+    "status_unknown_events",
 }  # fmt: skip
 
 
@@ -226,6 +231,7 @@ EMPTY = {
     "alert_source_measures",
     "backfill_conflicts",
     "deliverability_alerts",
+    "findings_of_builds",
     "int_cross_channel_reasons",
     "int_desired_profiles",
     "int_events_corrected",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -17,6 +18,10 @@ from sync.reports.page.report import read_report, render
 from sync.warehouse.duckdb import DuckDbWarehouse
 from tests.python.conftest import Warehouse
 from tests.python.pages import QUERIES
+
+HOSTILE = "<img src=x onerror=alert(1)>'\"&{{ 7 * 7 }}"
+#: Of a name that is parted by slashes.
+HOSTILE_DOMAIN = HOSTILE.replace("/", "")
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,18 @@ def told(new_warehouse: Callable[[], Warehouse]) -> Warehouse:
         },
         received_at=now,
     )
+    yesterday, today = (datetime.now(UTC) - timedelta(days=days) for days in (1, 0))
+    for day, metric, value in (
+        (yesterday, "spam_rate", {"floatValue": 0.0031}),
+        (today, "spam_rate", {"floatValue": 0.0004}),
+        (today, "dmarc_success_rate", {"floatValue": 0.99}),
+        (today, "spam_rate", {"floatValue": 4}),
+    ):
+        date_of = {"year": day.year, "month": day.month, "day": day.day}
+        row = {"name": f"domains/{HOSTILE_DOMAIN}/domainStats/x", "date": date_of}
+        warehouse.land_rows("postmaster_daily", [{**row, "metric": metric, "value": value}])
+    # A line that is torn.
+    warehouse.append("postmaster_daily", '{"name": "domains/', "torn.ndjson")
     warehouse.build()
     return warehouse
 
@@ -153,9 +170,6 @@ class _Page(HTMLParser):
             self.cells[self._panel][-1] += data
 
 
-HOSTILE = "<img src=x onerror=alert(1)>'\"&{{ 7 * 7 }}"
-
-
 @pytest.fixture(scope="module")
 def page(told: Warehouse) -> str:
     """The report of what was told, after a platform took one opt-out and said something odd."""
@@ -250,6 +264,9 @@ def test_the_report_shows_the_figures_of_what_was_told(page: str) -> None:
     cells = _Page(page).cells
     assert cells["deliverability"] == ["sendgrid", "200", "198", "10,000", "0", "0", "0"]
     assert cells["growth"][1:5] == ["bounce", "2", "0", "2"]
+    assert cells["postmaster"][0] == HOSTILE_DOMAIN
+    assert cells["postmaster"][2:] == ["2", "400", "3,100", "1", "1", "-", "990,000"]
+    assert "2 statistics of Postmaster Tools cannot be read" in page
     assert cells["obedience"][:7] == ["sendgrid", "email", "1", "0", "0", "1", "1"]
 
 
@@ -263,3 +280,12 @@ def test_where_platforms_took_every_opt_out_the_report_says_so(told: Warehouse) 
     fine = replace(report, status=replace(report.status, findings=[]))
     words = " ".join(_Page(render(fine)).words.split())
     assert "Every opt-out is obeyed at the lists that are enabled: platforms took all 1" in words
+
+
+def test_statistics_of_postmaster_tools_are_those_that_are_in_the_landing(told: Warehouse) -> None:
+    shutil.rmtree(told.landing / "postmaster_daily")
+    told.build("--select", "postmaster_rows")
+    assert told.rows("select * from deliverability_gmail") == []
+    assert 'data-panel="postmaster"' not in render(
+        read_report(DuckDbWarehouse(told.database), {}, None)
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sync.alerts.channels import VARIABLE, read_channels
+from sync.alerts.tell import Run
 from sync.delivery.guard import Limits
 from sync.delivery.report import Part as Outcome
 from sync.errors import GuardStop
@@ -272,7 +273,8 @@ def test_it_tells_what_is_wrong_beside_all_else_and_a_channel_that_fails_stops_n
     with open_inbox() as inbox:
         inbox.status = 500
         channels = read_channels({VARIABLE: inbox.url})
-        alerter = Alerter(channels, "prod", lambda: DuckDbWarehouse(database), parts).start(
+        run = Run("", has_died=False)
+        alerter = Alerter(channels, "prod", lambda: DuckDbWarehouse(database), parts, run).start(
             pause=0.01, longest=60
         )
         wait_until(

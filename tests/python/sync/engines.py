@@ -71,6 +71,7 @@ TABLES = {
     "int_events_latest": "source text, channel text, platform_id text, external_id text,"
     " event_type text, is_own boolean, first_received_at timestamp, last_at timestamp",
     "int_platform_ids": "channel text, platform_id text",
+    "postmaster_rows": "error text",
     "suppression_policy": "reason text, attribute text",
     "topics": "source text, topic text, suppresses boolean",
     "destination_errors": "destination text, http_status text, field text, pattern text,"
@@ -127,7 +128,11 @@ def status_views(schema: str, engine: str) -> Iterator[str]:
 
 def _readers(path: Path) -> list[bool]:
     text = path.read_text(encoding="utf-8")
-    return ["ref('alert_" in text.replace("alert_rules", ""), "ref('status_" in text]
+    return [
+        "ref('findings_" in text,
+        "ref('alert_" in text.replace("alert_rules", ""),
+        "ref('status_" in text,
+    ]
 
 
 #: As dbt renders, with the macros that such a view may use.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 
 from sync.alerts.channels import VARIABLE, read_channels
 from sync.alerts.incidents import Condition, Told, news_for
-from sync.alerts.tell import Done, tell
+from sync.alerts.tell import Done, Run, tell
 from sync.alerts.words import RULES, message_of
 from sync.clock import utc_now
 from sync.errors import ConfigError, WarehouseUnavailable
@@ -53,8 +55,12 @@ def break_build(world: World) -> None:
     world.build(ok=False, age=timedelta(minutes=20))
 
 
-def tell_now(world: World, *urls: str) -> Done:
-    return tell(world.warehouse(), read_channels({VARIABLE: " ".join(urls)}), "prod")
+#: Where nobody runs `contact-sync run`.
+NO_RUN = Run("", has_died=False)
+
+
+def tell_now(world: World, *urls: str, run: Run = NO_RUN) -> Done:
+    return tell(world.warehouse(), read_channels({VARIABLE: " ".join(urls)}), "prod", run)
 
 
 def states(world: World) -> list[str]:
@@ -146,7 +152,7 @@ def test_a_message_whose_row_could_not_be_written_is_told_again(
 
     monkeypatch.setattr(warehouse, "execute", fail)
     with pytest.raises(WarehouseUnavailable):
-        tell(warehouse, read_channels({VARIABLE: inbox.url}), "prod")
+        tell(warehouse, read_channels({VARIABLE: inbox.url}), "prod", NO_RUN)
     assert len(tell_now(watched, inbox.url).told) == 1
     assert len(inbox.messages) == 2
 
@@ -245,7 +251,7 @@ def test_in_an_hour_of_outages_each_is_raised_once_and_cleared_once(
         for text in script[minute]:
             for statement in text.split(";"):
                 watched.sql(statement.format(now=now))
-        tell(watched.warehouse(), channels, "prod")
+        tell(watched.warehouse(), channels, "prod", NO_RUN)
     rows = watched.sql("select rule, subject, state from raw.alerts order by told_at")
     told: dict[tuple[str, str], list[str]] = defaultdict(list)
     for rule, subject, state in rows:
@@ -253,6 +259,39 @@ def test_in_an_hour_of_outages_each_is_raised_once_and_cleared_once(
     assert told == {key: ["began", "ended"] for key in OUTAGES}
     assert len(inbox.messages) == len(rows)
     assert sum(": over: " in title for title in inbox.titles) == len(OUTAGES)
+
+
+def test_a_run_that_died_is_told_and_one_that_was_stopped_is_not(
+    watched: World, inbox: Inbox
+) -> None:
+    assert isinstance(watched.engine, DuckDb)
+    state = Path(f"{watched.engine.database}.run.json")
+    lock = state.with_name(f"{state.name}.lock")
+
+    def told_with(of_build: str) -> str:
+        parts = {"build": {"state": of_build, "detail": "", "since": "2026-05-02T08:00:00Z"}}
+        state.write_text(json.dumps({"pid": 1, "parts": parts, "done": {}}))
+        done = watched.cli("alert", **{VARIABLE: inbox.url})
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert told_with("stopped") == "Nothing to tell.\n"
+    # The kernel drops the lock of whoever dies.
+    lock.touch()
+    assert told_with("working") == "json 1: contact-sync (duckdb): `contact-sync run` died\n"
+    assert told_with("working") == "Nothing to tell, 1 incident known.\n"
+    with lock.open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "over: `contact-sync run` is at work" in told_with("idle")
+    assert states(watched) == ["began", "ended"]
+
+
+def test_of_a_run_elsewhere_this_machine_ends_no_incident(watched: World, inbox: Inbox) -> None:
+    assert len(tell_now(watched, inbox.url, run=Run("here", has_died=True)).told) == 1
+    assert tell_now(watched, inbox.url, run=Run("there", has_died=False)).told == []
+    watched.sql("update alert_rules set enabled = false where rule = 'run_died'")
+    assert len(tell_now(watched, inbox.url, run=Run("here", has_died=True)).told) == 1
+    assert states(watched) == ["began", "ended"]
 
 
 def told_of(state: str, channel: str = "json 1", at: datetime = NOW) -> Told:
@@ -291,7 +330,8 @@ def test_every_rule_is_measured_and_has_words() -> None:
     measured = "".join(view.read_text(encoding="utf-8") for view in views)
     with Path(ROOT / "seeds/alert_rules.csv").open(encoding="utf-8", newline="") as file:
         rules = [row["rule"] for row in csv.DictReader(file)]
-    assert sorted(re.findall(r"'(\w+)' as rule", measured)) == sorted(rules)
+    # What the warehouse does not know is measured by its own file.
+    assert sorted([*re.findall(r"'(\w+)' as rule", measured), "run_died"]) == sorted(rules)
     assert list(RULES) == rules
 
 

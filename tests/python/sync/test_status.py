@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sync.clock import utc_now
+from sync.delivery.guard import Limits
 from sync.reports.status import FINDINGS
 from tests.python.conftest import ROOT
 from tests.python.sync.engines import ENGINES
@@ -194,9 +195,19 @@ def test_what_is_urgent_is_said_first_and_then_all_that_was_found(busy: World) -
 
 
 def test_every_finding_has_words() -> None:
-    view = (ROOT / "models/marts/status/status_findings.sql").read_text(encoding="utf-8")
-    found = set(re.findall(r"'(\w+)' as finding", view))
+    views = ROOT.glob("models/marts/status/findings_of_*.sql")
+    text = "".join(view.read_text(encoding="utf-8") for view in views)
+    found = set(re.findall(r"'(\w+)' as finding", text))
     assert found | {"run_died"} == FINDINGS.keys()
+
+
+def test_a_build_is_old_where_nothing_is_pushed_from_it() -> None:
+    """Said of one number in four places; the rule of messages may have another, but not so."""
+    hours = int(Limits().max_age.total_seconds()) // 3600
+    view = (ROOT / "models/marts/status/findings_of_builds.sql").read_text(encoding="utf-8")
+    assert f"ended_at < {{{{ hours_ago({hours}) }}}}" in view
+    assert f"older than {hours} hours" in FINDINGS["build_old"][0]
+    assert f"build_old,{hours}," in (ROOT / "seeds/alert_rules.csv").read_text(encoding="utf-8")
 
 
 @on_each_engine

@@ -209,14 +209,14 @@ def _literal(node: Any) -> bool | None:
 
 
 def _is_constant(node: Any) -> bool:
-    """Whether it is made of literals alone."""
+    """Whether it is made of literals and of now alone: BigQuery looks at both before it reads."""
     kind = type(node).__name__
     if kind == "ResolvedLiteralProto":
         return True
     if kind == "ResolvedCastProto":
         return _is_constant(_unwrapped(node.expr))
-    _, arguments = _call(node)
-    return bool(arguments) and all(map(_is_constant, arguments))
+    name, arguments = _call(node)
+    return name == "current_timestamp" or (bool(arguments) and all(map(_is_constant, arguments)))
 
 
 if __name__ == "__main__":
