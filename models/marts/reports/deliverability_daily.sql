@@ -69,7 +69,7 @@ senders as (
     select
         source,
         message_id,
-        min(sender_domain) as sender_domain
+        min(sender_domain) as only_sender
     from events
     where
         message_id is not null
@@ -84,7 +84,7 @@ by_sender_and_provider as (
     select
         messages.date_day,
         messages.source,
-        coalesce(messages.sender_domain, senders.sender_domain) as sender_domain,
+        coalesce(messages.sender_domain, senders.only_sender) as sender_domain,
         coalesce(providers.provider, 'other') as provider,
         messages.event_type,
         messages.is_machine,
