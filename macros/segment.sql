@@ -302,6 +302,8 @@ select
         when track in ('email group unsubscribed', 'email group subscribed') then group_id
         when channel = 'email' then list_id
     end as topic,
+    cast(null as {{ dbt.type_string() }}) as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     case
         when is_subscription and subscription_status = 'subscribed' then true
         when is_subscription and subscription_status = 'unsubscribed' then false

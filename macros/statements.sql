@@ -89,6 +89,8 @@ select
     {{ platform_id('platform_id') }} as platform_id,
     true as has_recipient,
     topic,
+    cast(null as {{ dbt.type_string() }}) as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     {{ parse_boolean('is_positive') }} as trait_value,
     reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -142,6 +142,31 @@ end
 {% if platform %}{{ platform }} || ':' || {% endif -%} ({{ normalize_external_id(id) }})
 {%- endmacro %}
 
+{#
+  A platform's id of a message as it is, without the angle brackets of a header. Null for what is none: empty, longer than 400
+  characters, with blanks, or nothing but zeros. Params: text.
+#}
+{% macro normalize_message_id(text) -%}
+{%- set bare = regex_replace('substr(' ~ text ~ ', 1, 402)', '^[\\s<]+|[\\s>]+$') -%}
+case
+    when {{ regex_is(text, '[A-Za-z0-9_.:=+@/%-]*[1-9][A-Za-z0-9_.:=+@/%-]*') }} and length({{ text }}) <= 400 then {{ text }}
+    when length({{ text }}) > 402 or lower({{ bare }}) in ('null', 'undefined') then null
+    when {{ regex_is(bare, '[^\\s\\p{Z}\\p{Cc}<>{}\\[\\]]*[^\\s\\p{Z}\\p{Cc}<>{}\\[\\]0-][^\\s\\p{Z}\\p{Cc}<>{}\\[\\]]*') }} then {{ bare }}
+end
+{%- endmacro %}
+
+{#
+  What normalize_email reads the domain of a sender from: the address of `Shop <news@shop.example>`, or `sender@` and the domain.
+  Params: text. Why: platforms name the sender as an address, as a header or by its domain alone.
+#}
+{% macro sender_address(text) -%}
+case
+    when length({{ text }}) > 400 then null
+    when {{ text }} like '%@%' then {{ regex_replace(text, '^[^<>]*<([^<>]*)>\\s*$', '\\1') }}
+    when {{ text }} like '%.%' then 'sender@' || trim({{ text }})
+end
+{%- endmacro %}
+
 {# A device token as it is, case kept; null where it is empty, holds blanks, or says that there is none. Params: text. #}
 {% macro normalize_push_token(text) -%}
 case

@@ -84,6 +84,8 @@ select
     earliest_copies.push_token_type,
     earliest_copies.platform_id,
     earliest_copies.topic,
+    earliest_copies.message_id,
+    earliest_copies.sender_domain,
     earliest_copies.trait_value,
     earliest_copies.reason,
     earliest_copies.bounce_class,

@@ -27,7 +27,7 @@ _AS_IT_IS = ("{}",)
 _IDS = ("external_id",)
 _CONTACTS = ("contact_id", "subject")
 #: Columns of free text, which may quote an address in a row about somebody else.
-_TEXTS = ("element", "payload", "reason", "error", "traits", "trait_value")
+_TEXTS = ("element", "payload", "reason", "error", "traits", "trait_value", "message_id")
 #: What landed is cut, not deleted: see `landing`.
 _LANDED = "webhook_deliveries"
 _LEDGER = "sync_ledger"

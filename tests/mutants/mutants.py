@@ -743,6 +743,24 @@ MUTANTS = [
         unit_tests("an_item_that_failed_twice_counts_once_by_its_latest_error_while_it_is_pending"),
     ),
     Mutant(
+        "a message that is told again counts again",
+        "models/marts/reports/deliverability_daily.sql",
+        "case when message_id is null and event_type in ('sent', 'delivered')",
+        "case when event_type in ('sent', 'delivered')",
+        unit_tests(
+            "a_message_is_counted_once_a_day_by_the_platforms_id_of_it_and_for_each_address"
+        ),
+    ),
+    Mutant(
+        "the sender of a part of the mail has rates of that part",
+        "models/marts/reports/deliverability_daily.sql",
+        "case when names_senders then sender_domain end",
+        "sender_domain",
+        unit_tests(
+            "mail_is_told_apart_by_who_sent_it_where_that_is_known_of_nearly_all_deliveries"
+        ),
+    ),
+    Mutant(
         "a build that does not end says nothing",
         "sync/run/loop.py",
         'if self._parts.state("build") == "working":',

@@ -18,8 +18,8 @@
 {%- set columns = [
     'delivery_id', 'source', 'received_at', 'landing_part', 'position', 'element', 'shape_error',
     'provider_event', 'provider_subtype', 'event_key', 'channel', 'external_id_raw', 'email_raw',
-    'phone_raw', 'push_token_raw', 'push_token_type', 'platform_id', 'has_recipient', 'topic', 'trait_value',
-    'reason', 'bounce_classification', 'bounce_code', 'source_of_change', 'is_machine', 'happened_at_raw',
+    'phone_raw', 'push_token_raw', 'push_token_type', 'platform_id', 'has_recipient', 'topic', 'message_id_raw', 'sender_raw',
+    'trait_value', 'reason', 'bounce_classification', 'bounce_code', 'source_of_change', 'is_machine', 'happened_at_raw',
 ] %}
 
 with
@@ -46,7 +46,8 @@ elements as (
 
     {% for source in sources -%}
     select
-        {{ columns | join(',\n        ') }}
+        {{ columns | join(',\n        ') }},
+        {{ sender_address('sender_raw') }} as sender_email_raw
     from {{ source }}
     {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -62,6 +63,8 @@ parsed as (
         {{ normalize_email('email_raw') }} as email,
         {{ normalize_phone('phone_raw') }} as phone,
         {{ normalize_push_token('push_token_raw') }} as push_token,
+        {{ normalize_message_id('message_id_raw') }} as message_id,
+        {{ normalize_email('sender_email_raw') }} as sender_email,
         {{ parse_time('happened_at_raw') }} as event_timestamp
     from elements
 
@@ -231,6 +234,8 @@ select
     push_token_type,
     platform_id,
     topic,
+    message_id,
+    case when channel = 'email' then substr(sender_email, strpos(sender_email, '@') + 1) end as sender_domain,
     trait_value,
     reason,
     bounce_class,

@@ -16,19 +16,20 @@ thresholds as (
 
 ),
 
--- Each day of a source as a whole, and of each of its mailbox providers.
+-- Each day of a source as a whole, and of each of its mailbox providers, whoever sent the mail.
 volumes as (
 
     select
         date_day,
         source,
         provider,
-        sent,
-        delivered,
-        hard_bounces,
-        complaints,
-        unsubscribes
+        sum(sent) as sent,
+        sum(delivered) as delivered,
+        sum(hard_bounces) as hard_bounces,
+        sum(complaints) as complaints,
+        sum(unsubscribes) as unsubscribes
     from daily
+    group by date_day, source, provider
 
     union all
 

@@ -1,4 +1,8 @@
 {%- set sender_classes = "('authentication', 'reputation', 'spam', 'policy', 'rate', 'content')" %}
+{%- set numbers = [
+    'reported_sent', 'delivered', 'hard_bounces', 'soft_bounces', 'sender_bounces', 'complaints', 'unsubscribes', 'opens',
+    'machine_opens', 'clicks',
+] %}
 
 with
 
@@ -18,33 +22,89 @@ providers as (
 
 ),
 
--- A retried webhook may name another event id: of one message it has the same second. All but sends counts once a day and address.
-occurrences as (
+-- A retried webhook may name another event id: it has the same message id, or, where the platform names none, the same second.
+messages as (
+
+    select
+        {{ to_date('effective_at') }} as date_day,
+        source,
+        address,
+        event_type,
+        is_machine,
+        message_id,
+        case when message_id is null and event_type in ('sent', 'delivered') then effective_at end as sent_at,
+        max(sender_domain) as sender_domain,
+        case when max(sender_domain) is null then message_id end as message_of_nobody,
+        max(case when event_type = 'soft_bounce' and bounce_class in {{ sender_classes }} then 1 else 0 end) as is_sender_bounce
+    from events
+    group by
+        {{ to_date('effective_at') }},
+        source,
+        address,
+        event_type,
+        is_machine,
+        message_id,
+        case when message_id is null and event_type in ('sent', 'delivered') then effective_at end
+
+),
+
+-- What names no message may repeat what does (an opt-out, and the change of the list that it made).
+named_acts as (
 
     select distinct
         {{ to_date('effective_at') }} as date_day,
         source,
         address,
-        event_type,
-        case when event_type in ('sent', 'delivered') then effective_at end as sent_at,
-        is_machine,
-        case
-            when event_type <> 'soft_bounce' then null
-            when bounce_class in {{ sender_classes }} then 'sender'
-            else 'other'
-        end as soft_bounce_class
+        event_type
     from events
+    where
+        message_id is not null
+        and event_type in ('bounce', 'soft_bounce', 'complaint', 'unsubscribe')
 
 ),
 
-by_provider as (
+-- Some platforms name the sender in a part of a message's events (Braze: not of what it sent).
+senders as (
 
     select
-        occurrences.*,
-        coalesce(providers.provider, 'other') as provider
-    from occurrences
+        source,
+        message_id,
+        min(sender_domain) as only_sender
+    from events
+    where
+        message_id is not null
+        and sender_domain is not null
+    group by source, message_id
+    having min(sender_domain) = max(sender_domain)
+
+),
+
+by_sender_and_provider as (
+
+    select
+        messages.date_day,
+        messages.source,
+        coalesce(messages.sender_domain, senders.only_sender) as sender_domain,
+        coalesce(providers.provider, 'other') as provider,
+        messages.event_type,
+        messages.is_machine,
+        messages.is_sender_bounce
+    from messages
+    left join named_acts
+        on
+            messages.date_day = named_acts.date_day
+            and messages.source = named_acts.source
+            and messages.address = named_acts.address
+            and messages.event_type = named_acts.event_type
+    left join senders
+        on
+            messages.source = senders.source
+            and messages.message_of_nobody = senders.message_id
     left join providers
-        on substr(occurrences.address, strpos(occurrences.address, '@') + 1) = providers.domain
+        on substr(messages.address, strpos(messages.address, '@') + 1) = providers.domain
+    where
+        messages.message_id is not null
+        or named_acts.address is null
 
 ),
 
@@ -53,19 +113,50 @@ counted as (
     select
         date_day,
         source,
+        sender_domain,
         provider,
         count(case when event_type = 'sent' then 1 end) as reported_sent,
         count(case when event_type = 'delivered' then 1 end) as delivered,
-        count(distinct case when event_type = 'bounce' then address end) as hard_bounces,
-        count(distinct case when event_type = 'soft_bounce' then address end) as soft_bounces,
-        count(distinct case when soft_bounce_class = 'sender' then address end) as sender_bounces,
-        count(distinct case when event_type = 'complaint' then address end) as complaints,
-        count(distinct case when event_type = 'unsubscribe' then address end) as unsubscribes,
-        count(distinct case when event_type = 'open' and not is_machine then address end) as opens,
-        count(distinct case when event_type = 'open' and is_machine then address end) as machine_opens,
-        count(distinct case when event_type = 'click' and not is_machine then address end) as clicks
-    from by_provider
-    group by date_day, source, provider
+        count(case when event_type = 'bounce' then 1 end) as hard_bounces,
+        count(case when event_type = 'soft_bounce' then 1 end) as soft_bounces,
+        sum(is_sender_bounce) as sender_bounces,
+        count(case when event_type = 'complaint' then 1 end) as complaints,
+        count(case when event_type = 'unsubscribe' then 1 end) as unsubscribes,
+        count(case when event_type = 'open' and not is_machine then 1 end) as opens,
+        count(case when event_type = 'open' and is_machine then 1 end) as machine_opens,
+        count(case when event_type = 'click' and not is_machine then 1 end) as clicks
+    from by_sender_and_provider
+    group by date_day, source, sender_domain, provider
+
+),
+
+-- Where the sender is known of a part of the mail alone (Postmark: of what bounced), rates of that part would be wrong.
+split as (
+
+    select
+        *,
+        case
+            when sum(delivered) over of_day > 0
+                then sum(case when sender_domain is null then delivered else 0 end) over of_day * 100 <= sum(delivered) over of_day
+            else sum(case when sender_domain is null then reported_sent else 0 end) over of_day * 100 <= sum(reported_sent) over of_day
+        end as names_senders
+    from counted
+    window of_day as (partition by date_day, source)
+
+),
+
+summed as (
+
+    select
+        date_day,
+        source,
+        case when names_senders then sender_domain end as sender_domain,
+        provider,
+        {% for number in numbers -%}
+        sum({{ number }}) as {{ number }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from split
+    group by date_day, source, case when names_senders then sender_domain end, provider
 
 ),
 
@@ -75,24 +166,18 @@ volumes as (
     select
         *,
         greatest(reported_sent, delivered + hard_bounces) as sent
-    from counted
+    from summed
 
 )
 
 select
     date_day,
     source,
+    sender_domain,
     provider,
-    sent,
-    delivered,
-    hard_bounces,
-    soft_bounces,
-    sender_bounces,
-    complaints,
-    unsubscribes,
-    opens,
-    machine_opens,
-    clicks,
+    {% for number in ['sent'] + numbers[1:] -%}
+    cast({{ number }} as {{ type_int64() }}) as {{ number }},
+    {% endfor -%}
     {% for number, of in {'hard_bounces': 'sent', 'complaints': 'delivered', 'unsubscribes': 'delivered'}.items() -%}
     case when sent >= {{ var('rates_from_volume') }} then {{ per_million(number, of) }} end
         as {{ number }}_per_million{{ ',' if not loop.last }}

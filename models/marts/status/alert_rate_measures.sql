@@ -1,8 +1,6 @@
 {%- set metrics = {
     'bounces': ('bounce', 'sent'), 'complaints': ('complaint', 'delivered'), 'unsubscribes': ('unsubscribe', 'delivered'),
 } %}
-{#- A retried webhook may name another event id: of one message it has the same second. -#}
-{%- set message = 'concat(address, cast(effective_at as ' ~ dbt.type_string() ~ '))' %}
 
 with
 
@@ -24,18 +22,35 @@ thresholds as (
 
 ),
 
--- As deliverability_daily counts, of the last 24 hours in place of a day.
+-- As deliverability_daily counts, of the last 24 hours in place of a day: by the platform's id of the message; of events that name
+-- none those of one second are one, and of all but sends and deliveries an address counts once.
+by_address as (
+
+    select
+        source,
+        event_type,
+        case
+            when event_type in ('sent', 'delivered')
+                then count(distinct coalesce(message_id, cast(effective_at as {{ dbt.type_string() }})))
+            else greatest(count(distinct message_id), 1)
+        end as messages,
+        min(effective_at) as first_at
+    from events
+    group by source, event_type, address
+
+),
+
 counted as (
 
     select
         source,
-        count(distinct case when event_type = 'sent' then {{ message }} end) as reported_sent,
-        count(distinct case when event_type = 'delivered' then {{ message }} end) as delivered,
+        sum(case when event_type = 'sent' then messages else 0 end) as reported_sent,
+        sum(case when event_type = 'delivered' then messages else 0 end) as delivered,
         {%- for event_type, _ in metrics.values() %}
-        count(distinct case when event_type = '{{ event_type }}' then address end) as {{ event_type }}_addresses,
-        min(case when event_type = '{{ event_type }}' then effective_at end) as first_{{ event_type }}_at{{ ',' if not loop.last }}
+        sum(case when event_type = '{{ event_type }}' then messages else 0 end) as {{ event_type }}_messages,
+        min(case when event_type = '{{ event_type }}' then first_at end) as first_{{ event_type }}_at{{ ',' if not loop.last }}
         {%- endfor %}
-    from events
+    from by_address
     group by source
 
 ),
@@ -44,7 +59,7 @@ volumes as (
 
     select
         *,
-        greatest(reported_sent, delivered + bounce_addresses) as sent
+        greatest(reported_sent, delivered + bounce_messages) as sent
     from counted
 
 ),
@@ -57,7 +72,7 @@ rates as (
         '{{ metric }}' as metric,
         sent,
         first_{{ event_type }}_at as first_at,
-        {{ per_million(event_type ~ '_addresses', of) }} as per_million
+        {{ per_million(event_type ~ '_messages', of) }} as per_million
     from volumes
     {{ 'union all' if not loop.last }}
     {% endfor %}

@@ -23,7 +23,7 @@ elements as (
 {% set names = [
     'email_address', 'to_phone_number', 'user_phone_number', 'phone_number', 'channel_identifier', 'push_token', 'platform', 'channel',
     'subscription_status', 'state_change_source', 'subscription_group_id', 'action', 'provider_error_code', 'is_drop', 'machine_open',
-    'is_suspected_bot_click', 'bounce_reason', 'deferral_reason', 'error', 'message_body',
+    'is_suspected_bot_click', 'bounce_reason', 'deferral_reason', 'error', 'message_body', 'dispatch_id', 'from_domain',
 ] -%}
 {%- set paths = {
     'event_text': '$.event_type', 'braze_id': '$.id', 'event_time': '$.time', 'user_external_id': '$.user.external_user_id',
@@ -144,6 +144,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(event_channel is not null, true) as has_recipient,
     subscription_group_id as topic,
+    dispatch_id as message_id_raw,
+    from_domain as sender_raw,
     cast(null as boolean) as trait_value,
     coalesce(bounce_reason, deferral_reason, error, provider_error_code) as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -98,6 +98,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     true as has_recipient,
     coalesce(first_list, only_list) as topic,
+    message_id as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     reason_text as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -33,6 +33,7 @@ sends as (
         coalesce(recipient_email, send_date, message_id) is null as is_unreadable,
         -- A message to many is one send each; without an id the time tells sends apart.
         {{ key_of(["'sent'", 'lower(trim(recipient_email))', "coalesce(nullif(message_id, ''), send_date)"]) }} as event_key,
+        message_id,
         {{ json_row(['recipient_email', 'send_date', 'message_id']) }} as element,
         landing_part,
         landed_at
@@ -51,6 +52,7 @@ opens as (
             when id <> '' then 'opened|' || id
             else {{ key_of(["'opened'", 'lower(trim(recipient_email))', 'open_date']) }}
         end as event_key,
+        cast(null as {{ dbt.type_string() }}) as message_id,
         {{ json_row(['id', 'recipient_email', 'open_date']) }} as element,
         landing_part,
         landed_at
@@ -66,6 +68,7 @@ log_rows as (
         event_time,
         is_unreadable,
         event_key,
+        message_id,
         element,
         landing_part,
         landed_at
@@ -77,6 +80,7 @@ log_rows as (
         event_time,
         is_unreadable,
         event_key,
+        message_id,
         element,
         landing_part,
         landed_at
@@ -106,6 +110,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     true as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
+    message_id as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     cast(null as {{ dbt.type_string() }}) as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

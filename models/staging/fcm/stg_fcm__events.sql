@@ -108,6 +108,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     true as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
+    message_name as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     error_message as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -93,6 +93,8 @@ select
     -- The documented payload names nobody but Klaviyo's own profile: what cannot be told whose it is must be seen.
     coalesce(event_channel is not null, true) as has_recipient,
     list_id as topic,
+    cast(null as {{ dbt.type_string() }}) as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     bounce_type as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -104,6 +104,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event <> 'campaign', true) as has_recipient,
     list_id as topic,
+    cast(null as {{ dbt.type_string() }}) as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     case when provider_event in ('unsubscribe', 'cleaned') then reason_text end as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -36,6 +36,9 @@ fields as (
         'v3_reject_reason': '$."event-data".reject.reason',
         'v3_message_id': '$."event-data".message.headers."message-id"',
         'v3_to': '$."event-data".message.headers.to',
+        'v3_from': '$."event-data".message.headers.from',
+        'v3_domain': '$."event-data".domain.name',
+        'v3_sender': '$."event-data".envelope.sender',
         'v3_bot': '$."event-data"."client-info".bot',
         'v3_list': '$."event-data"."mailing-list".address',
         'v3_custom_id': '$."event-data"."user-variables"."' ~ var('external_id_keys')['mailgun'] ~ '"',
@@ -50,6 +53,8 @@ fields as (
         'form_error': '$.error',
         'form_description': '$.description',
         'form_message_id': '$."Message-Id"',
+        'form_header_id': '$."message-id"',
+        'form_domain': '$.domain',
         'form_list': '$."mailing-list"',
         'form_token': '$.token',
         'form_custom_id': '$."' ~ var('external_id_keys')['mailgun'] ~ '"',
@@ -121,6 +126,9 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(not (provider_event in ('stored', 'rejected') or starts_with(provider_event, 'list_')), true) as has_recipient,
     case when provider_event in ('unsubscribed', 'complained') then coalesce(v3_list, form_list) end as topic,
+    -- Mailgun has no other id of a message than its header.
+    coalesce(message_id, form_header_id) as message_id_raw,
+    coalesce(v3_domain, v3_sender, v3_from, form_domain) as sender_raw,
     cast(null as boolean) as trait_value,
     -- Variables of the customer may bear these names in the legacy form: they are read for the events that have them.
     case when provider_event in ('failed', 'permanent_fail', 'temporary_fail', 'bounced', 'dropped', 'rejected') then coalesce(

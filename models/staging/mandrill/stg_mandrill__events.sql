@@ -41,6 +41,7 @@ fields as (
         'ip': '$.ip',
         'message_id': '$.msg._id',
         'message_email': '$.msg.email',
+        'sender': '$.msg.sender',
         'message_subaccount': '$.msg.subaccount',
         'bounce_description': '$.msg.bounce_description',
         'diagnosis': '$.msg.diag',
@@ -123,6 +124,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event <> 'inbound', true) as has_recipient,
     subaccount as topic,
+    coalesce(event_message_id, message_id) as message_id_raw,
+    sender as sender_raw,
     cast(null as boolean) as trait_value,
     case
         when provider_event in ('blacklist', 'whitelist') then coalesce(nullif(reject_detail, ''), nullif(entry_detail, ''), reject_reason)

@@ -263,6 +263,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(facet = 'person' or channel is not null, false) as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
+    cast(null as {{ dbt.type_string() }}) as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     consented as trait_value,
     act_reason as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

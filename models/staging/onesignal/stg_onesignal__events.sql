@@ -105,6 +105,8 @@ select
     {{ platform_id('subscription_id', "'onesignal'") }} as platform_id,
     channel is not null as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
+    message_id as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     failure_reason as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -83,6 +83,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event <> 'account_status_change', true) as has_recipient,
     case when provider_event in ('group_unsubscribe', 'group_resubscribe') then group_id end as topic,
+    sg_message_id as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     case
         when provider_event in ('bounce', 'dropped') then reason_text

@@ -23,7 +23,8 @@ elements as (
 {%- set names = {
     'type': 'type', 'event_id': 'event_id', 'time': 'timestamp', 'recipient': 'rcpt_to', 'bounce_class': 'bounce_class',
     'error_code': 'error_code', 'raw_reason': 'raw_reason',
-    'reason': 'reason', 'message_id': 'message_id', 'link': 'target_link_url',
+    'reason': 'reason', 'message_id': 'message_id', 'sender': 'friendly_from', 'sending_domain': 'sending_domain',
+    'link': 'target_link_url',
     'custom_id': 'rcpt_meta."' ~ var('external_id_keys')['sparkpost'] ~ '"',
 } -%}
 {%- set paths = {'inbound_to': '$.msys.relay_message.rcpt_to'} -%}
@@ -97,6 +98,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(provider_event not in ('ping', 'relay'), true) as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
+    event_message_id as message_id_raw,
+    coalesce(event_sender, event_sending_domain) as sender_raw,
     cast(null as boolean) as trait_value,
     coalesce(nullif(event_raw_reason, ''), event_reason) as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -129,6 +129,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     coalesce(not (is_incoming and keyword in ('help', 'message')), true) as has_recipient,
     coalesce(nullif(service_sid, ''), case when is_incoming then to_address else from_address end) as topic,
+    sid as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     coalesce(nullif(error_message, ''), nullif(error_code, '')) as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

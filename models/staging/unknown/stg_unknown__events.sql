@@ -33,6 +33,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     false as has_recipient,
     cast(null as {{ dbt.type_string() }}) as topic,
+    cast(null as {{ dbt.type_string() }}) as message_id_raw,
+    cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     cast(null as {{ dbt.type_string() }}) as reason,
     cast(null as {{ dbt.type_string() }}) as bounce_classification,

@@ -58,8 +58,8 @@ TABLES = {
     " contact_id text, external_id text, email text, phone text, push_token_type text,"
     " action text, reason text, event_id text, event_timestamp timestamp, priority integer,"
     " kept_topics text, traits text, suppressed_at timestamp",
-    "events": "source text, event_type text, provider_event text, topic text, channel text,"
-    " address text, is_echo boolean, is_own boolean, effective_at timestamp,"
+    "events": "source text, event_type text, provider_event text, topic text, message_id text,"
+    " channel text, address text, is_echo boolean, is_own boolean, effective_at timestamp,"
     " received_at timestamp, loaded_at timestamp",
     "quarantined_deliveries": "source text, reason text, received_at timestamp,"
     " loaded_at timestamp",

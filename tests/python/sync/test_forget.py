@@ -35,7 +35,8 @@ def land_everything(warehouse: Warehouse) -> None:
         "sendgrid",
         [
             event("unsubscribe", "Noa.Secret@Example.com"),
-            event("bounce", "ben@x.io", type="bounce"),
+            # An application may have written anything into the id of a message.
+            event("bounce", "ben@x.io", type="bounce", sg_message_id=f"1.{NOA}.9"),
         ],
     )
     warehouse.land("segment", identify("user-4711", email=NOA, phone="+1 (415) 555-0123"))
