@@ -151,7 +151,7 @@ end
 case
     when {{ regex_is(text, '[A-Za-z0-9_.:=+@/%-]*[1-9][A-Za-z0-9_.:=+@/%-]*') }} and length({{ text }}) <= 400 then {{ text }}
     when length({{ text }}) > 402 or lower({{ bare }}) in ('null', 'undefined') then null
-    when {{ regex_is(bare, '[^\\s\\p{Z}\\p{Cc}<>{}\\[\\]]*[^\\s\\p{Z}\\p{Cc}<>{}\\[\\]0-][^\\s\\p{Z}\\p{Cc}<>{}\\[\\]]*') }} then {{ bare }}
+    when {{ regex_is(bare, '[^\\s\\p{Z}\\p{Cc}<>{}\\[\\]]*[^\\s\\p{Z}\\p{Cc}<>{}\\[\\]0-][^\\s\\p{Z}\\p{Cc}<>{}\\[\\]]*') }} and length({{ bare }}) <= 400 then {{ bare }}
 end
 {%- endmacro %}
 

@@ -129,7 +129,11 @@ def _line_without(line: bytes, person: Person) -> bytes | None:
     """What is to stand in place of a line; None where it is not about the person."""
     text = line.decode("utf-8", errors="replace")
     plain = unescaped(text)
-    if not person.is_quoted_in(text) and not any(one in plain for one in person.written_ids):
+    if not (
+        person.is_quoted_in(text)
+        or person.is_held_by(plain)
+        or any(one in plain for one in person.written_ids)
+    ):
         return None
     try:
         row = json.loads(text)

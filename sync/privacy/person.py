@@ -119,6 +119,18 @@ class Person:
         is_hidden = self.pattern.search(unescaped(rest)) is not None
         return "*" * len(text.encode(errors="surrogateescape")) if is_hidden else rest
 
+    def is_held_by(self, text: str) -> bool:
+        """Whether an address is a part of a text, whatever stands beside it; `=` is an @, too."""
+        held = text.lower().replace("=", "@")
+        return any(address.lower() in held for address in self.addresses)
+
+    def masked_id(self, text: str) -> str:
+        """The id of a message, all of it overwritten where it holds an address: nobody can tell
+        there what stands beside one from a longer address.
+        """
+        whole = "*" * len(text.encode(errors="surrogateescape"))
+        return whole if self.is_held_by(text) else self.masked(text)
+
     @cached_property
     def pattern(self) -> re.Pattern[str] | None:
         """Finds any of the addresses in a text, however phone numbers are written."""

@@ -17,7 +17,7 @@ _PASSED_OVER = bytes(
 )
 _LOWER = bytes.maketrans(string.ascii_uppercase.encode(), string.ascii_lowercase.encode())
 #: How the @ of an address may be written.
-_AT = ("@", "%40", "\\u0040")
+_AT = ("@", "%40", "\\u0040", "=")
 _RARE = 10
 # What JSON never escapes. Beside the rest, a slash is escaped by PHP, a plus sign by .NET.
 _NEVER_ESCAPED = re.compile(r"[A-Za-z0-9._:-]+")

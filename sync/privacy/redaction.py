@@ -19,6 +19,8 @@ _IDS = frozenset(
 )
 # Members that say whose all the rest of a body is.
 _IDENTITIES = frozenset({"useridentities", "identities"})
+# Members that hold the id of a message.
+_MESSAGES = frozenset({"messageid", "sgmessageid", "smtpid"})
 # An id of fewer digits could be a number of anything.
 _PLAIN_NUMBER = re.compile(r"\d{1,9}")
 
@@ -55,7 +57,7 @@ def _without(value: Any, person: Person, is_about: bool, name: str) -> Any:
         return _GONE if is_gone else members
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         return _without_inner(value, person, is_about)
-    return _GONE if _is_the_person(value, person, is_about, name) else _masked(value, person)
+    return _GONE if _is_the_person(value, person, is_about, name) else _masked(value, person, name)
 
 
 def _is_the_person(value: Any, person: Person, is_about: bool, name: str) -> bool:
@@ -67,8 +69,10 @@ def _is_the_person(value: Any, person: Person, is_about: bool, name: str) -> boo
     return person.is_named_by(text)
 
 
-def _masked(value: Any, person: Person) -> Any:
-    return person.masked(value) if isinstance(value, str) else value
+def _masked(value: Any, person: Person, name: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    return person.masked_id(value) if name in _MESSAGES else person.masked(value)
 
 
 def _without_inner(text: str, person: Person, is_about: bool) -> Any:

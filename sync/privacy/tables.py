@@ -28,6 +28,7 @@ _IDS = ("external_id",)
 _CONTACTS = ("contact_id", "subject")
 #: Columns of free text, which may quote an address in a row about somebody else.
 _TEXTS = ("element", "payload", "reason", "error", "traits", "trait_value", "message_id")
+_MESSAGE_ID = "message_id"
 #: What landed is cut, not deleted: see `landing`.
 _LANDED = "webhook_deliveries"
 _LEDGER = "sync_ledger"
@@ -139,14 +140,15 @@ def _mask_texts(warehouse: Warehouse, table: Table, person: Person) -> int:
     name = f"{{{table.place}}}.{table.name}"
     changed = 0
     for column in _quoting_columns(warehouse, table, person):
+        mask = person.masked_id if column == _MESSAGE_ID else person.masked
         for address in person.addresses:
             found = warehouse.rows(
                 f"select distinct {column} as text from {name}"
-                f" where strpos(lower({column}), @address) > 0",
+                f" where strpos({_searched(column)}, @address) > 0",
                 {"address": address.lower()},
             )
             for row in found:
-                masked = person.masked(row["text"])
+                masked = mask(row["text"])
                 if masked != row["text"]:
                     warehouse.execute(
                         f"update {name} set {column} = @masked where {column} = @text",
@@ -166,7 +168,7 @@ def _quoting_columns(warehouse: Warehouse, table: Table, person: Person) -> list
         "select "
         + ", ".join(
             "max(case when "
-            + " or ".join(f"strpos(lower({column}), @{name}) > 0" for name in named)
+            + " or ".join(f"strpos({_searched(column)}, @{name}) > 0" for name in named)
             + f" then 1 else 0 end) as {column}"
             for column in columns
         )
@@ -174,6 +176,10 @@ def _quoting_columns(warehouse: Warehouse, table: Table, person: Person) -> list
         named,
     )[0]
     return [column for column in columns if found[column]]
+
+
+def _searched(column: str) -> str:
+    return f"replace(lower({column}), '=', '@')" if column == _MESSAGE_ID else f"lower({column})"
 
 
 def _equalities(table: Table, person: Person, parameters: dict[str, list[str]]) -> Iterator[str]:

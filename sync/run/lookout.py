@@ -33,7 +33,7 @@ class Lookout:
     def __init__(
         self, look: Look, *, pause: float, longest: float | None = None, is_at_once: bool = False
     ) -> None:
-        """pause: seconds for which a push has time for what a build found; between two looks, too.
+        """pause: seconds between a build and the look, which a push has for what it found.
         longest: seconds without a build after which it looks; None: never. is_at_once: whether the
         first look needs no build.
         """
@@ -66,6 +66,9 @@ class Lookout:
             if self._stop.wait(self._pause):
                 return
             self._asked.clear()
+            # Told between the two lines above: that was the end.
+            if self._stop.is_set():
+                return
             try:
                 self._look()
             except WarehouseBusy as error:

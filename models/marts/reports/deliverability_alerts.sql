@@ -56,6 +56,7 @@ measured as (
         provider,
         '{{ metric }}' as metric,
         sent,
+        {{ of }} as volume,
         {{ per_million(number, of) }} as per_million
     from volumes
     {{ 'union all' if not loop.last }}
@@ -76,7 +77,7 @@ judged as (
             measured.metric = thresholds.metric
             and measured.provider = thresholds.provider
             and (thresholds.source = '*' or measured.source = thresholds.source)
-    where measured.sent >= thresholds.minimum_volume
+    where measured.volume >= thresholds.minimum_volume
     qualify
         row_number() over (
             partition by measured.date_day, measured.source, measured.provider, measured.metric

@@ -34,7 +34,7 @@ messages as (
         message_id,
         case when message_id is null and event_type in ('sent', 'delivered') then effective_at end as sent_at,
         max(sender_domain) as sender_domain,
-        case when max(sender_domain) is null then message_id end as message_of_nobody,
+        case when max(sender_domain) is null then message_id end as unattributed_message_id,
         max(case when event_type = 'soft_bounce' and bounce_class in {{ sender_classes }} then 1 else 0 end) as is_sender_bounce
     from events
     group by
@@ -66,14 +66,39 @@ named_acts as (
 -- Some platforms name the sender in a part of a message's events (Braze: not of what it sent).
 senders as (
 
-    select
+    select distinct
         source,
         message_id,
-        min(sender_domain) as only_sender
+        address,
+        sender_domain
     from events
     where
         message_id is not null
         and sender_domain is not null
+
+),
+
+senders_by_address as (
+
+    select
+        source,
+        message_id,
+        address,
+        min(sender_domain) as only_sender
+    from senders
+    group by source, message_id, address
+    having min(sender_domain) = max(sender_domain)
+
+),
+
+-- One id may go to many: of whom no event names the sender, the one of all others.
+senders_by_message as (
+
+    select
+        source,
+        message_id,
+        min(sender_domain) as only_sender
+    from senders
     group by source, message_id
     having min(sender_domain) = max(sender_domain)
 
@@ -84,7 +109,7 @@ by_sender_and_provider as (
     select
         messages.date_day,
         messages.source,
-        coalesce(messages.sender_domain, senders.only_sender) as sender_domain,
+        coalesce(messages.sender_domain, senders_by_address.only_sender, senders_by_message.only_sender) as sender_domain,
         coalesce(providers.provider, 'other') as provider,
         messages.event_type,
         messages.is_machine,
@@ -96,10 +121,15 @@ by_sender_and_provider as (
             and messages.source = named_acts.source
             and messages.address = named_acts.address
             and messages.event_type = named_acts.event_type
-    left join senders
+    left join senders_by_address
         on
-            messages.source = senders.source
-            and messages.message_of_nobody = senders.message_id
+            messages.source = senders_by_address.source
+            and messages.unattributed_message_id = senders_by_address.message_id
+            and messages.address = senders_by_address.address
+    left join senders_by_message
+        on
+            messages.source = senders_by_message.source
+            and messages.unattributed_message_id = senders_by_message.message_id
     left join providers
         on substr(messages.address, strpos(messages.address, '@') + 1) = providers.domain
     where
@@ -179,7 +209,7 @@ select
     cast({{ number }} as {{ type_int64() }}) as {{ number }},
     {% endfor -%}
     {% for number, of in {'hard_bounces': 'sent', 'complaints': 'delivered', 'unsubscribes': 'delivered'}.items() -%}
-    case when sent >= {{ var('rates_from_volume') }} then {{ per_million(number, of) }} end
+    case when {{ of }} >= {{ var('rates_from_volume') }} then {{ per_million(number, of) }} end
         as {{ number }}_per_million{{ ',' if not loop.last }}
     {% endfor %}
 from volumes

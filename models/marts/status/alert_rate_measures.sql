@@ -70,7 +70,7 @@ rates as (
     select
         source,
         '{{ metric }}' as metric,
-        sent,
+        {{ of }} as volume,
         first_{{ event_type }}_at as first_at,
         {{ per_million(event_type ~ '_messages', of) }} as per_million
     from volumes
@@ -91,7 +91,7 @@ judged as (
         on
             rates.metric = thresholds.metric
             and (thresholds.source = '*' or rates.source = thresholds.source)
-    where rates.sent >= thresholds.minimum_volume
+    where rates.volume >= thresholds.minimum_volume
     qualify
         row_number() over (
             partition by rates.source, rates.metric

@@ -33,7 +33,7 @@ findings as (
 
     union all
 
-    -- From then on nothing is pushed (push --max-age), whatever seeds/alert_rules.csv says of messages.
+    -- On an older build nothing is pushed (push --max-age), whatever seeds/alert_rules.csv says of messages.
     select
         'build_old' as finding,
         count(*) as items,

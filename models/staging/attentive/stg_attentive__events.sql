@@ -110,7 +110,8 @@ select
     cast(null as {{ dbt.type_string() }}) as platform_id,
     channel is not null as has_recipient,
     case when is_consent then subscription_type end as topic,
-    message_id as message_id_raw,
+    -- Its id is that of a template, the same for everybody and every time.
+    cast(null as {{ dbt.type_string() }}) as message_id_raw,
     cast(null as {{ dbt.type_string() }}) as sender_raw,
     cast(null as boolean) as trait_value,
     cast(null as {{ dbt.type_string() }}) as reason,

@@ -244,6 +244,7 @@ EMPTY = {
     "int_profile_updates",
     "int_profiles_by_destination",
     "int_releases",
+    "int_repeated_bounces",
     "int_seen_contacts",
     "int_suppressed_owners",
     "int_unheld_suppressions",

@@ -33,7 +33,7 @@ NAMED: dict[tuple[str, str], list[tuple[str | None, str | None]]] = {
     ],
     ("twilio", "status_older_callback"): [("SM-older", None)],
     ("twilio", "advanced_stop"): [("SM-advanced-stop", None)],
-    ("attentive", "email_sent"): [("MDc6TWVzc2FnZTE", None)],
+    ("attentive", "email_sent"): [(None, None)],
     ("fcm", "accepted"): [("projects/shop/messages/0:1777706130%1", None)],
     ("fcm", "unregistered"): [(None, None)],
     ("onesignal", "email_bounced"): [("m-1", None)],

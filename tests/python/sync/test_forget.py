@@ -36,7 +36,7 @@ def land_everything(warehouse: Warehouse) -> None:
         [
             event("unsubscribe", "Noa.Secret@Example.com"),
             # An application may have written anything into the id of a message.
-            event("bounce", "ben@x.io", type="bounce", sg_message_id=f"1:{NOA}:9"),
+            event("bounce", "ben@x.io", type="bounce", sg_message_id=f"1.{NOA}.9"),
         ],
     )
     warehouse.land("segment", identify("user-4711", email=NOA, phone="+1 (415) 555-0123"))
