@@ -135,7 +135,7 @@ Compiler.compile = _graph_once  # type: ignore[assignment, method-assign]
 
 
 _select = ResourceTypeSelector.get_selected
-_selected: dict[tuple[Graph, frozenset[NodeType], str], frozenset[str]] = {}
+_selected: dict[tuple[type, Graph, frozenset[NodeType], str], frozenset[str]] = {}
 
 
 def _text_of(spec: SelectionSpec) -> str:
@@ -149,7 +149,8 @@ def _select_once(
     selector: ResourceTypeSelector, spec: SelectionSpec, warn_on_no_nodes: bool = True
 ) -> set[str]:
     """dbt asks every node for every part of a selection, three times a run."""
-    key = (selector.full_graph, frozenset(selector.resource_types), _text_of(spec))
+    types = frozenset(selector.resource_types)
+    key = (type(selector), selector.full_graph, types, _text_of(spec))
     if key not in _selected:
         _selected[key] = frozenset(_select(selector, spec, warn_on_no_nodes))
     return set(_selected[key])
